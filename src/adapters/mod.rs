@@ -1,0 +1,9 @@
+//! The edges: everything that talks to something outside the process, one folder per thing, each
+//! implementing a trait of `ports`. Adapters do not know each other, the stages, the store or the
+//! configuration; `src/app.rs` builds them from plain values.
+
+pub mod clock;
+pub mod composio;
+pub mod directory;
+pub mod email;
+pub mod webhook;

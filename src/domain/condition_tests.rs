@@ -1,0 +1,1 @@
+//! The CLASS table, row by row.

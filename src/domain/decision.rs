@@ -1,0 +1,185 @@
+//! Notify or stay silent, and why: a pure function with a closed set of reasons. The reason is stored,
+//! counted and shown by `explain`.
+
+use super::account::{Account, ReasonHint};
+use super::condition::Condition;
+
+/// Why somebody is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NotifyReason {
+    /// Nobody spoke about this incident before.
+    FirstNotice,
+}
+
+impl NotifyReason {
+    /// The code as it is stored and shown.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::FirstNotice => "first_notice",
+        }
+    }
+}
+
+/// Why somebody is not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Silence {
+    /// Broken before this product started to watch (`first_run = "baseline"`).
+    Baseline,
+    /// This incident was already spoken about.
+    AlreadyNotified,
+    /// Another account of the same user and toolkit stands for the incident.
+    CoveredByIncident,
+    /// The user has reconnected since.
+    Superseded,
+    /// The attempt was never finished.
+    NeverConnected,
+    /// A first connect that failed.
+    SetupFailed,
+    /// A connect attempt is under way.
+    Pending,
+    /// Switched off or revoked on purpose.
+    Intentional,
+    /// The product's own auth config is disabled: the operator's business.
+    AuthConfigDisabled,
+    /// Nobody stands behind the user id.
+    Orphan,
+    /// The provider used a word we do not know.
+    UnknownStatus,
+    /// A credential the product supplied for everybody: the operator's business.
+    ServiceCredential,
+    /// Somebody else finished the connect: a security matter for the operator.
+    IdentityMismatch,
+    /// Neither `[email]` nor a `[[webhook]]` is configured.
+    NoChannel,
+    /// Works again by the time of sending.
+    Healed,
+    /// The user is no longer in the directory.
+    UserGone,
+    /// The directory has no usable e-mail address for the user.
+    NoAddress,
+}
+
+impl Silence {
+    /// All reasons and their stored codes.
+    pub const CODES: [(Self, &'static str, &'static str); 17] = [
+        (Self::Baseline, "baseline", "was already broken when reconnectd first ran (first_run = \"baseline\")"),
+        (Self::AlreadyNotified, "already_notified", "this incident was already spoken about"),
+        (Self::CoveredByIncident, "covered_by_incident", "another account of the same toolkit stands for the incident"),
+        (Self::Superseded, "superseded", "the user has reconnected since: a newer account works"),
+        (Self::NeverConnected, "never_connected", "the connect attempt was never finished"),
+        (Self::SetupFailed, "setup_failed", "a first connect failed; it never worked"),
+        (Self::Pending, "pending", "a connect attempt is under way"),
+        (Self::Intentional, "intentional", "switched off or revoked on purpose"),
+        (Self::AuthConfigDisabled, "auth_config_disabled", "the product's own auth config is disabled; enable it"),
+        (Self::Orphan, "orphan", "nobody stands behind this user id"),
+        (Self::UnknownStatus, "unknown_status", "the provider used a status this version does not know"),
+        (Self::ServiceCredential, "service_credential", "the product supplied this credential; the operator renews it"),
+        (Self::IdentityMismatch, "identity_mismatch", "somebody else finished the connect; look into it"),
+        (Self::NoChannel, "no_channel", "neither [email] nor [[webhook]] is configured"),
+        (Self::Healed, "healed", "worked again by the time of sending"),
+        (Self::UserGone, "user_gone", "the user is no longer in the directory"),
+        (Self::NoAddress, "no_address", "the directory has no usable e-mail address for the user"),
+    ];
+
+    /// The code as it is stored and counted.
+    pub fn code(self) -> &'static str {
+        Self::CODES.iter().find(|(known, ..)| *known == self).map_or("", |(_, code, _)| code)
+    }
+
+    /// The reason in words.
+    pub fn words(self) -> &'static str {
+        Self::CODES.iter().find(|(known, ..)| *known == self).map_or("", |(.., words)| words)
+    }
+
+    /// The reason a stored code stands for.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::CODES.iter().find(|(_, known, _)| *known == code).map(|(reason, ..)| *reason)
+    }
+}
+
+/// To tell or not to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Tell the user.
+    Notify(NotifyReason),
+    /// Do not, for this reason.
+    Silent(Silence),
+}
+
+/// What a decision about an open incident depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IncidentFacts {
+    /// It was broken before this product started to watch.
+    pub baseline: bool,
+    /// Why the anchor, as last seen, would not be the user's to reconnect; none if it is.
+    pub anchor_silence: Option<Silence>,
+    /// A notice about it exists, sent or not.
+    pub spoken_about: bool,
+    /// At least one channel is configured.
+    pub has_channel: bool,
+}
+
+/// Decides about one open incident.
+pub fn decide(facts: IncidentFacts) -> Decision {
+    let silence = match facts {
+        IncidentFacts { spoken_about: true, .. } => Some(Silence::AlreadyNotified),
+        IncidentFacts { baseline: true, .. } => Some(Silence::Baseline),
+        IncidentFacts { anchor_silence: Some(reason), .. } => Some(reason),
+        IncidentFacts { has_channel: false, .. } => Some(Silence::NoChannel),
+        _ => None,
+    };
+    silence.map_or(Decision::Notify(NotifyReason::FirstNotice), Decision::Silent)
+}
+
+/// Why an account is nothing to tell its user about; none if it is broken and the user's to reconnect, or
+/// healthy.
+pub fn silence_of(account: &Account, condition: Condition) -> Option<Silence> {
+    match condition {
+        Condition::Healthy => None,
+        Condition::Orphan => Some(Silence::Orphan),
+        Condition::Superseded => Some(Silence::Superseded),
+        Condition::NeverConnected => Some(Silence::NeverConnected),
+        Condition::Pending => Some(Silence::Pending),
+        Condition::Unknown => Some(Silence::UnknownStatus),
+        Condition::Intentional if account.auth_config_disabled => Some(Silence::AuthConfigDisabled),
+        Condition::Intentional => Some(Silence::Intentional),
+        _ if account.reason == ReasonHint::IdentityMismatch => Some(Silence::IdentityMismatch),
+        Condition::SetupFailed => Some(Silence::SetupFailed),
+        Condition::Broken | Condition::SecondAccount if account.is_service_credential() => {
+            Some(Silence::ServiceCredential)
+        }
+        Condition::Broken | Condition::SecondAccount => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_code_and_words_of_its_own() {
+        let codes: std::collections::HashSet<_> = Silence::CODES.iter().map(|(_, code, _)| code).collect();
+        assert_eq!(codes.len(), Silence::CODES.len());
+        for (reason, code, words) in Silence::CODES {
+            assert_eq!((reason.code(), Silence::from_code(code)), (code, Some(reason)));
+            assert!(!words.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_first_notice_needs_all_of_it() {
+        let base = IncidentFacts { baseline: false, anchor_silence: None, spoken_about: false, has_channel: true };
+        for (facts, decision) in [
+            (base, Decision::Notify(NotifyReason::FirstNotice)),
+            (IncidentFacts { baseline: true, ..base }, Decision::Silent(Silence::Baseline)),
+            (IncidentFacts { spoken_about: true, ..base }, Decision::Silent(Silence::AlreadyNotified)),
+            (IncidentFacts { has_channel: false, ..base }, Decision::Silent(Silence::NoChannel)),
+            (
+                IncidentFacts { anchor_silence: Some(Silence::Intentional), ..base },
+                Decision::Silent(Silence::Intentional),
+            ),
+        ] {
+            assert_eq!(decide(facts), decision, "{facts:?}");
+        }
+    }
+}

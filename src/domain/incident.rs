@@ -1,0 +1,92 @@
+//! When an incident opens, moves to another account and closes: a pure function of the open incident and
+//! the judged accounts of one user and toolkit, called only with a complete list.
+//!
+//! An incident is one unbroken period in which a user must reconnect one toolkit. It stands for one
+//! account (the anchor) but covers them all: ten dead rows of one toolkit are one incident. It closes on
+//! evidence only: the anchor is ACTIVE, a newer ACTIVE sibling exists, or the complete list no longer
+//! holds it. An anchor that is now disabled, pending or of unknown status keeps it open and silent.
+
+use super::condition::{Condition, Judged};
+use super::ids::{AccountId, IncidentId};
+
+/// The open incident of a user and toolkit, where there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenIncident {
+    /// Its id.
+    pub id: IncidentId,
+    /// The account it stands for.
+    pub anchor: AccountId,
+}
+
+/// The evidence an incident was closed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CloseEvidence {
+    /// The account is ACTIVE again.
+    Active,
+    /// A newer account of the same toolkit is ACTIVE.
+    Superseded,
+    /// The complete list no longer holds the account.
+    Gone,
+}
+
+impl CloseEvidence {
+    /// The code as it is stored and shown.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Superseded => "superseded",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+/// What a complete observation does to the incident of one user and toolkit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IncidentChange {
+    /// Nothing to do.
+    None,
+    /// A new incident for this account.
+    Open(AccountId),
+    /// The open incident now stands for another account that still needs its user; nobody is told again.
+    Move(AccountId),
+    /// The open incident is over.
+    Close(CloseEvidence),
+}
+
+/// Decides for one user and toolkit. `group` holds every account of it, complete; it may be empty.
+pub fn next_incident(open: Option<&OpenIncident>, group: &[&Judged]) -> IncidentChange {
+    let newest = group.iter().filter(|judged| judged.condition.needs_reconnect()).max_by_key(|judged| rank(*judged));
+    match (open, newest) {
+        (None, None) => IncidentChange::None,
+        (None, Some(newest)) => IncidentChange::Open(newest.account.id.clone()),
+        (Some(open), newest) => {
+            let anchor = group.iter().find(|judged| judged.account.id == open.anchor);
+            match (anchor, newest) {
+                (Some(anchor), _) if anchor.condition.needs_reconnect() && is_users(anchor) => IncidentChange::None,
+                (Some(anchor), Some(newest)) if anchor.condition.needs_reconnect() && !is_users(newest) => {
+                    IncidentChange::None
+                }
+                (_, Some(newest)) => IncidentChange::Move(newest.account.id.clone()),
+                (None, None) => IncidentChange::Close(CloseEvidence::Gone),
+                (Some(anchor), None) if anchor.condition == Condition::Healthy => {
+                    IncidentChange::Close(CloseEvidence::Active)
+                }
+                (Some(anchor), None) if anchor.newer_active => IncidentChange::Close(CloseEvidence::Superseded),
+                (Some(_), None) => IncidentChange::None,
+            }
+        }
+    }
+}
+
+/// The user's own accounts before credentials only the operator can renew, then the newest.
+fn rank(judged: &&Judged) -> (bool, Option<super::time::Timestamp>, AccountId) {
+    (is_users(judged), judged.account.created_at, judged.account.id.clone())
+}
+
+fn is_users(judged: &Judged) -> bool {
+    !judged.account.is_service_credential()
+}
+
+#[cfg(test)]
+#[path = "incident_tests.rs"]
+mod tests;

@@ -1,0 +1,35 @@
+//! The words of the product as values, and its decisions as pure functions.
+//!
+//! Turns what the provider said about an account, together with what we remember of it, into a
+//! [`Condition`]; turns conditions into incident changes; turns open incidents into "notify" or a
+//! named reason for silence.
+//!
+//! Guarantees: nothing here waits, reads a clock, draws a random number or touches a file, socket or
+//! database. The same input gives the same answer, so every decision can be replayed in a test and
+//! explained afterwards. A crash leaves nothing behind because nothing is held.
+
+mod account;
+mod condition;
+mod contact;
+mod decision;
+mod ids;
+mod incident;
+mod notice;
+mod observation;
+mod redact;
+mod retry;
+mod time;
+
+pub use account::{Account, ReasonHint, Status};
+pub use condition::{Condition, History, Judged, judge};
+pub use contact::{Contact, EmailAddress, EmailAddressError};
+pub use decision::{Decision, IncidentFacts, NotifyReason, Silence, decide, silence_of};
+pub use ids::{
+    AccountId, AuthConfigId, ChannelName, DeliveryId, IdMint, IncidentId, NotificationId, RunId, ToolkitSlug, UserId,
+};
+pub use incident::{CloseEvidence, IncidentChange, OpenIncident, next_incident};
+pub use notice::{Notice, NoticeItem, ReconnectUrl, ReconnectUrlError};
+pub use observation::{Cursor, Observation, ScannedPage, UnknownReason, UserObservation, UserPage};
+pub use redact::scrub;
+pub use retry::{FailureClass, RetrySchedule, Verdict};
+pub use time::{Timestamp, from_millis, millis};

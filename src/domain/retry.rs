@@ -1,0 +1,101 @@
+//! When a failed delivery is tried again, and when it is given up: a pure function of the class of the
+//! failure, the number of attempts and a number for jitter.
+
+use std::time::Duration;
+
+/// What kind of failure a send met; decides what happens next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureClass {
+    /// May work later: a 4xx reply of a mail server, 408, 5xx, a dropped connection.
+    Transient,
+    /// The receiver asked for a pause: 429, 503 with `Retry-After`.
+    RateLimited(Duration),
+    /// Nobody knows whether it arrived: the final reply did not come in time. Tried again under the same id.
+    OutcomeUnknown,
+    /// This recipient or target will never take it.
+    Refused,
+    /// Our own sender, login or endpoint is refused: everything else on this channel would be refused too.
+    ChannelBroken,
+}
+
+impl FailureClass {
+    /// The code as it is stored and logged.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::RateLimited(_) => "rate_limited",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::Refused => "refused",
+            Self::ChannelBroken => "channel_broken",
+        }
+    }
+}
+
+/// What becomes of a delivery after a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Try again after this long.
+    RetryAfter(Duration),
+    /// Given up.
+    Dead,
+}
+
+/// The ladder of waits between attempts.
+#[derive(Debug, Clone, Copy)]
+pub struct RetrySchedule {
+    /// Attempts in all, the first included; at least 1.
+    pub max_attempts: u32,
+    /// The wait after the first failure.
+    pub first: Duration,
+    /// The longest wait.
+    pub longest: Duration,
+}
+
+impl Default for RetrySchedule {
+    /// 5 s, then four times as long each time up to 6 h: 5 s, 20 s, 80 s, 5 min, 21 min, 85 min, then
+    /// 6 h each. 18 attempts span about three days, the usual lifetime of a mail in a queue (RFC 5321,
+    /// section 4.5.4.1 asks for at least 4 to 5 days of *giving up*, and recommends retrying for days).
+    fn default() -> Self {
+        Self { max_attempts: 18, first: Duration::from_secs(5), longest: Duration::from_hours(6) }
+    }
+}
+
+/// A receiver may ask for a longer pause than our own ladder, but not for more than this.
+const LONGEST_RECEIVER_PAUSE: Duration = Duration::from_hours(24);
+
+impl RetrySchedule {
+    /// Decides after attempt number `attempt` (1 is the first) failed with `class`. `unit` in `0.0..1.0`
+    /// spreads the waits by ±20 % so that many failures at one moment do not come back at one moment.
+    pub fn after(&self, attempt: u32, class: FailureClass, unit: f64) -> Verdict {
+        if class == FailureClass::Refused || attempt >= self.max_attempts {
+            return Verdict::Dead;
+        }
+        let steps = attempt.saturating_sub(1).min(16);
+        let ladder = self.first.saturating_mul(4_u32.saturating_pow(steps)).min(self.longest);
+        let spread = ladder.mul_f64(0.8 + 0.4 * unit.clamp(0.0, 1.0));
+        match class {
+            FailureClass::RateLimited(pause) => Verdict::RetryAfter(pause.min(LONGEST_RECEIVER_PAUSE).max(spread)),
+            _ => Verdict::RetryAfter(spread),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_stay_bounded_and_end() {
+        let schedule = RetrySchedule::default();
+        let wait = |attempt, class| match schedule.after(attempt, class, 0.5) {
+            Verdict::RetryAfter(wait) => wait.as_secs(),
+            Verdict::Dead => 0,
+        };
+        let ladder: Vec<u64> = (1..=8).map(|n| wait(n, FailureClass::Transient)).collect();
+        assert_eq!(ladder, [5, 20, 80, 320, 1280, 5120, 20480, 21600]);
+        assert_eq!(wait(18, FailureClass::Transient), 0, "the last attempt is the last");
+        assert_eq!(wait(1, FailureClass::Refused), 0, "a refusal is final at once");
+        assert_eq!(wait(1, FailureClass::RateLimited(Duration::from_secs(90))), 90);
+        assert_eq!(wait(1, FailureClass::RateLimited(Duration::from_secs(9_999_999))), 86400);
+    }
+}

@@ -1,0 +1,15 @@
+//! `reconnectd` finds connected accounts that stopped working and tells each affected user once.
+//!
+//! The modules in the order data flows: the directory's users are scanned for observations, observations
+//! are recorded as account states and incidents, incidents are planned into deliveries, deliveries are sent.
+//! Every stage looks only at stored state and can be repeated; no network call happens inside a
+//! transaction; unique keys in the database make a second notice impossible.
+
+pub mod domain;
+pub mod ports;
+pub mod telemetry;
+
+pub mod scan;
+
+pub mod adapters;
+pub mod simulator;

@@ -1,0 +1,210 @@
+//! The edges of the product as traits: where users come from, who knows about accounts, how people are
+//! reached, and what time it is. Each has at least two implementations (`src/adapters/`, the
+//! simulator and the tests).
+//!
+//! Guarantees expected of every implementation: bounded time and bounded memory per call, no panic on
+//! what comes back, no secret and no address in an error. Nothing here touches the state database.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::domain::{
+    Account, ChannelName, Contact, Cursor, FailureClass, Notice, Timestamp, UnknownReason, UserId, UserPage,
+};
+
+/// The users of the product's database; read-only.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// The page of at most `page_size` users that follows `after`, or the first page.
+    /// Null and empty ids are left out; [`Directory::count_blank`] counts them.
+    async fn page(&self, after: Option<&Cursor>) -> Result<UserPage, DirectoryError>;
+
+    /// How a user is reached, read now; none when the user is no longer in the directory.
+    async fn contact(&self, user: &UserId) -> Result<Option<Contact>, DirectoryError>;
+
+    /// How many users there are, for the progress bar and the coverage figure; blank ids not counted.
+    async fn count(&self) -> Result<u64, DirectoryError>;
+
+    /// How many rows have a null or empty id: people we can never ask about.
+    async fn count_blank(&self) -> Result<u64, DirectoryError>;
+}
+
+/// The directory could not be read. Says what was tried; holds no address and no password.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// Unreachable, timed out, out of connections: may work later.
+    #[error("directory: {doing} failed, may work later")]
+    Unavailable {
+        /// What was being done.
+        doing: &'static str,
+        /// The database's own words.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The table, a column, the filter or the login is wrong: the configuration must change.
+    #[error("directory: {doing} was refused; {remedy}")]
+    Misconfigured {
+        /// What was being done.
+        doing: &'static str,
+        /// Which configuration key to look at.
+        remedy: String,
+        /// The database's own words.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// A list of accounts, read to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AccountList {
+    /// Every account of the users asked about, each once; every one belongs to one of them.
+    pub accounts: Vec<Account>,
+    /// How many requests' worth of pages the list had.
+    pub pages: u32,
+}
+
+/// The API asked about accounts.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// All accounts of all `users`, every page read, under the rate limit, with retries. `users` holds at
+    /// least one id and only queryable ones. With one user, items without an owner are that user's.
+    async fn accounts_of(&self, users: &[UserId]) -> Result<AccountList, ProviderError>;
+
+    /// One cheap authenticated request, for `check`.
+    async fn check(&self) -> Result<(), ProviderError>;
+
+    /// What has been sent so far.
+    fn usage(&self) -> ProviderUsage;
+}
+
+/// Requests sent since start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ProviderUsage {
+    /// HTTP requests, retries included.
+    pub requests: u64,
+    /// How many of them repeated a failed one.
+    pub retries: u64,
+}
+
+/// Why the provider gave no list.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// 401 or 403: the key is refused. Stops the run; exit code 3.
+    #[error(
+        "the provider refused the API key (HTTP {status}{detail}); check [composio] api_key and its permission 'Connected accounts: Read'"
+    )]
+    Unauthorized {
+        /// The HTTP status.
+        status: u16,
+        /// The provider's error slug in brackets, or empty.
+        detail: String,
+    },
+    /// 410: this API version was removed. Stops the run.
+    #[error("the provider no longer serves this API version (HTTP 410); upgrade reconnectd")]
+    Gone,
+    /// An item belongs to a user who was not asked about. Stops the run: the filter is not being honoured,
+    /// and going on could tell one person about another's account.
+    #[error(
+        "the provider answered with account {account} of user {owner}, who was not asked about; the run stops so that nobody is told about another's account"
+    )]
+    ForeignAccount {
+        /// The account that should not have come back.
+        account: crate::domain::AccountId,
+        /// The user the provider says it belongs to.
+        owner: UserId,
+    },
+    /// Several users were asked about and an item names no owner: ask for one user at a time.
+    #[error("the provider no longer names the owner of an account; several users cannot be asked about at once")]
+    OwnerMissing,
+    /// The request as it was cannot be answered: 400, 413, 414, 422. Fewer users may work.
+    #[error("the provider rejected the request (HTTP {status}{detail})")]
+    Rejected {
+        /// The HTTP status.
+        status: u16,
+        /// The provider's error slug in brackets, or empty.
+        detail: String,
+    },
+    /// No whole answer within the time limit. Fewer users may work.
+    #[error("the provider did not answer within {0:?}")]
+    TimedOut(Duration),
+    /// More pages than the cap. Fewer users may work.
+    #[error("the list has more than {0} pages")]
+    TooManyPages(u32),
+    /// Still failing after the last attempt.
+    #[error("the provider is unavailable after {attempts} attempts ({last})")]
+    Unavailable {
+        /// Attempts made.
+        attempts: u32,
+        /// The last failure in a few words; no body, no secret.
+        last: String,
+    },
+    /// An answer that is no list: HTML, missing `items`, a repeated cursor.
+    #[error("the provider's answer cannot be read ({0})")]
+    Malformed(String),
+}
+
+impl ProviderError {
+    /// Whether the whole run must stop and mail nobody.
+    pub fn stops_the_run(&self) -> bool {
+        matches!(self, Self::Unauthorized { .. } | Self::Gone | Self::ForeignAccount { .. })
+    }
+
+    /// What a single user's failed fetch is recorded as; none for errors that stop the run.
+    pub fn as_unknown(&self) -> Option<UnknownReason> {
+        match self {
+            Self::Unauthorized { .. } | Self::Gone | Self::ForeignAccount { .. } => None,
+            Self::Rejected { .. } => Some(UnknownReason::Rejected),
+            Self::TooManyPages(_) => Some(UnknownReason::TooManyPages),
+            Self::Malformed(_) | Self::OwnerMissing => Some(UnknownReason::Malformed),
+            Self::TimedOut(_) | Self::Unavailable { .. } => Some(UnknownReason::Unavailable),
+        }
+    }
+}
+
+/// A way to tell a user something.
+#[async_trait]
+pub trait Channel: Send + Sync {
+    /// The name deliveries are stored under.
+    fn name(&self) -> &ChannelName;
+
+    /// Whether this channel cannot work without an e-mail address.
+    fn needs_address(&self) -> bool;
+
+    /// The id the outside will see, made once from a new UUID and stored before the first attempt.
+    fn outside_id(&self, uuid: &str) -> String;
+
+    /// One attempt. Cancelling it loses the connection, never the bookkeeping: the caller counted the
+    /// attempt before.
+    async fn send(&self, notice: &Notice) -> Result<Receipt, SendError>;
+
+    /// Reaches the other side without sending anything, for `check`.
+    async fn check(&self) -> Result<(), SendError>;
+}
+
+/// The other side took it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The other side's answer in a few words, scrubbed: `250 2.0.0 queued as …`, `HTTP 204`.
+    pub detail: String,
+}
+
+/// An attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct SendError {
+    /// What happens next.
+    pub class: FailureClass,
+    /// What happened in a few words, scrubbed: no address, no secret, no body.
+    pub detail: String,
+}
+
+/// What time it is, and waiting.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// The present instant, in whole milliseconds.
+    fn now(&self) -> Timestamp;
+
+    /// Waits this long on this clock.
+    async fn sleep(&self, duration: Duration);
+}

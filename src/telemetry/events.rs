@@ -1,0 +1,49 @@
+//! The names of log events. On-call searches for these; they never change meaning. Every `tracing` call of
+//! this crate carries one as the field `event` and says the rest in a sentence and named fields.
+
+/// A run began (or went on from a checkpoint).
+pub const RUN_STARTED: &str = "run.started";
+/// A run ended; carries the counters of the summary.
+pub const RUN_FINISHED: &str = "run.finished";
+/// A run ended early; carries what to do.
+pub const RUN_FAILED: &str = "run.failed";
+/// Another process holds the run lease.
+pub const RUN_HELD: &str = "run.held_elsewhere";
+/// A page of users was recorded; progress.
+pub const PAGE_RECORDED: &str = "scan.page_recorded";
+/// A user's accounts could not be fetched; everything known before still stands.
+pub const USER_UNKNOWN: &str = "scan.user_unknown";
+/// A user id the provider cannot be asked about (it holds a comma).
+pub const USER_UNQUERYABLE: &str = "scan.user_unqueryable";
+/// The number of users per request changed.
+pub const BATCH_CHANGED: &str = "scan.batch_changed";
+/// A request to the provider failed and is tried again.
+pub const PROVIDER_RETRY: &str = "provider.retry";
+/// All requests to the provider pause (429, or the reserve is reached).
+pub const PROVIDER_PAUSED: &str = "provider.paused";
+/// The provider announced the end of an endpoint (`Deprecation`, `Sunset`).
+pub const PROVIDER_DEPRECATION: &str = "provider.deprecation";
+/// An incident was opened.
+pub const INCIDENT_OPENED: &str = "incident.opened";
+/// An incident was closed.
+pub const INCIDENT_CLOSED: &str = "incident.closed";
+/// The operator must act: a disabled auth config, a service credential, an identity mismatch, an unknown status.
+pub const OPERATOR_ATTENTION: &str = "operator.attention";
+/// A notification was decided.
+pub const NOTICE_PLANNED: &str = "notice.planned";
+/// A delivery reached its receiver.
+pub const DELIVERY_SENT: &str = "delivery.sent";
+/// An attempt failed and will be repeated.
+pub const DELIVERY_RETRY: &str = "delivery.retry";
+/// A delivery was given up.
+pub const DELIVERY_DEAD: &str = "delivery.dead";
+/// A delivery was called off before sending, with the reason.
+pub const DELIVERY_CANCELLED: &str = "delivery.cancelled";
+/// A channel refuses us as a sender; nothing more is sent on it in this run.
+pub const CHANNEL_STOPPED: &str = "channel.stopped";
+/// The configuration cannot be used.
+pub const CONFIG_INVALID: &str = "config.invalid";
+/// The state database was migrated.
+pub const STATE_MIGRATED: &str = "state.migrated";
+/// The simulator is listening.
+pub const SIMULATOR_LISTENING: &str = "simulator.listening";

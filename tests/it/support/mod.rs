@@ -1,0 +1,5 @@
+//! Fixtures: throw-away databases, a mail server, a webhook sink.
+
+pub mod databases;
+pub mod sink;
+pub mod smtp;
