@@ -55,7 +55,7 @@ pub enum IncidentChange {
 
 /// Decides for one user and toolkit. `group` holds every account of it, complete; it may be empty.
 pub fn next_incident(open: Option<&OpenIncident>, group: &[&Judged]) -> IncidentChange {
-    let newest = group.iter().filter(|judged| judged.condition.needs_reconnect()).max_by_key(|judged| rank(*judged));
+    let newest = group.iter().filter(|judged| judged.condition.needs_reconnect()).max_by_key(|judged| rank(judged));
     match (open, newest) {
         (None, None) => IncidentChange::None,
         (None, Some(newest)) => IncidentChange::Open(newest.account.id.clone()),
@@ -79,7 +79,7 @@ pub fn next_incident(open: Option<&OpenIncident>, group: &[&Judged]) -> Incident
 }
 
 /// The user's own accounts before credentials only the operator can renew, then the newest.
-fn rank(judged: &&Judged) -> (bool, Option<super::time::Timestamp>, AccountId) {
+fn rank(judged: &Judged) -> (bool, Option<super::time::Timestamp>, AccountId) {
     (is_users(judged), judged.account.created_at, judged.account.id.clone())
 }
 
