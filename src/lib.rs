@@ -11,5 +11,13 @@ pub mod telemetry;
 
 pub mod scan;
 
+pub mod record;
+
+pub mod plan;
+
+pub mod deliver;
+
+pub mod store;
+
 pub mod adapters;
 pub mod simulator;

@@ -81,10 +81,11 @@ text_id! {
 }
 
 impl UserId {
-    /// Why the provider cannot be asked about this user by `user_ids`: the wire format joins ids with
-    /// commas, so `a,b` would ask for the users `a` and `b` (contract, section 8.14).
+    /// Whether the provider can be asked about this user by `user_ids`: the wire format joins ids with
+    /// commas, so `a,b` would ask for the users `a` and `b` (contract, section 8.14). A NUL is no
+    /// character any server should be sent.
     pub fn is_queryable(&self) -> bool {
-        !self.0.is_empty() && !self.0.contains(',')
+        !self.0.is_empty() && !self.0.contains([',', '\0'])
     }
 
     /// Whether somebody can stand behind this id at all: blank ids and the provider's `default`
@@ -96,6 +97,7 @@ impl UserId {
 
 /// Makes UUID v7 ids and jitter from a seed and the instants it is given, so that a test run mints
 /// the same ids every time. The seed comes from the operating system once, in `src/app.rs`.
+#[derive(Debug)]
 pub struct IdMint(Mutex<fastrand::Rng>);
 
 impl IdMint {

@@ -18,6 +18,7 @@ mod notice;
 mod observation;
 mod redact;
 mod retry;
+mod run;
 mod time;
 
 pub use account::{Account, ReasonHint, Status};
@@ -32,4 +33,5 @@ pub use notice::{Notice, NoticeItem, ReconnectUrl, ReconnectUrlError};
 pub use observation::{Cursor, Observation, ScannedPage, UnknownReason, UserObservation, UserPage};
 pub use redact::scrub;
 pub use retry::{FailureClass, RetrySchedule, Verdict};
+pub use run::RunCounters;
 pub use time::{Timestamp, from_millis, millis};

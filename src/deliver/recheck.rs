@@ -1,0 +1,85 @@
+//! What is still true a moment before sending: a pure function of the incidents a notification is about and
+//! a fresh, complete list of the user's accounts.
+
+use std::collections::HashMap;
+
+use crate::domain::{
+    Account, AccountId, CloseEvidence, Condition, History, IncidentChange, IncidentId, NoticeItem, OpenIncident,
+    ReconnectUrl, Silence, Timestamp, judge, next_incident, silence_of,
+};
+use crate::store::{IncidentClose, KnownAccount, PlannedItem, StoredIncident};
+
+/// What may be said, what must not, and what turned out to be over.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Rechecked {
+    /// What is still broken, newest first.
+    pub items: Vec<NoticeItem>,
+    /// Why something is left out; one entry per incident left out.
+    pub dropped: Vec<Silence>,
+    /// Incidents the fresh list is the evidence to close.
+    pub closed: Vec<IncidentClose>,
+}
+
+/// What we know of the user before the fresh list.
+pub(super) struct Before<'a> {
+    /// The incidents the notification is about, as planned.
+    pub planned: &'a [PlannedItem],
+    /// The user's open incidents.
+    pub open: &'a [StoredIncident],
+    /// Every account ever seen of the user.
+    pub known: &'a [KnownAccount],
+    /// When a complete list was last recorded.
+    pub observed_at: Option<Timestamp>,
+}
+
+/// Compares; `fresh` must be complete and this user's.
+pub(super) fn recheck(before: &Before<'_>, fresh: Vec<Account>, url: &ReconnectUrl, now: Timestamp) -> Rechecked {
+    let known: HashMap<&AccountId, &KnownAccount> = before.known.iter().map(|k| (&k.account.id, k)).collect();
+    let history = |id: &AccountId| known.get(id).map_or(History::default(), |k| k.history(before.observed_at));
+    let judged = judge(fresh, history, now);
+    let mut result = Rechecked::default();
+    for planned in before.planned {
+        let Some(incident) = before.open.iter().find(|open| open.id == planned.incident) else {
+            result.dropped.push(Silence::Healed); // Closed since it was planned.
+            continue;
+        };
+        let anchor_id = &incident.anchor.account.id;
+        let toolkit =
+            judged.iter().find(|j| j.account.id == *anchor_id).map_or(&incident.toolkit, |j| &j.account.toolkit);
+        let group: Vec<_> = judged.iter().filter(|judged| judged.account.toolkit == *toolkit).collect();
+        let open = OpenIncident { id: incident.id.clone(), anchor: anchor_id.clone() };
+        let speak_of = match next_incident(Some(&open), &group) {
+            IncidentChange::Close(evidence) => {
+                result.closed.push(close(&incident.id, evidence));
+                result.dropped.push(Silence::Healed);
+                continue;
+            }
+            IncidentChange::Move(to) => to,
+            IncidentChange::None | IncidentChange::Open(_) => anchor_id.clone(),
+        };
+        let Some(subject) = group.iter().find(|judged| judged.account.id == speak_of) else {
+            result.dropped.push(Silence::Healed);
+            continue;
+        };
+        if let Some(reason) = silence_of(&subject.account, subject.condition) {
+            result.dropped.push(reason);
+            continue;
+        }
+        result.items.push(NoticeItem {
+            incident: incident.id.clone(),
+            number: planned.number,
+            toolkit: toolkit.clone(),
+            account: subject.account.id.clone(),
+            label: subject.account.label().map(str::to_owned),
+            second_account: subject.condition == Condition::SecondAccount,
+            broke_at: subject.broke_at.unwrap_or(incident.broke_at),
+            reconnect_url: url.for_toolkit(toolkit),
+        });
+    }
+    result.items.sort_by(|a, b| b.broke_at.cmp(&a.broke_at).then_with(|| a.incident.cmp(&b.incident)));
+    result
+}
+
+fn close(id: &IncidentId, evidence: CloseEvidence) -> IncidentClose {
+    IncidentClose { id: id.clone(), evidence }
+}

@@ -1,0 +1,56 @@
+//! What one run counted. Stored with every checkpoint, so that a run that goes on after a crash reports
+//! the whole, and printed as the summary.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::decision::Silence;
+
+/// The counters of one run; what each counts is what its name says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunCounters {
+    /// Users of the directory that were looked at, whatever came of it.
+    pub users_scanned: u64,
+    /// Of them, those whose accounts could not be fetched.
+    pub users_unknown: u64,
+    /// Of them, those whose id holds a comma, so that the provider cannot be asked.
+    pub users_unqueryable: u64,
+    /// Directory rows with a null or empty id.
+    pub users_blank: u64,
+    /// Accounts the provider listed.
+    pub accounts_seen: u64,
+    /// Of them, by condition.
+    pub conditions: BTreeMap<String, u64>,
+    /// Incidents opened.
+    pub incidents_opened: u64,
+    /// Incidents closed.
+    pub incidents_closed: u64,
+    /// Notifications decided: one per user told.
+    pub notices_planned: u64,
+    /// Deliveries that reached their receiver.
+    pub deliveries_sent: u64,
+    /// Deliveries whose last attempt in this run failed, whether they will be tried again or not.
+    pub deliveries_failed: u64,
+    /// Deliveries called off before sending.
+    pub deliveries_cancelled: u64,
+    /// Broken or otherwise not healthy accounts and incidents nobody was told about, by reason.
+    pub silenced: BTreeMap<String, u64>,
+    /// HTTP requests to the provider, retries included.
+    pub requests_sent: u64,
+    /// How many of them repeated a failed one.
+    pub retries: u64,
+}
+
+impl RunCounters {
+    /// Counts one silence.
+    pub fn silence(&mut self, reason: Silence) {
+        *self.silenced.entry(reason.code().to_owned()).or_default() += 1;
+    }
+
+    /// Whether something is not known that a run should know.
+    pub fn is_incomplete(&self) -> bool {
+        self.users_unknown > 0
+    }
+}

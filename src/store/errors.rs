@@ -1,0 +1,61 @@
+//! Why the state database did not do as asked, by class.
+
+/// A failure of the state database. Carries the database's words, never a value of ours or the URL.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The `[state] url` is not one we can open.
+    #[error("[state] url: {0}; use sqlite://PATH or postgres://USER@HOST/DATABASE")]
+    Url(String),
+    /// Busy, unreachable, out of connections: the same call may work later.
+    #[error("the state database is unavailable, may work later")]
+    Transient(#[source] sqlx::Error),
+    /// The schema was made by a newer version, or a migration was changed after it was applied.
+    #[error(
+        "the state database's schema does not fit this version ({0}); run the version that wrote it, or a newer one"
+    )]
+    Schema(String),
+    /// The run lease passed to somebody else: nothing was written.
+    #[error("the run lease was lost to another process; nothing more is written by this one")]
+    LeaseLost,
+    /// Anything else: a full disk, a corrupt file, a broken invariant.
+    #[error("the state database failed")]
+    Fatal(#[source] sqlx::Error),
+    /// A stored value that this version cannot read.
+    #[error("the state database holds a value that cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl StoreError {
+    pub(super) fn null(column: &str) -> Self {
+        Self::Unreadable(format!("column {column} is NULL"))
+    }
+}
+
+/// SQLite: 5 (busy), 517 (busy snapshot). PostgreSQL: serialization failure, deadlock, admin shutdown,
+/// starting up, too many connections.
+const TRANSIENT_CODES: [&str; 7] = ["5", "517", "40001", "40P01", "57P01", "57P03", "53300"];
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_) => Self::Transient(error),
+            sqlx::Error::Database(db) if db.code().is_some_and(|code| TRANSIENT_CODES.contains(&code.as_ref())) => {
+                Self::Transient(error)
+            }
+            _ => Self::Fatal(error),
+        }
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for StoreError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        use sqlx::migrate::MigrateError as M;
+        match error {
+            M::Execute(source) | M::ExecuteMigration(source, _) => Self::from(source),
+            M::VersionMissing(version) | M::VersionTooNew(version, _) => {
+                Self::Schema(format!("migration {version} is not known to it"))
+            }
+            other => Self::Schema(other.to_string()),
+        }
+    }
+}

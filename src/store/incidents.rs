@@ -1,0 +1,238 @@
+//! Incidents: opened once, moved quietly, closed once, and what was decided about each.
+
+use super::accounts::{known_account, one_column};
+use super::{KnownAccount, Row, StoreError, Value, Work, chunks, sql};
+use crate::domain::{
+    AccountId, CloseEvidence, IncidentId, OpenIncident, RunId, Silence, Timestamp, ToolkitSlug, UserId, silence_of,
+};
+
+/// An open incident as recording needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenIncidentRow {
+    /// Whose.
+    pub user: UserId,
+    /// Of which toolkit.
+    pub toolkit: ToolkitSlug,
+    /// Its id and anchor.
+    pub incident: OpenIncident,
+}
+
+/// An incident to open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewIncident {
+    /// Its id, minted by the caller.
+    pub id: IncidentId,
+    /// Whose.
+    pub user: UserId,
+    /// Of which toolkit.
+    pub toolkit: ToolkitSlug,
+    /// The account it stands for.
+    pub anchor: AccountId,
+    /// When that account broke.
+    pub broke_at: Timestamp,
+    /// Whether it was broken before this product started to watch.
+    pub baseline: bool,
+}
+
+/// An open incident that now stands for another account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncidentMove {
+    /// Which.
+    pub id: IncidentId,
+    /// The account it stands for from now on.
+    pub to: AccountId,
+}
+
+/// An incident that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncidentClose {
+    /// Which.
+    pub id: IncidentId,
+    /// On which evidence.
+    pub evidence: CloseEvidence,
+}
+
+/// An open incident with everything a decision about it depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredIncident {
+    /// Its id.
+    pub id: IncidentId,
+    /// Whose.
+    pub user: UserId,
+    /// Of which toolkit.
+    pub toolkit: ToolkitSlug,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When its account broke.
+    pub broke_at: Timestamp,
+    /// Whether it was broken before this product started to watch.
+    pub baseline: bool,
+    /// The code of the last decision about it.
+    pub decision: Option<String>,
+    /// The account it stands for, as last seen.
+    pub anchor: KnownAccount,
+    /// Whether a notice about it exists.
+    pub spoken_about: bool,
+}
+
+impl StoredIncident {
+    /// Why the account, as last seen, is not its user's to reconnect; none if it is.
+    pub fn anchor_silence(&self) -> Option<Silence> {
+        if self.anchor.gone_at.is_some() || self.anchor.condition == crate::domain::Condition::Healthy {
+            return Some(Silence::Healed);
+        }
+        silence_of(&self.anchor.account, self.anchor.condition)
+    }
+}
+
+impl Work {
+    /// The open incidents of these users.
+    pub async fn open_incidents_of(&mut self, users: &[UserId]) -> Result<Vec<OpenIncidentRow>, StoreError> {
+        let mut open = Vec::new();
+        for chunk in chunks(one_column(users)) {
+            let select = sql("SELECT incident_id, user_id, toolkit, account_id FROM incidents \
+                 WHERE closed_at IS NULL AND user_id IN ({values}) ORDER BY user_id, toolkit");
+            for row in self.session.fetch(select.values(chunk)).await? {
+                open.push(OpenIncidentRow {
+                    user: UserId::new(row.text("user_id")?),
+                    toolkit: ToolkitSlug::new(row.text("toolkit")?),
+                    incident: OpenIncident {
+                        id: IncidentId::new(row.text("incident_id")?),
+                        anchor: AccountId::new(row.text("account_id")?),
+                    },
+                });
+            }
+        }
+        Ok(open)
+    }
+
+    /// Opens incidents. One that another process opened meanwhile for the same user and toolkit stays as
+    /// it is.
+    pub async fn open_incidents(
+        &mut self,
+        incidents: &[NewIncident],
+        run: &RunId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let rows = incidents.iter().map(|new| incident_values(new, run, now)).collect();
+        for chunk in chunks(rows) {
+            let insert = sql(
+                "INSERT INTO incidents (incident_id, user_id, toolkit, account_id, opened_at, broke_at, baseline, \
+                 run_id) VALUES {values} ON CONFLICT DO NOTHING",
+            );
+            self.session.execute(insert.values(chunk)).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes an open incident stand for another account.
+    pub async fn move_incident(&mut self, change: &IncidentMove) -> Result<(), StoreError> {
+        let update = sql("UPDATE incidents SET account_id = $2 WHERE incident_id = $1 AND closed_at IS NULL");
+        self.session.execute(update.bind(change.id.as_str()).bind(change.to.as_str())).await?;
+        Ok(())
+    }
+
+    /// The provider renamed the toolkit: the incident goes on under the new slug, unless one is open there.
+    pub async fn rename_incident(&mut self, id: &IncidentId, toolkit: &ToolkitSlug) -> Result<(), StoreError> {
+        let update = sql(
+            "UPDATE incidents SET toolkit = $2 WHERE incident_id = $1 AND closed_at IS NULL AND NOT EXISTS \
+             (SELECT 1 FROM incidents o WHERE o.user_id = incidents.user_id AND o.toolkit = $2 AND o.closed_at IS NULL)",
+        );
+        self.session.execute(update.bind(id.as_str()).bind(toolkit.as_str())).await?;
+        Ok(())
+    }
+
+    /// Closes an incident, once. Says whether it was this call that did.
+    pub async fn close_incident(&mut self, close: &IncidentClose, now: Timestamp) -> Result<bool, StoreError> {
+        let update = sql(
+            "UPDATE incidents SET closed_at = $2, close_evidence = $3 WHERE incident_id = $1 AND closed_at IS NULL",
+        );
+        let update = update.bind(close.id.as_str()).bind(now).bind(close.evidence.code());
+        Ok(self.session.execute(update).await? == 1)
+    }
+
+    /// The open incidents of the next `users` users after `after`, whole users at a time, in byte order.
+    pub async fn open_incidents_page(
+        &mut self,
+        after: Option<&UserId>,
+        users: u32,
+    ) -> Result<Vec<StoredIncident>, StoreError> {
+        let select = sql(
+            "SELECT i.incident_id, i.toolkit AS incident_toolkit, i.opened_at, i.broke_at, i.baseline, i.decision, \
+             (SELECT count(*) FROM notification_items n WHERE n.incident_id = i.incident_id) AS spoken_about, a.* \
+             FROM incidents i JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
+             WHERE i.closed_at IS NULL AND i.user_id IN (SELECT DISTINCT user_id FROM incidents \
+             WHERE closed_at IS NULL AND user_id > $1 ORDER BY user_id LIMIT $2) \
+             ORDER BY i.user_id, i.incident_id",
+        );
+        let select = select.bind(after.map_or("", UserId::as_str)).bind(users);
+        self.session.fetch(select).await?.iter().map(stored_incident).collect()
+    }
+
+    /// The open incidents of these users, with everything a decision depends on.
+    pub async fn stored_incidents_of(&mut self, users: &[UserId]) -> Result<Vec<StoredIncident>, StoreError> {
+        let mut found = Vec::new();
+        for chunk in chunks(one_column(users)) {
+            let select =
+                sql("SELECT i.incident_id, i.toolkit AS incident_toolkit, i.opened_at, i.broke_at, i.baseline, \
+                 i.decision, (SELECT count(*) FROM notification_items n WHERE n.incident_id = i.incident_id) \
+                 AS spoken_about, a.* \
+                 FROM incidents i JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
+                 WHERE i.closed_at IS NULL AND i.user_id IN ({values}) ORDER BY i.user_id, i.incident_id");
+            for row in self.session.fetch(select.values(chunk)).await? {
+                found.push(stored_incident(&row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Notes the decision about incidents, where it changed.
+    pub async fn note_decisions(
+        &mut self,
+        decision: &str,
+        incidents: &[IncidentId],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let rows: Vec<Vec<Value>> = incidents.iter().map(|id| vec![id.as_str().into()]).collect();
+        for chunk in chunks(rows) {
+            let update = sql("UPDATE incidents SET decision = $1, decided_at = $2 WHERE incident_id IN ({values})");
+            self.session.execute(update.bind(decision).bind(now).values(chunk)).await?;
+        }
+        Ok(())
+    }
+
+    /// How many incidents are open.
+    pub async fn count_open_incidents(&mut self) -> Result<u64, StoreError> {
+        let rows = self.session.fetch(sql("SELECT count(*) AS n FROM incidents WHERE closed_at IS NULL")).await?;
+        let count = rows.first().map_or(Ok(0), |row| row.int("n"))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+}
+
+fn incident_values(new: &NewIncident, run: &RunId, now: Timestamp) -> Vec<Value> {
+    vec![
+        new.id.as_str().into(),
+        new.user.as_str().into(),
+        new.toolkit.as_str().into(),
+        new.anchor.as_str().into(),
+        now.into(),
+        new.broke_at.into(),
+        new.baseline.into(),
+        run.as_str().into(),
+    ]
+}
+
+fn stored_incident(row: &Row) -> Result<StoredIncident, StoreError> {
+    let anchor = known_account(row)?;
+    Ok(StoredIncident {
+        id: IncidentId::new(row.text("incident_id")?),
+        user: anchor.account.user.clone(),
+        toolkit: ToolkitSlug::new(row.text("incident_toolkit")?),
+        opened_at: row.instant("opened_at")?,
+        broke_at: row.instant("broke_at")?,
+        baseline: row.flag("baseline")?,
+        decision: row.opt_text("decision")?,
+        spoken_about: row.flag("spoken_about")?,
+        anchor,
+    })
+}

@@ -1,0 +1,35 @@
+//! The schema's history, embedded in the binary: forward-only, the same names for both dialects.
+
+use std::borrow::Cow;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+macro_rules! migration {
+    ($dialect:literal, $version:literal, $name:literal) => {
+        Migration::new(
+            $version,
+            Cow::Borrowed($name),
+            MigrationType::Simple,
+            sqlx::SqlStr::from_static(include_str!(concat!(
+                "../../migrations/",
+                $dialect,
+                "/",
+                $version,
+                "_",
+                $name,
+                ".sql"
+            ))),
+            false,
+        )
+    };
+}
+
+/// The migrations of the SQLite state database.
+pub(super) fn sqlite() -> Migrator {
+    Migrator::with_migrations(vec![migration!("sqlite", 20_261_121_000_000, "create_state")])
+}
+
+/// The migrations of the PostgreSQL state database.
+pub(super) fn postgres() -> Migrator {
+    Migrator::with_migrations(vec![migration!("postgres", 20_261_121_000_000, "create_state")])
+}

@@ -1,0 +1,116 @@
+//! The state database: the only SQL on it.
+//!
+//! Turns observations, incidents and the outbox into rows and back, on SQLite and on PostgreSQL, from one
+//! body of SQL per table family. A [`Work`] is one transaction: what it did is there completely after
+//! [`Work::commit`], and not at all otherwise, also after a crash or a cancelled task.
+//!
+//! What makes a second notice impossible is in the schema (`migrations/`): one open incident per user and
+//! toolkit, one notice per incident and number, one delivery per notification and channel.
+
+mod accounts;
+mod errors;
+mod incidents;
+mod leases;
+mod migrations;
+mod outbox;
+mod postgres;
+mod runs;
+mod session;
+mod sqlite;
+mod stories;
+
+use std::sync::Arc;
+
+pub use accounts::{KnownAccount, KnownUser, SeenUser, Transition};
+pub use errors::StoreError;
+pub use incidents::{IncidentClose, IncidentMove, NewIncident, OpenIncidentRow, StoredIncident};
+pub use leases::{Lease, LeaseHeld};
+pub use outbox::{ClaimedDelivery, NewDelivery, NewNotification, PlannedItem, Settlement};
+pub use runs::{RunEnd, RunRow};
+pub use session::{Backend, Row, Session, Statement, Value, sql};
+pub use stories::{AccountStory, AttemptStory, DeliveryStory, IncidentStory, TransitionStory, UserStory};
+
+/// The state database.
+#[derive(Clone)]
+pub struct Store {
+    backend: Arc<dyn Backend>,
+}
+
+impl Store {
+    /// Opens the database at `url` (`sqlite://PATH` or `postgres://…`). A SQLite file is created if
+    /// missing. The schema is not touched: see [`Store::migrate`].
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+        let backend: Arc<dyn Backend> = match scheme {
+            "sqlite" => Arc::new(sqlite::SqliteBackend::open(url).await?),
+            "postgres" | "postgresql" => Arc::new(postgres::PostgresBackend::open(url).await?),
+            _ => return Err(StoreError::Url("unknown kind of database".into())),
+        };
+        Ok(Self { backend })
+    }
+
+    /// Brings the schema up to date; safe when several processes do it at once.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        self.backend.migrate().await
+    }
+
+    /// Begins a transaction that may write.
+    pub async fn begin(&self) -> Result<Work, StoreError> {
+        Ok(Work { session: self.backend.begin().await? })
+    }
+
+    /// Begins a transaction that only reads, on a connection of its own.
+    pub async fn begin_read(&self) -> Result<Work, StoreError> {
+        Ok(Work { session: self.backend.begin_read().await? })
+    }
+
+    /// Closes all connections; to be called before the process ends, so that SQLite folds its log.
+    pub async fn close(&self) {
+        self.backend.close().await;
+    }
+}
+
+/// One transaction, with the statements of every table family as methods.
+pub struct Work {
+    session: Box<dyn Session>,
+}
+
+impl Work {
+    /// Makes everything done in this transaction permanent.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        self.session.commit().await
+    }
+
+    /// Undoes everything done in this transaction (what dropping it does, said aloud).
+    pub fn roll_back(self) {
+        drop(self);
+    }
+
+    /// A fact about this installation.
+    pub async fn meta(&mut self, key: &str) -> Result<Option<String>, StoreError> {
+        let rows = self.session.fetch(sql("SELECT value FROM meta WHERE key = $1").bind(key)).await?;
+        rows.first().map(|row| row.text("value")).transpose()
+    }
+
+    /// Remembers a fact about this installation unless it is known already.
+    pub async fn set_meta_once(&mut self, key: &str, value: &str) -> Result<(), StoreError> {
+        let insert = sql("INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING");
+        self.session.execute(insert.bind(key).bind(value)).await?;
+        Ok(())
+    }
+}
+
+/// Rows per multi-row statement: SQLite takes 32,766 arguments, PostgreSQL 65,535; the widest row here
+/// has 21.
+const ROWS_PER_STATEMENT: usize = 500;
+
+/// Splits rows into statements of bounded size.
+fn chunks<T>(mut rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
+    std::iter::from_fn(move || {
+        if rows.is_empty() {
+            return None;
+        }
+        let rest = rows.split_off(rows.len().min(ROWS_PER_STATEMENT));
+        Some(std::mem::replace(&mut rows, rest))
+    })
+}

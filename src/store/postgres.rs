@@ -1,0 +1,98 @@
+//! The state database on PostgreSQL: for several processes side by side.
+//!
+//! Leases are rows compared with the database's clock, so they hold across hosts and through a pooler in
+//! transaction mode. Every released connection is rolled back first: sqlx 0.9.0 can return a connection
+//! with an open transaction to the pool when a `begin` is cancelled (sqlx #4385, fixed but not released).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Postgres, Transaction};
+
+use super::errors::StoreError;
+use super::migrations;
+use super::session::{Backend, Row, Session, Statement, Value};
+
+/// A run writes on one connection and delivers on a few.
+const CONNECTIONS: u32 = 8;
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+const NOW: &str = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
+/// A page of 500 users takes milliseconds; a statement that takes this long will not come back.
+const SESSION_OPTIONS: [(&str, &str); 2] =
+    [("statement_timeout", "60s"), ("idle_in_transaction_session_timeout", "60s")];
+
+pub(super) struct PostgresBackend {
+    pool: PgPool,
+}
+
+impl PostgresBackend {
+    pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
+        let options = url
+            .parse::<PgConnectOptions>()
+            .map_err(|_| StoreError::Url("not a PostgreSQL URL".into()))?
+            .application_name("reconnectd")
+            .options(SESSION_OPTIONS);
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    sqlx::raw_sql("ROLLBACK").execute(connection).await?;
+                    Ok(true)
+                })
+            })
+            .connect_with(options)
+            .await?;
+        Ok(Self { pool })
+    }
+}
+
+#[async_trait]
+impl Backend for PostgresBackend {
+    async fn begin(&self) -> Result<Box<dyn Session>, StoreError> {
+        Ok(Box::new(PostgresSession(self.pool.begin().await?)))
+    }
+
+    async fn begin_read(&self) -> Result<Box<dyn Session>, StoreError> {
+        Ok(Box::new(PostgresSession(self.pool.begin_with("BEGIN READ ONLY").await?)))
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        // The migrator takes an advisory lock of its own.
+        Ok(migrations::postgres().run(&self.pool).await?)
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+struct PostgresSession(Transaction<'static, Postgres>);
+
+fn query(statement: Statement) -> sqlx::query::Query<'static, Postgres, PgArguments> {
+    let (text, keep_prepared) = statement.text_for(NOW, "FOR UPDATE SKIP LOCKED");
+    let mut query = sqlx::query(AssertSqlSafe(text)).persistent(keep_prepared);
+    for value in statement.into_args() {
+        query = match value {
+            Value::Text(text) => query.bind(text),
+            Value::Int(number) => query.bind(number),
+        };
+    }
+    query
+}
+
+#[async_trait]
+impl Session for PostgresSession {
+    async fn execute(&mut self, statement: Statement) -> Result<u64, StoreError> {
+        Ok(query(statement).execute(&mut *self.0).await?.rows_affected())
+    }
+
+    async fn fetch(&mut self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        Ok(query(statement).fetch_all(&mut *self.0).await?.into_iter().map(Row::Postgres).collect())
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        Ok(self.0.commit().await?)
+    }
+}

