@@ -17,6 +17,10 @@ pub mod plan;
 
 pub mod deliver;
 
+pub mod report;
+
+pub mod pipeline;
+
 pub mod store;
 
 pub mod adapters;

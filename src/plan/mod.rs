@@ -19,11 +19,11 @@ use crate::telemetry::events;
 const USERS_PER_PAGE: u32 = 500;
 
 /// A channel a notification goes out on.
-pub struct PlannedChannel<'a> {
+pub struct PlannedChannel {
     /// Its name.
     pub name: ChannelName,
     /// Makes the id the outside will see from a new UUID.
-    pub outside_id: &'a (dyn Fn(&str) -> String + Send + Sync),
+    pub outside_id: Box<dyn Fn(&str) -> String + Send + Sync>,
 }
 
 /// What planning depends on besides the incidents.
@@ -31,7 +31,7 @@ pub struct PlanContext<'a> {
     /// The run.
     pub run: &'a RunId,
     /// The channels that are configured.
-    pub channels: &'a [PlannedChannel<'a>],
+    pub channels: &'a [PlannedChannel],
     /// This run only takes stock and tells nobody.
     pub taking_stock: bool,
     /// The moment of deciding.

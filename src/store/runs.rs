@@ -122,6 +122,12 @@ impl Work {
         self.session.fetch(select).await?.iter().map(run_row).collect()
     }
 
+    /// Whether any run ever went to its end.
+    pub async fn has_finished_run(&mut self) -> Result<bool, StoreError> {
+        let select = sql("SELECT run_id FROM runs WHERE state = 'finished' LIMIT 1");
+        Ok(!self.session.fetch(select).await?.is_empty())
+    }
+
     /// The newest runs.
     pub async fn latest_runs(&mut self, limit: u32) -> Result<Vec<RunRow>, StoreError> {
         let select = sql("SELECT * FROM runs ORDER BY started_at DESC, run_id DESC LIMIT $1").bind(limit);

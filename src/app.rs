@@ -1,0 +1,182 @@
+//! The composition root: the only file that names concrete adapters and turns configuration into them.
+//!
+//! Turns a checked [`Config`] into the ports and settings of a [`Pipeline`]. Holds nothing that outlives the
+//! process; a crash leaves nothing of its own behind.
+
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::sync::Arc;
+
+use secrecy::ExposeSecret as _;
+use tokio::sync::watch;
+
+use crate::adapters::clock::SystemClock;
+use crate::adapters::composio::{ComposioProvider, ComposioSettings, ComposioSettingsError};
+use crate::adapters::directory::{DirectorySettings, SqlDirectory};
+use crate::adapters::email::{EmailChannel, EmailSettings, EmailSettingsError};
+use crate::adapters::webhook::{WebhookChannel, WebhookSettings, WebhookSettingsError};
+use crate::config::{Config, FirstRun, UsersPerRequest};
+use crate::domain::{IdMint, RetrySchedule, RunId};
+use crate::pipeline::{Pipeline, Ports, Progress, RunSettings};
+use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
+use crate::scan::{self, ScanOptions};
+use crate::store::{Store, StoreError};
+
+/// Something the configuration names cannot be built or reached.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// `[composio]` cannot be used.
+    #[error("the provider's client cannot be built")]
+    Composio(#[from] ComposioSettingsError),
+    /// `[email]` cannot be used.
+    #[error("the e-mail channel cannot be built")]
+    Email(#[from] EmailSettingsError),
+    /// A `[[webhook]]` cannot be used.
+    #[error("a webhook channel cannot be built")]
+    Webhook(#[from] WebhookSettingsError),
+    /// `[directory]` cannot be used or reached.
+    #[error("the directory cannot be used")]
+    Directory(#[from] DirectoryError),
+    /// `[state]` cannot be used or reached.
+    #[error("the state database cannot be used")]
+    Store(#[from] StoreError),
+}
+
+impl AppError {
+    /// Whether the configuration must change, rather than something outside.
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::Composio(_) | Self::Email(_) | Self::Webhook(_) => true,
+            Self::Directory(error) => matches!(error, DirectoryError::Misconfigured { .. }),
+            Self::Store(error) => matches!(error, StoreError::Url(_)),
+        }
+    }
+}
+
+/// What one process is made of.
+pub struct App {
+    /// What the operator set.
+    pub config: Config,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Makes ids, from the system's randomness.
+    pub mint: Arc<IdMint>,
+    /// On every log line of this process.
+    pub run_id: RunId,
+}
+
+impl App {
+    /// A process on the system's clock.
+    pub fn new(config: Config) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let mint = Arc::new(IdMint::new(seed()));
+        let run_id = RunId::new(mint.uuid(clock.now()));
+        Self { config, clock, mint, run_id }
+    }
+
+    /// The state database, its schema up to date.
+    pub async fn store(&self) -> Result<Store, AppError> {
+        let store = Store::open(self.config.state.url.expose_secret()).await?;
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// The product's users.
+    pub async fn directory(&self) -> Result<Arc<dyn Directory>, AppError> {
+        let section = &self.config.directory;
+        let settings = DirectorySettings {
+            url: section.url.clone(),
+            table: section.table.clone(),
+            id: section.id.clone(),
+            email: section.email.clone(),
+            name: section.name.clone(),
+            locale: section.locale.clone(),
+            timezone: section.timezone.clone(),
+            filter: section.filter.clone(),
+            page_size: section.page_size.get(),
+        };
+        Ok(Arc::new(SqlDirectory::connect(settings).await?))
+    }
+
+    /// The API asked about accounts.
+    pub fn provider(&self) -> Result<Arc<dyn Provider>, AppError> {
+        let section = &self.config.composio;
+        let settings = ComposioSettings {
+            base_url: section.base_url.clone(),
+            api_key: section.api_key.clone(),
+            requests_per_minute: section.requests_per_minute.get(),
+            reserve: section.reserve,
+            max_attempts: section.max_attempts.get(),
+            timeout_connect: section.timeout_connect,
+            timeout_total: section.timeout_total,
+        };
+        Ok(Arc::new(ComposioProvider::new(settings, Arc::clone(&self.clock), seed())?))
+    }
+
+    /// How people are told.
+    pub fn channels(&self) -> Result<Vec<Arc<dyn Channel>>, AppError> {
+        let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
+        if let Some(section) = &self.config.email {
+            channels.push(Arc::new(EmailChannel::new(EmailSettings {
+                url: section.url.clone(),
+                from: section.from.clone(),
+                reply_to: section.reply_to.clone(),
+                product: self.config.reconnect.product.clone(),
+                limits: crate::adapters::email::EmailLimits::default(),
+            })?));
+        }
+        for section in &self.config.webhook {
+            channels.push(Arc::new(WebhookChannel::new(WebhookSettings {
+                name: section.name.clone(),
+                url: section.url.to_string(),
+                secret: section.secret.clone(),
+                allow_private: section.allow_private,
+                limits: crate::adapters::webhook::WebhookLimits::default(),
+            })?));
+        }
+        Ok(channels)
+    }
+
+    /// How a run behaves.
+    pub fn settings(&self, dry_run: bool) -> RunSettings {
+        let users_per_request = match self.config.composio.users_per_request {
+            UsersPerRequest::Auto => scan::UsersPerRequest::Auto,
+            UsersPerRequest::Fixed(number) => scan::UsersPerRequest::Fixed(number),
+        };
+        let concurrency = usize::try_from(self.config.composio.concurrency.get()).unwrap_or(1);
+        RunSettings {
+            scan: ScanOptions { concurrency, users_per_request },
+            baseline_first: self.config.policy.first_run == FirstRun::Baseline,
+            dry_run,
+            reconnect_url: self.config.reconnect.url.clone(),
+            retry: RetrySchedule::default(),
+            holder: holder(),
+        }
+    }
+
+    /// Everything one run needs.
+    pub async fn pipeline(&self, dry_run: bool) -> Result<Pipeline, AppError> {
+        let (provider, channels) = (self.provider()?, self.channels()?);
+        let store = self.store().await?;
+        let directory = self.directory().await?;
+        Ok(Pipeline {
+            store,
+            ports: Ports { directory, provider, channels, clock: Arc::clone(&self.clock) },
+            settings: self.settings(dry_run),
+            run_id: self.run_id.clone(),
+            mint: Arc::clone(&self.mint),
+            progress: watch::Sender::new(Progress::default()),
+        })
+    }
+}
+
+/// How this process names itself to others: host and process id.
+fn holder() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = host.trim();
+    format!("{}:{}", if host.is_empty() { "localhost" } else { host }, std::process::id())
+}
+
+/// 64 bits from the operating system: the standard library seeds its hashers with them.
+fn seed() -> u64 {
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}

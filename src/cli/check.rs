@@ -1,0 +1,106 @@
+//! `reconnectd check`: the configuration validated, and everything it names reached; nothing is sent.
+
+use std::path::Path;
+
+use super::{Exit, output, setup};
+use crate::app::App;
+use crate::ports::ProviderError;
+
+/// One line of the result.
+struct Finding {
+    what: String,
+    outcome: Result<String, (String, Exit)>,
+}
+
+pub(super) async fn run(config: Option<&Path>) -> Exit {
+    let process = match setup::start(config) {
+        Ok(process) => process,
+        Err(exit) => return exit,
+    };
+    let app = &process.app;
+    let mut findings = vec![Finding { what: "configuration".into(), outcome: Ok("valid".into()) }];
+    findings.push(state(app).await);
+    findings.push(directory(app).await);
+    findings.push(provider(app).await);
+    findings.extend(channels(app).await);
+    let mut exit = Exit::Done;
+    for finding in &findings {
+        let (mark, words) = match &finding.outcome {
+            Ok(words) => ("ok    ", words),
+            Err((words, worse)) => {
+                // A refused key outranks the rest: it has an exit code of its own.
+                if exit != Exit::KeyRefused {
+                    exit = *worse;
+                }
+                ("FAILED", words)
+            }
+        };
+        output::result(&format!("{mark} {:<16} {words}", finding.what));
+    }
+    exit
+}
+
+async fn state(app: &App) -> Finding {
+    let outcome = match app.store().await {
+        Ok(store) => {
+            store.close().await;
+            Ok("reached, schema up to date".to_owned())
+        }
+        Err(error) => Err((output::causes(&error), exit_of(error.is_configuration()))),
+    };
+    Finding { what: "state".into(), outcome }
+}
+
+async fn directory(app: &App) -> Finding {
+    let outcome = match app.directory().await {
+        Ok(directory) => {
+            let counted = async { Ok((directory.count().await?, directory.count_blank().await?)) };
+            match counted.await {
+                Ok((users, 0)) => Ok(format!("reached, {users} users")),
+                Ok((users, blank)) => Ok(format!("reached, {users} users, and {blank} rows without an id")),
+                Err::<_, crate::ports::DirectoryError>(error) => Err((output::causes(&error), Exit::Failed)),
+            }
+        }
+        Err(error) => Err((output::causes(&error), exit_of(error.is_configuration()))),
+    };
+    Finding { what: "directory".into(), outcome }
+}
+
+async fn provider(app: &App) -> Finding {
+    let outcome = match app.provider() {
+        Ok(provider) => match provider.check().await {
+            Ok(()) => Ok("reached, the key is accepted".to_owned()),
+            Err(error @ ProviderError::Unauthorized { .. }) => Err((output::causes(&error), Exit::KeyRefused)),
+            Err(error) => Err((output::causes(&error), Exit::Failed)),
+        },
+        Err(error) => Err((output::causes(&error), Exit::BadConfiguration)),
+    };
+    Finding { what: "provider".into(), outcome }
+}
+
+async fn channels(app: &App) -> Vec<Finding> {
+    let channels = match app.channels() {
+        Ok(channels) if channels.is_empty() => {
+            let words = "none configured: breakages are recorded and nobody is told".to_owned();
+            return vec![Finding { what: "channels".into(), outcome: Ok(words) }];
+        }
+        Ok(channels) => channels,
+        Err(error) => {
+            let outcome = Err((output::causes(&error), Exit::BadConfiguration));
+            return vec![Finding { what: "channels".into(), outcome }];
+        }
+    };
+    let mut findings = Vec::with_capacity(channels.len());
+    for channel in channels {
+        let outcome = match channel.check().await {
+            Ok(()) => Ok("reached, nothing sent".to_owned()),
+            Err(error) => Err((error.to_string(), Exit::Failed)),
+        };
+        findings.push(Finding { what: channel.name().to_string(), outcome });
+    }
+    findings
+}
+
+fn exit_of(configuration: bool) -> Exit {
+    if configuration { Exit::BadConfiguration } else { Exit::Failed }
+}

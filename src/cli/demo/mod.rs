@@ -1,0 +1,121 @@
+//! `reconnectd demo`: the whole at work on made-up users, with real files and no configuration.
+//!
+//! Builds a product database with one user for each way an audit of EXPIRED and FAILED goes wrong, starts
+//! the simulator, and audits three times: taking stock, after things broke, and once more to show that
+//! nobody is told twice. Everything stays in one folder, with a configuration `explain` can be tried on.
+
+mod cast;
+mod stage;
+mod table;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{Exit, output};
+use crate::adapters::clock::{ManualClock, SystemClock};
+use crate::domain::{IdMint, RunId};
+use crate::pipeline::RunOutcome;
+use crate::ports::Clock as _;
+use crate::report::Summary;
+use crate::simulator::{Simulator, SimulatorOptions};
+use crate::telemetry;
+
+use cast::CAST;
+use stage::Stage;
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Where to put everything; must not exist yet. A new folder in the system's temporary directory if
+    /// not given.
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+/// How far the demo's clock moves between the second and the third audit: six hours, as a CronJob would.
+const BETWEEN_AUDITS: Duration = Duration::from_hours(6);
+
+pub(super) async fn run(args: DemoArgs) -> Exit {
+    match play(args).await {
+        Ok(exit) => exit,
+        Err(error) => {
+            output::complain(&format!("{error:#}"));
+            Exit::Failed
+        }
+    }
+}
+
+async fn play(args: DemoArgs) -> anyhow::Result<Exit> {
+    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let run_id = RunId::new(IdMint::new(1).uuid(clock.now()));
+    let folder = args.folder.unwrap_or_else(|| std::env::temp_dir().join(format!("reconnectd-demo-{run_id}")));
+    start_log(&clock, run_id)?;
+
+    let simulator = Simulator::start(SimulatorOptions::new(clock.clone())).await?;
+    let stage = Stage::build(&folder, simulator, clock.clone()).await?;
+    output::result(&format!(
+        "A small product with {} users, one for each way in which \"mail everybody whose account is EXPIRED or FAILED\"\n\
+         goes wrong. Everything is in {}\n",
+        CAST.len(),
+        folder.display()
+    ));
+
+    output::result("1. The first run takes stock (first_run = \"baseline\"): it records what is already broken.\n");
+    let first = stage.audit().await?;
+    show(&first);
+
+    output::result("\n2. A day later some accounts have stopped working. The next run tells whom it concerns.\n");
+    clock.advance(Duration::from_hours(24));
+    stage.things_break();
+    let second = stage.audit().await?;
+    show(&second);
+    output::result(&table::render(&stage, &CAST).await?);
+
+    output::result("3. Six hours later nothing has been mended, and Finn gave up half-way through reconnecting.\n");
+    clock.advance(BETWEEN_AUDITS);
+    stage.finn_tries_and_gives_up();
+    clock.advance(Duration::from_mins(30));
+    let third = stage.audit().await?;
+    show(&third);
+    let told_twice = third.counters.deliveries_sent;
+    output::result(&format!("   Told a second time: {told_twice}.\n"));
+
+    output::result(&stage.directions()?);
+    stage.strike().await;
+    let told = second.counters.deliveries_sent;
+    Ok(if first.counters.deliveries_sent == 0 && told > 0 && told_twice == 0 { Exit::Done } else { Exit::Failed })
+}
+
+fn show(summary: &Summary) {
+    let c = &summary.counters;
+    output::result(&format!(
+        "   {} users, {} accounts, {} requests: {} incidents opened, {} notices planned, {} deliveries sent.",
+        c.users_scanned, c.accounts_seen, c.requests_sent, c.incidents_opened, c.notices_planned, c.deliveries_sent
+    ));
+    if summary.baseline {
+        output::result("   Nobody was told: taking stock.");
+    }
+}
+
+fn start_log(clock: &Arc<ManualClock>, run_id: RunId) -> anyhow::Result<()> {
+    let log = telemetry::LogSettings {
+        json: false,
+        ansi: false,
+        level: "error".into(), // The tables say the rest; `explain` and the folder have it all.
+        run_id,
+        clock: clock.clone(),
+    };
+    telemetry::init(log, std::io::stderr)?;
+    Ok(())
+}
+
+impl Stage {
+    async fn audit(&self) -> anyhow::Result<Summary> {
+        match self.pipeline().await?.run_once().await? {
+            RunOutcome::Ran(summary) => Ok(*summary),
+            RunOutcome::HeldElsewhere(held) => anyhow::bail!("another run is under way ({})", held.holder),
+        }
+    }
+}

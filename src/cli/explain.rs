@@ -1,0 +1,143 @@
+//! `reconnectd explain USER`: every account, its condition, its history, and what was or was not sent, with
+//! the reason.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use clap::Args;
+
+use super::{Exit, output, setup};
+use crate::domain::{Silence, Timestamp, UserId};
+use crate::store::{AccountStory, DeliveryStory, IncidentStory, UserStory};
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The user's id, exactly as the product's database holds it.
+    #[arg(value_name = "USER")]
+    user: String,
+}
+
+pub(super) async fn run(config: Option<&Path>, args: ExplainArgs) -> Exit {
+    let process = match setup::start(config) {
+        Ok(process) => process,
+        Err(exit) => return exit,
+    };
+    let store = match process.store().await {
+        Ok(store) => store,
+        Err(exit) => return exit,
+    };
+    let user = UserId::new(args.user);
+    let story = async {
+        let mut work = store.begin_read().await?;
+        work.story_of(&user).await
+    };
+    let exit = match story.await {
+        Ok(Some(story)) => {
+            output::result(tell(&user, &story).trim_end());
+            Exit::Done
+        }
+        Ok(None) => {
+            output::result(&format!(
+                "{user}: no run has looked at this user. Is the id exactly as in the directory, and does [directory] \
+                 filter include it?"
+            ));
+            Exit::Failed
+        }
+        Err(error) => {
+            output::complain(&output::causes(&error));
+            Exit::Failed
+        }
+    };
+    store.close().await;
+    exit
+}
+
+/// The story as a page of text.
+fn tell(user: &UserId, story: &UserStory) -> String {
+    let mut page = format!("User {user}\n");
+    let observed = story.observed_at.map_or("never".to_owned(), when);
+    let mut line = |text: String| {
+        page.push_str(&text);
+        page.push('\n');
+    };
+    line(format!("  complete list last read  {observed}"));
+    line(format!("  last look                {} at {}", story.outcome, when(story.outcome_at)));
+    line(format!("\nAccounts ({})", story.accounts.len()));
+    for account in &story.accounts {
+        line(tell_account(account, story));
+    }
+    line(format!("\nIncidents ({})", story.incidents.len()));
+    for incident in &story.incidents {
+        line(tell_incident(incident));
+    }
+    line(format!("\nDeliveries ({})", story.deliveries.len()));
+    for delivery in &story.deliveries {
+        line(tell_delivery(delivery));
+    }
+    page
+}
+
+fn tell_account(story: &AccountStory, user: &UserStory) -> String {
+    let (known, account) = (&story.known, &story.known.account);
+    let label = account.label().map_or(String::new(), |label| format!(" \"{}\"", printable(label)));
+    let mut text = format!("  {} {}{label}: {}", account.toolkit, account.id, account.status.as_str());
+    let _infallible = write!(text, ", reason {}, concluded {}", account.reason.code(), known.condition.code());
+    let _infallible = write!(text, "\n      first seen {}", when(known.first_seen_at));
+    if let Some(at) = known.history(user.observed_at).last_active_at {
+        let _infallible = write!(text, ", last seen ACTIVE {}", when(at));
+    }
+    if let Some(at) = known.broken_since {
+        let _infallible = write!(text, ", seen broken since {}", when(at));
+    }
+    if let Some(at) = known.gone_at {
+        let _infallible = write!(text, ", gone since {}", when(at));
+    }
+    if let Some(silence) = known.silence {
+        let _infallible = write!(text, "\n      not told: {} ({})", silence.words(), silence.code());
+    }
+    for change in &story.transitions {
+        let (at, from, to) = (when(change.at), &change.from_status, &change.to_status);
+        let _infallible = write!(text, "\n      {at}  {from} -> {to} ({}, {})", change.reason, change.to_condition);
+    }
+    text
+}
+
+fn tell_incident(incident: &IncidentStory) -> String {
+    let state = match &incident.closed {
+        Some((at, evidence)) => format!("closed {} ({evidence})", when(*at)),
+        None => "open".to_owned(),
+    };
+    let decision = match incident.decision.as_deref() {
+        None => "not decided yet".to_owned(),
+        Some("first_notice") => "the user is told (first_notice)".to_owned(),
+        Some(code) => match Silence::from_code(code) {
+            Some(silence) => format!("not told: {} ({code})", silence.words()),
+            None => code.to_owned(),
+        },
+    };
+    let (toolkit, id, account, opened) = (&incident.toolkit, &incident.id, &incident.account, when(incident.opened_at));
+    format!("  {toolkit} {id} for {account}: opened {opened}, {state}\n      {decision}")
+}
+
+fn tell_delivery(delivery: &DeliveryStory) -> String {
+    let mut text = format!("  {} {}: {}", delivery.channel, delivery.outside_id, delivery.state);
+    if delivery.state == "pending" {
+        let _infallible = write!(text, ", next attempt {}", when(delivery.next_attempt_at));
+    }
+    let _infallible = write!(text, "\n      decided {}, about {}", when(delivery.created_at), delivery.incidents.join(", "));
+    for attempt in &delivery.attempts {
+        let outcome = attempt.outcome.as_deref().unwrap_or("no outcome: its worker died");
+        let detail = attempt.detail.as_deref().unwrap_or("");
+        let _infallible = write!(text, "\n      attempt {} {}  {outcome}  {detail}", attempt.number, when(attempt.started_at));
+    }
+    text
+}
+
+fn when(at: Timestamp) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// Text of the users' own making, without what could move a terminal's cursor.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}

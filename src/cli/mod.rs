@@ -1,0 +1,101 @@
+//! The command line: one file per command, each thin.
+//!
+//! Results go to standard output, logs to standard error. Exit codes: 0 done (broken accounts are not a
+//! failure), 1 the run failed or is incomplete, 2 the command line or the configuration cannot be used,
+//! 3 the provider refused the key.
+
+mod check;
+mod demo;
+mod explain;
+mod migrate;
+mod once;
+mod output;
+mod progress;
+mod setup;
+mod simulate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Finds Composio connected accounts that stopped working and tells each affected user once.
+#[derive(Debug, Parser)]
+#[command(name = "reconnectd", version, about, max_term_width = 110)]
+struct Cli {
+    /// The configuration; `reconnectd.toml` in the working directory if not given.
+    /// Every key can also be set as `RECONNECTD__SECTION__KEY` in the environment.
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Audit all users once and deliver what is due.
+    Once(once::OnceArgs),
+    /// Validate the configuration and reach everything it names; sends nothing.
+    Check,
+    /// Create the state database or bring its schema up to date.
+    Migrate,
+    /// Print what is known of a user: accounts, conditions, history, what was or was not sent, and why.
+    Explain(explain::ExplainArgs),
+    /// Serve Composio's API as its documentation and its users describe it, faults included.
+    Simulate(simulate::SimulateArgs),
+    /// Show the whole at work on made-up users; needs no configuration.
+    Demo(demo::DemoArgs),
+}
+
+/// What the process says to whoever started it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done; broken accounts are not a failure.
+    Done,
+    /// The run failed or is incomplete.
+    Failed,
+    /// The configuration cannot be used.
+    BadConfiguration,
+    /// The provider refused the key.
+    KeyRefused,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::BadConfiguration => 2,
+            Exit::KeyRefused => 3,
+        })
+    }
+}
+
+/// Parses the command line, runs the command, and says how it went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Before anything builds a TLS client: with no provider installed, building one panics.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        output::complain("another TLS provider is installed already");
+        return Exit::Failed.into();
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::complain(&format!("cannot start: {error}"));
+            return Exit::Failed.into();
+        }
+    };
+    let exit = runtime.block_on(async {
+        let config = cli.config.as_deref();
+        match cli.command {
+            Command::Once(args) => Box::pin(once::run(config, args)).await,
+            Command::Check => Box::pin(check::run(config)).await,
+            Command::Migrate => Box::pin(migrate::run(config)).await,
+            Command::Explain(args) => Box::pin(explain::run(config, args)).await,
+            Command::Simulate(args) => Box::pin(simulate::run(args)).await,
+            Command::Demo(args) => Box::pin(demo::run(args)).await,
+        }
+    });
+    exit.into()
+}

@@ -1,0 +1,32 @@
+//! Standard output and standard error, for people: the one place that writes to them besides the log.
+
+use std::io::{self, Write as _};
+
+/// Writes a result to standard output, with a line end. A reader that went away is no failure of ours.
+pub(super) fn result(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        complain(&format!("cannot write to standard output: {error}"));
+    }
+}
+
+/// Writes a complaint to standard error, before or beside the log.
+pub(super) fn complain(text: &str) {
+    let written = writeln!(io::stderr().lock(), "reconnectd: {text}");
+    drop(written); // Where standard error is gone, nobody is left to be told.
+}
+
+/// An error and its causes in one line.
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        words.push_str(": ");
+        words.push_str(&next.to_string());
+        cause = next.source();
+    }
+    words
+}

@@ -1,0 +1,70 @@
+//! What every command does first: read the configuration, start the log, and say clearly what is wrong.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::progress::ProgressBar;
+use super::{Exit, output};
+use crate::app::{App, AppError};
+use crate::config;
+use crate::pipeline::Pipeline;
+use crate::store::Store;
+use crate::telemetry::{self, events};
+
+/// A process that is set up.
+pub(super) struct Process {
+    pub app: App,
+}
+
+/// Reads the configuration and starts the log.
+pub(super) fn start(path: Option<&Path>) -> Result<Process, Exit> {
+    start_with_progress(path).map(|(_, process)| process)
+}
+
+/// The same, and a progress bar that keeps out of the log's way.
+pub(super) fn start_with_progress(path: Option<&Path>) -> Result<(ProgressBar, Process), Exit> {
+    let config = config::load(path, config::environment()).map_err(|error| {
+        output::complain(&error.to_string());
+        Exit::BadConfiguration
+    })?;
+    let bar = ProgressBar::new();
+    let app = App::new(config);
+    let terminal = std::io::stderr().is_terminal();
+    let log = telemetry::LogSettings {
+        json: app.config.log.format.is_json(terminal),
+        ansi: terminal,
+        level: app.config.log.level.clone(),
+        run_id: app.run_id.clone(),
+        clock: Arc::clone(&app.clock),
+    };
+    telemetry::init(log, bar.clone()).map_err(|error| {
+        output::complain(&format!("the log cannot be started: {error}"));
+        Exit::BadConfiguration
+    })?;
+    Ok((bar, Process { app }))
+}
+
+impl Process {
+    /// The state database, or an exit code after saying why not.
+    pub(super) async fn store(&self) -> Result<Store, Exit> {
+        self.app.store().await.map_err(|error| refuse(&error))
+    }
+
+    /// Everything one run needs, or an exit code after saying why not.
+    pub(super) async fn pipeline(&self, dry_run: bool) -> Result<Pipeline, Exit> {
+        self.app.pipeline(dry_run).await.map_err(|error| refuse(&error))
+    }
+}
+
+/// Logs what cannot be used and picks the exit code.
+fn refuse(error: &AppError) -> Exit {
+    let causes = output::causes(error);
+    if error.is_configuration() {
+        tracing::error!(event = events::CONFIG_INVALID, error = %causes, "The configuration cannot be used.");
+        Exit::BadConfiguration
+    } else {
+        tracing::error!(event = events::RUN_FAILED, error = %causes, "Nothing was done; the next try may work.");
+        Exit::Failed
+    }
+}

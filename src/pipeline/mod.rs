@@ -1,0 +1,297 @@
+//! One pass of the whole: take the right to run, scan, record, plan, deliver, sum up.
+//!
+//! The only file that sees every stage. The daemon's timer, a CronJob, the command line and the tests call
+//! the same [`Pipeline::run_once`]. Guarantees: one run at a time over one state database (a fenced lease,
+//! renewed while it works); a run whose process died is gone on from at its last recorded page by the
+//! next one; a refused key, a removed API version or an answer about somebody else stops the run before
+//! anybody is told anything. A crash leaves recorded pages, whole notifications and leased deliveries, all
+//! of which the next run goes on from.
+
+mod takeover;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::sync::{mpsc, watch};
+
+use crate::deliver::{DeliverError, Delivered, Deliverer};
+use crate::domain::{Cursor, IdMint, ReconnectUrl, RetrySchedule, RunCounters, RunId, ScannedPage, Timestamp, UserId};
+use crate::plan::{self, PlanContext, PlannedChannel};
+use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider, ProviderError, ProviderUsage};
+use crate::record::{Baseline, RecordContext, record_page};
+use crate::report::Summary;
+use crate::scan::{self, ScanError, ScanOptions};
+use crate::store::{Lease, LeaseHeld, Store, StoreError};
+use crate::telemetry::events;
+
+/// The right to run lapses this long after its last renewal; a killed run can be gone on from after that.
+pub const LEASE_TTL: Duration = Duration::from_secs(20);
+/// Renewed three times within its life, so that one slow renewal costs nothing.
+const HEARTBEAT: Duration = Duration::from_secs(6);
+/// A checkpoint older than this is not gone on from: what was seen then says too little about now.
+const RESUME_WITHIN: TimeDelta = TimeDelta::hours(6);
+/// Pages that may wait to be recorded: one being recorded, one ready, one being fetched.
+const PAGES_AHEAD: usize = 1;
+const LEASE_NAME: &str = "run";
+const META_BASELINE: &str = "baseline_started_at";
+
+/// Everything outside the process.
+#[derive(Clone)]
+pub struct Ports {
+    /// Where users come from.
+    pub directory: Arc<dyn Directory>,
+    /// Who knows about accounts.
+    pub provider: Arc<dyn Provider>,
+    /// How people are told.
+    pub channels: Vec<Arc<dyn Channel>>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// How a run behaves.
+#[derive(Debug, Clone)]
+pub struct RunSettings {
+    /// How the provider is asked.
+    pub scan: ScanOptions,
+    /// Whether the very first run takes stock and tells nobody.
+    pub baseline_first: bool,
+    /// Write nothing, tell nobody, say what would be done.
+    pub dry_run: bool,
+    /// Where people are sent.
+    pub reconnect_url: ReconnectUrl,
+    /// When failed deliveries are tried again.
+    pub retry: RetrySchedule,
+    /// How this process names itself to others.
+    pub holder: String,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Users done.
+    pub done: u64,
+    /// Users in the directory when the run began.
+    pub total: u64,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub enum RunOutcome {
+    /// It ran to its end.
+    Ran(Box<Summary>),
+    /// Another process holds the right to run.
+    HeldElsewhere(LeaseHeld),
+}
+
+/// A run had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The directory could not be read.
+    #[error("reading the directory failed")]
+    Directory(#[from] DirectoryError),
+    /// The provider gave a reason to stop.
+    #[error("asking the provider failed")]
+    Provider(#[source] ProviderError),
+    /// The state database could not be read or written.
+    #[error("the state database could not be used")]
+    Store(#[from] StoreError),
+    /// The scan stopped for another reason.
+    #[error("scanning failed")]
+    Scan(#[source] ScanError),
+}
+
+impl RunError {
+    /// Whether the provider refused the key.
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self, Self::Provider(ProviderError::Unauthorized { .. }))
+    }
+}
+
+impl From<ScanError> for RunError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Directory(error) => Self::Directory(error),
+            ScanError::Provider(error) => Self::Provider(error),
+            other => Self::Scan(other),
+        }
+    }
+}
+
+impl From<DeliverError> for RunError {
+    fn from(error: DeliverError) -> Self {
+        match error {
+            DeliverError::Provider(error) => Self::Provider(error),
+            DeliverError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// One run: its ports, its settings and its id.
+pub struct Pipeline {
+    /// The state database, migrated.
+    pub store: Store,
+    /// The edges.
+    pub ports: Ports,
+    /// The behaviour.
+    pub settings: RunSettings,
+    /// The id on every log line of this process.
+    pub run_id: RunId,
+    /// Makes ids.
+    pub mint: Arc<IdMint>,
+    /// Told after every page.
+    pub progress: watch::Sender<Progress>,
+}
+
+/// A run under way.
+struct Running {
+    lease: Option<Lease>,
+    baseline: Baseline,
+    started_at: Timestamp,
+    resumed_from: Option<RunId>,
+    cursor: Option<Cursor>,
+    scan_done: bool,
+    counters: RunCounters,
+    usage_before: ProviderUsage,
+}
+
+impl Pipeline {
+    /// Runs once. Waits up to a lease's life for a dead process's lease to lapse; a live one's answers
+    /// [`RunOutcome::HeldElsewhere`]. Dropping the future stops the run; the next one goes on from its
+    /// checkpoint.
+    pub async fn run_once(&self) -> Result<RunOutcome, RunError> {
+        let mut running = if self.settings.dry_run {
+            self.rehearsal().await?
+        } else {
+            match self.take_over().await? {
+                Ok(running) => running,
+                Err(held) => {
+                    tracing::info!(
+                        event = events::RUN_HELD, holder = %held.holder,
+                        "Another process is running; nothing to do here."
+                    );
+                    return Ok(RunOutcome::HeldElsewhere(held));
+                }
+            }
+        };
+        let lease = running.lease.clone();
+        let outcome = tokio::select! {
+            outcome = Box::pin(self.stages(&mut running)) => outcome,
+            lost = self.keep_lease(lease.as_ref()) => Err(RunError::Store(lost)),
+        };
+        self.finish(running, outcome).await
+    }
+
+    async fn stages(&self, running: &mut Running) -> Result<Delivered, RunError> {
+        if !running.scan_done {
+            self.scan_and_record(running).await?;
+        }
+        if self.settings.dry_run {
+            return Ok(Delivered::default()); // Each page was planned within its own, rolled back, transaction.
+        }
+        if let Some(lease) = &running.lease {
+            let channels = self.planned_channels();
+            let context = self.plan_context(running.baseline.taking_stock, &channels);
+            plan::plan(&self.store, &context, lease, LEASE_TTL, &mut running.counters).await?;
+        }
+        if running.baseline.taking_stock {
+            return Ok(Delivered::default());
+        }
+        Ok(self.deliverer().deliver_due(&mut running.counters).await?)
+    }
+
+    /// Fetches and records at once: while one page is being recorded, the next is being fetched.
+    async fn scan_and_record(&self, running: &mut Running) -> Result<(), RunError> {
+        let directory = self.ports.directory.as_ref();
+        let total = directory.count().await?;
+        if running.cursor.is_none() {
+            running.counters.users_blank = directory.count_blank().await?;
+        }
+        let (pages, scanned) = mpsc::channel::<ScannedPage>(PAGES_AHEAD);
+        let from = running.cursor.clone();
+        let provider = self.ports.provider.as_ref();
+        let scan = scan::scan(directory, provider, self.settings.scan, from, pages);
+        let record = async {
+            let mut scanned = scanned; // Owned here, so that a failure to record tells the scan to stop.
+            while let Some(page) = scanned.recv().await {
+                self.record(&page, running).await?;
+                let done = running.counters.users_scanned;
+                self.progress.send_replace(Progress { done, total: total.max(done) });
+            }
+            Ok::<(), RunError>(())
+        };
+        let (scan, record) = tokio::join!(Box::pin(scan), Box::pin(record));
+        // A recording failure makes the scan fail too (nobody takes its pages): the cause comes first.
+        record?;
+        Ok(scan?)
+    }
+
+    /// Records one page, its checkpoint and the lease's renewal in one transaction.
+    async fn record(&self, page: &ScannedPage, running: &mut Running) -> Result<(), RunError> {
+        let now = self.ports.clock.now();
+        let context = RecordContext { run: &self.run_id, baseline: running.baseline, now, mint: &self.mint };
+        let mut counters = running.counters.clone();
+        let mut work = self.store.begin().await?;
+        if let Some(lease) = &running.lease {
+            work.renew_lease(lease, LEASE_TTL).await?;
+        }
+        record_page(&mut work, page, context, &mut counters).await?;
+        let scan_done = page.next.is_none();
+        if self.settings.dry_run {
+            let users: Vec<UserId> = page.users.iter().map(|seen| seen.user.clone()).collect();
+            let incidents = work.stored_incidents_of(&users).await?;
+            let channels = self.planned_channels();
+            plan::rehearse(incidents, &self.plan_context(running.baseline.taking_stock, &channels), &mut counters);
+            work.roll_back();
+        } else {
+            self.count_requests(&mut counters, running.usage_before);
+            work.checkpoint_run(&self.run_id, page.next.as_ref(), scan_done, &counters, now).await?;
+            work.commit().await?;
+        }
+        tracing::debug!(
+            event = events::PAGE_RECORDED,
+            users = page.users.len(),
+            users_scanned = counters.users_scanned,
+            "A page of users was recorded."
+        );
+        running.counters = counters;
+        running.cursor.clone_from(&page.next);
+        running.scan_done = scan_done;
+        Ok(())
+    }
+
+    fn plan_context<'a>(&'a self, taking_stock: bool, channels: &'a [PlannedChannel]) -> PlanContext<'a> {
+        let now = self.ports.clock.now();
+        PlanContext { run: &self.run_id, channels, taking_stock, now, mint: &self.mint }
+    }
+
+    fn planned_channels(&self) -> Vec<PlannedChannel> {
+        let planned = |channel: &Arc<dyn Channel>| {
+            let name = channel.name().clone();
+            let channel = Arc::clone(channel);
+            PlannedChannel { name, outside_id: Box::new(move |uuid| channel.outside_id(uuid)) }
+        };
+        self.ports.channels.iter().map(planned).collect()
+    }
+
+    fn deliverer(&self) -> Arc<Deliverer> {
+        Arc::new(Deliverer {
+            store: self.store.clone(),
+            directory: Arc::clone(&self.ports.directory),
+            provider: Arc::clone(&self.ports.provider),
+            channels: self.ports.channels.clone(),
+            clock: Arc::clone(&self.ports.clock),
+            mint: Arc::clone(&self.mint),
+            reconnect_url: self.settings.reconnect_url.clone(),
+            retry: self.settings.retry,
+            run: self.run_id.clone(),
+        })
+    }
+
+    /// Adds what the provider was asked since this process took the run over.
+    fn count_requests(&self, counters: &mut RunCounters, before: ProviderUsage) {
+        let usage = self.ports.provider.usage();
+        counters.requests_sent = before.requests.wrapping_add(usage.requests);
+        counters.retries = before.retries.wrapping_add(usage.retries);
+    }
+}

@@ -1,0 +1,248 @@
+//! The beginning and the end of a run: taking the right to run, going on from a dead run's checkpoint,
+//! keeping the right alive, and writing down how it ended.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::{HEARTBEAT, LEASE_NAME, LEASE_TTL, META_BASELINE, Pipeline, RESUME_WITHIN, RunError, RunOutcome, Running};
+use crate::deliver::Delivered;
+use crate::domain::{RunCounters, Timestamp, from_millis, millis};
+use crate::ports::ProviderUsage;
+use crate::record::Baseline;
+use crate::report::Summary;
+use crate::store::{Lease, LeaseHeld, RunEnd, RunRow, StoreError, Work};
+use crate::telemetry::events;
+
+/// How often a held lease is looked at again.
+const LEASE_POLL: Duration = Duration::from_millis(250);
+
+impl Pipeline {
+    /// Takes the lease and begins a run, from a dead run's checkpoint if there is a fresh one.
+    pub(super) async fn take_over(&self) -> Result<Result<Running, LeaseHeld>, RunError> {
+        let lease = match self.take_lease().await? {
+            Ok(lease) => lease,
+            Err(held) => return Ok(Err(held)),
+        };
+        let now = self.ports.clock.now();
+        let mut work = self.store.begin().await?;
+        work.renew_lease(&lease, LEASE_TTL).await?;
+        let mut dead = work.unfinished_runs().await?.into_iter();
+        let newest = dead.next();
+        for run in newest.iter().chain(dead.as_slice()) {
+            work.end_run(&run.id, RunEnd::Abandoned, &run.counters, Some("its process ended"), now).await?;
+        }
+        let resumable = newest.filter(|run| now - run.updated_at <= RESUME_WITHIN);
+        let baseline = self.baseline(&mut work, resumable.as_ref(), now).await?;
+        let running = self.running(Some(lease), baseline, resumable, now);
+        work.insert_run(&RunRow {
+            id: self.run_id.clone(),
+            state: "running".into(),
+            started_at: now,
+            updated_at: now,
+            finished_at: None,
+            baseline: baseline.taking_stock,
+            scan_done: running.scan_done,
+            cursor: running.cursor.clone(),
+            resumed_from: running.resumed_from.clone(),
+            holder: self.settings.holder.clone(),
+            counters: running.counters.clone(),
+            detail: None,
+        })
+        .await?;
+        work.commit().await?;
+        tracing::info!(
+            event = events::RUN_STARTED,
+            baseline = baseline.taking_stock,
+            resumed_from = running.resumed_from.as_ref().map(tracing::field::display),
+            users_scanned = running.counters.users_scanned,
+            "A run began."
+        );
+        Ok(Ok(running))
+    }
+
+    /// A run that writes nothing: no lease, no row, no checkpoint.
+    pub(super) async fn rehearsal(&self) -> Result<Running, RunError> {
+        let now = self.ports.clock.now();
+        let mut work = self.store.begin().await?;
+        let baseline = self.baseline(&mut work, None, now).await?;
+        work.roll_back();
+        tracing::info!(
+            event = events::RUN_STARTED,
+            dry_run = true,
+            "A dry run began; nothing will be written or sent."
+        );
+        Ok(self.running(None, baseline, None, now))
+    }
+
+    fn running(
+        &self,
+        lease: Option<Lease>,
+        baseline: Baseline,
+        resumable: Option<RunRow>,
+        started_at: Timestamp,
+    ) -> Running {
+        let usage = self.ports.provider.usage();
+        let counters = resumable.as_ref().map_or_else(RunCounters::default, |run| run.counters.clone());
+        // What was sent before this process took over, less what this process had sent before this run.
+        let usage_before = ProviderUsage {
+            requests: counters.requests_sent.wrapping_sub(usage.requests),
+            retries: counters.retries.wrapping_sub(usage.retries),
+        };
+        Running {
+            lease,
+            baseline,
+            started_at,
+            usage_before,
+            cursor: resumable.as_ref().and_then(|run| run.cursor.clone()),
+            scan_done: resumable.as_ref().is_some_and(|run| run.scan_done),
+            resumed_from: resumable.map(|run| run.id),
+            counters,
+        }
+    }
+
+    /// Taking stock lasts until a run has finished: one that was killed or refused half-way has not.
+    async fn baseline(
+        &self,
+        work: &mut Work,
+        resumed: Option<&RunRow>,
+        now: Timestamp,
+    ) -> Result<Baseline, StoreError> {
+        let taking_stock = match resumed {
+            Some(run) => run.baseline,
+            None => self.settings.baseline_first && !work.has_finished_run().await?,
+        };
+        if taking_stock {
+            work.set_meta_once(META_BASELINE, &millis(now).to_string()).await?;
+        }
+        let since = work.meta(META_BASELINE).await?.and_then(|at| at.parse().ok()).map(from_millis);
+        Ok(Baseline { taking_stock, since })
+    }
+
+    /// Waits for a lease whose holder may be dead, at most its remaining life and a little more.
+    async fn take_lease(&self) -> Result<Result<Lease, LeaseHeld>, StoreError> {
+        let mut waited = Duration::ZERO;
+        loop {
+            let mut work = self.store.begin().await?;
+            let taken = work.take_lease(LEASE_NAME, &self.settings.holder, LEASE_TTL).await?;
+            work.commit().await?;
+            match taken {
+                Ok(lease) => return Ok(Ok(lease)),
+                // A live holder has renewed it by now.
+                Err(held) if waited > LEASE_TTL + HEARTBEAT => return Ok(Err(held)),
+                Err(held) => {
+                    if waited.is_zero() {
+                        tracing::info!(
+                            event = events::RUN_HELD, holder = %held.holder,
+                            remaining_ms = u64::try_from(held.remaining.as_millis()).unwrap_or(u64::MAX),
+                            "Another process holds the right to run; waiting to see whether it is alive."
+                        );
+                    } else if held.remaining > LEASE_TTL.saturating_sub(LEASE_POLL * 2) {
+                        return Ok(Err(held)); // Renewed while we watched: alive.
+                    }
+                    tokio::time::sleep(LEASE_POLL).await;
+                    waited += LEASE_POLL;
+                }
+            }
+        }
+    }
+
+    /// Renews the lease until it is lost; never returns otherwise. Without a lease, waits for ever.
+    pub(super) async fn keep_lease(&self, lease: Option<&Lease>) -> StoreError {
+        let Some(lease) = lease else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            match self.renew(lease).await {
+                Ok(()) | Err(StoreError::Transient(_)) => {} // Tried again before the lease lapses.
+                Err(error) => return error,
+            }
+        }
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<(), StoreError> {
+        let mut work = self.store.begin().await?;
+        work.renew_lease(lease, LEASE_TTL).await?;
+        work.commit().await
+    }
+
+    /// Writes down how the run ended, gives the lease back, and sums up.
+    pub(super) async fn finish(
+        &self,
+        mut running: Running,
+        outcome: Result<Delivered, RunError>,
+    ) -> Result<RunOutcome, RunError> {
+        let now = self.ports.clock.now();
+        self.count_requests(&mut running.counters, running.usage_before);
+        let end = if outcome.is_ok() { RunEnd::Finished } else { RunEnd::Failed };
+        let detail = outcome.as_ref().err().map(explain_error);
+        if let Some(lease) = &running.lease {
+            let ended = self.end(lease, end, &running.counters, detail.as_deref(), now).await;
+            if outcome.is_ok() {
+                ended?;
+            } else if let Err(error) = ended {
+                tracing::warn!(event = events::RUN_FAILED, error = %error, "How the run ended could not be written.");
+            }
+        }
+        let delivered = outcome?;
+        let mut work = self.store.begin_read().await?;
+        let summary = Summary {
+            run_id: self.run_id.clone(),
+            complete: !running.counters.is_incomplete(),
+            baseline: running.baseline.taking_stock,
+            dry_run: self.settings.dry_run,
+            resumed_from: running.resumed_from,
+            incidents_open: work.count_open_incidents().await?,
+            deliveries_pending: work.count_deliveries("pending").await?,
+            channels_stopped: delivered.stopped.iter().map(|(name, _)| name.to_string()).collect(),
+            duration_ms: u64::try_from((now - running.started_at).max(TimeDelta::zero()).num_milliseconds())
+                .unwrap_or(0),
+            counters: running.counters,
+        };
+        work.roll_back();
+        let c = &summary.counters;
+        tracing::info!(
+            event = events::RUN_FINISHED,
+            complete = summary.complete,
+            users_scanned = c.users_scanned,
+            users_unknown = c.users_unknown,
+            accounts_seen = c.accounts_seen,
+            incidents_opened = c.incidents_opened,
+            incidents_closed = c.incidents_closed,
+            notices_planned = c.notices_planned,
+            deliveries_sent = c.deliveries_sent,
+            deliveries_failed = c.deliveries_failed,
+            requests_sent = c.requests_sent,
+            retries = c.retries,
+            duration_ms = summary.duration_ms,
+            "The run is over."
+        );
+        Ok(RunOutcome::Ran(Box::new(summary)))
+    }
+
+    async fn end(
+        &self,
+        lease: &Lease,
+        end: RunEnd,
+        counters: &RunCounters,
+        detail: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut work = self.store.begin().await?;
+        work.renew_lease(lease, LEASE_TTL).await?;
+        work.end_run(&self.run_id, end, counters, detail, now).await?;
+        work.release_lease(lease).await?;
+        work.commit().await
+    }
+}
+
+/// An error and its causes in one line.
+fn explain_error(error: &RunError) -> String {
+    let mut words = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        words.push_str(": ");
+        words.push_str(&next.to_string());
+        cause = next.source();
+    }
+    crate::domain::scrub(&words, 500)
+}

@@ -1,0 +1,133 @@
+//! The summary of one run.
+//!
+//! The JSON form is a contract: one line, the last on stdout, keys only ever added.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::domain::{RunCounters, RunId, Silence};
+
+/// Everything a run has to say about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// The run, as on every log line.
+    pub run_id: RunId,
+    /// Whether every user's accounts are known.
+    pub complete: bool,
+    /// Whether this run only took stock of what is already broken.
+    pub baseline: bool,
+    /// Whether nothing was written and nothing sent.
+    pub dry_run: bool,
+    /// The run whose checkpoint this one went on from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed_from: Option<RunId>,
+    /// What was counted.
+    #[serde(flatten)]
+    pub counters: RunCounters,
+    /// Incidents open at the end.
+    pub incidents_open: u64,
+    /// Deliveries waiting in the outbox at the end.
+    pub deliveries_pending: u64,
+    /// Channels that refuse us as a sender, by name.
+    pub channels_stopped: Vec<String>,
+    /// Wall time of this process's part of the run, in milliseconds.
+    pub duration_ms: u64,
+}
+
+impl Summary {
+    /// One line of JSON, without its line end.
+    pub fn json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+
+    /// A page for a person.
+    pub fn text(&self) -> String {
+        let c = &self.counters;
+        let mut out = String::new();
+        let mut line = |label: &str, value: String| {
+            let _infallible = writeln!(out, "  {label:<22} {value}");
+        };
+        line("run", self.run_id.to_string());
+        if let Some(from) = &self.resumed_from {
+            line("went on from", from.to_string());
+        }
+        let asides = [
+            (c.users_unknown, "unknown"),
+            (c.users_unqueryable, "unqueryable (comma in the id)"),
+            (c.users_blank, "without id"),
+        ];
+        line("users scanned", format!("{}{}", c.users_scanned, aside(&asides)));
+        line("accounts seen", format!("{}{}", c.accounts_seen, by_code(&c.conditions)));
+        line(
+            "incidents",
+            format!("{} opened, {} closed, {} open now", c.incidents_opened, c.incidents_closed, self.incidents_open),
+        );
+        let asides = [
+            (c.deliveries_failed, "failed"),
+            (c.deliveries_cancelled, "called off"),
+            (self.deliveries_pending, "waiting"),
+        ];
+        line("notices planned", c.notices_planned.to_string());
+        line("deliveries sent", format!("{}{}", c.deliveries_sent, aside(&asides)));
+        line("provider requests", format!("{} ({} retries)", c.requests_sent, c.retries));
+        line("took", format!("{}.{:03} s", self.duration_ms / 1000, self.duration_ms % 1000));
+        if !c.silenced.is_empty() {
+            let _infallible = writeln!(out, "  not told, and why:");
+            for (code, count) in &c.silenced {
+                let words = Silence::from_code(code).map_or("", Silence::words);
+                let _infallible = writeln!(out, "    {count:>8}  {code:<20} {words}");
+            }
+        }
+        for remark in self.remarks() {
+            let _infallible = writeln!(out, "\n{remark}");
+        }
+        out
+    }
+
+    /// What a reader must not miss.
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if self.dry_run {
+            remarks.push("Dry run: nothing was written and nobody was told.".to_owned());
+        }
+        if self.baseline {
+            remarks.push(
+                "First run (first_run = \"baseline\"): what is already broken was recorded and nobody was told. From \
+                 the next run on, users are told about what breaks from now on."
+                    .to_owned(),
+            );
+        }
+        if !self.complete {
+            remarks.push(format!(
+                "INCOMPLETE: {} users could not be fetched; what was known about them still stands, and the next run \
+                 asks again. The log events scan.user_unknown say why.",
+                self.counters.users_unknown
+            ));
+        }
+        if self.counters.users_unqueryable > 0 {
+            remarks.push(format!(
+                "{} users have a comma in their id; Composio's user_ids filter cannot ask for them, so their accounts \
+                 are not audited.",
+                self.counters.users_unqueryable
+            ));
+        }
+        for channel in &self.channels_stopped {
+            remarks.push(format!(
+                "Channel {channel} refuses us as a sender; its deliveries wait in the outbox. See the log event \
+                 channel.stopped and mend its configuration."
+            ));
+        }
+        remarks
+    }
+}
+
+fn aside(parts: &[(u64, &str)]) -> String {
+    let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) }
+}
+
+fn by_code(counts: &std::collections::BTreeMap<String, u64>) -> String {
+    let said: Vec<String> = counts.iter().map(|(code, n)| format!("{n} {code}")).collect();
+    if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) }
+}
