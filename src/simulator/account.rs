@@ -69,7 +69,7 @@ impl SimAccount {
     /// With this status, reached at `updated_at` for `reason`.
     #[must_use]
     pub fn status(mut self, status: &str, reason: Option<&str>, updated_at: Timestamp) -> Self {
-        self.status = status.to_owned();
+        status.clone_into(&mut self.status);
         self.status_reason = reason.map(str::to_owned);
         self.updated_at = updated_at;
         self

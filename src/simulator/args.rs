@@ -59,13 +59,13 @@ pub struct SimulateArgs {
     /// The largest page; larger limits are cut silently
     #[arg(long, default_value_t = 1000)]
     pub max_limit: u32,
-    /// Refuse more user_ids than this with 400; 0 sets no limit
+    /// Refuse requests about more users than this with 400; 0 sets no limit
     #[arg(long, default_value_t = 0)]
     pub max_user_ids: u32,
-    /// Leave user_id out of the items
+    /// Leave the owner out of the items
     #[arg(long)]
     pub omit_user_id: bool,
-    /// Ignore user_ids and return everybody's accounts
+    /// Ignore whose accounts are asked for and return everybody's
     #[arg(long)]
     pub ignore_user_filter: bool,
     /// Answer every request with 410

@@ -29,6 +29,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// No answer of the simulator is larger: 1000 items of about 2 kB.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
+/// Long enough for hyper to send what it has before the body breaks off.
+const FLUSH: Duration = Duration::from_millis(5);
+
 const PROXY_PAGE: &str = "<!DOCTYPE html><html><head><title>Bad gateway</title></head>\
     <body><h1>Error 502</h1><p>The web server reported a bad gateway error.</p></body></html>";
 
@@ -167,22 +170,14 @@ async fn spoil(response: Response, fault: Fault, settings: &Settings) -> Respons
 }
 
 /// Half of the body, then after `wait` the other half, or without `wait` the end of the connection: hyper
-/// drops a connection whose body stream fails. The pause before lets it send the first half.
+/// drops a connection whose body stream fails, after it has sent the first half in the pause before.
 fn in_two(headers: &mut HeaderMap, whole: &Bytes, wait: Option<Duration>) -> Body {
     headers.insert(header::CONTENT_LENGTH, header::HeaderValue::from(whole.len()));
     let (first, second) = (whole.slice(..whole.len() / 2), whole.slice(whole.len() / 2..));
     let head = futures_util::stream::once(async move { Ok(first) });
     let tail = futures_util::stream::once(async move {
-        match wait {
-            Some(wait) => {
-                tokio::time::sleep(wait).await;
-                Ok(second)
-            }
-            None => {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-                Err(std::io::Error::from(std::io::ErrorKind::ConnectionAborted))
-            }
-        }
+        tokio::time::sleep(wait.unwrap_or(FLUSH)).await;
+        wait.map(|_| second).ok_or_else(|| std::io::Error::from(std::io::ErrorKind::ConnectionAborted))
     });
     Body::from_stream(futures_util::StreamExt::chain(head, tail))
 }

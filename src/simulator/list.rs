@@ -14,6 +14,7 @@ use super::routes::Shared;
 use crate::domain::AccountId;
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are the provider's")]
 struct Page<'a> {
     items: Vec<Item<'a>>,
     next_cursor: Option<String>,

@@ -159,14 +159,12 @@ impl World {
         })
     }
 
-    fn fetch(&self, stored: &mut Stored, id: &AccountId, now: Timestamp) -> Option<SimAccount> {
-        let mut account = match stored.accounts.get(id) {
-            Some(account) => account.clone(),
-            None => {
-                let population = self.population.as_ref()?;
-                population.account(&population.find(id).filter(|made| !stored.is_shadowed(made))?)
-            }
+    fn fetch(&self, stored: &Stored, id: &AccountId, now: Timestamp) -> Option<SimAccount> {
+        let generated = || {
+            let population = self.population.as_ref()?;
+            Some(population.account(&population.find(id).filter(|made| !stored.is_shadowed(made))?))
         };
+        let mut account = stored.accounts.get(id).cloned().or_else(generated)?;
         account.settle(now);
         Some(account)
     }
