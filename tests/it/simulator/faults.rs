@@ -144,7 +144,7 @@ async fn weather(seed: u64) -> Vec<u16> {
         };
     })
     .await;
-    let mut seen = Vec::new();
+    let mut codes = Vec::new();
     for _ in 0..300 {
         let code = match bench.get("/api/v3.1/connected_accounts").send().await {
             Err(_) => 1,
@@ -153,9 +153,9 @@ async fn weather(seed: u64) -> Vec<u16> {
                 if response.bytes().await.is_ok() { status } else { 2 }
             }
         };
-        seen.push(code);
+        codes.push(code);
     }
-    seen
+    codes
 }
 
 #[tokio::test]
@@ -189,9 +189,17 @@ async fn options_out_of_range_and_a_taken_port_are_refused() {
     let again = || SimulatorOptions { port, ..SimulatorOptions::new(clock.clone()) };
     assert!(matches!(Simulator::start(again()).await, Err(SimulatorError::Listen { .. })));
     // Shutting down cuts the idle connection of the client's pool too, and frees the port.
+    // A request that waits for its answer is cut off as well.
+    bench.simulator.change(|settings| settings.faults.slow_for = Duration::from_mins(5));
+    bench.simulator.fail_next(Fault::Slow, 1);
+    let waiting = tokio::spawn(bench.get("/api/v3.1/connected_accounts").send());
+    while bench.simulator.request_count() == 0 {
+        tokio::task::yield_now().await;
+    }
     bench.ids("").await;
     let Bench { simulator, client, .. } = bench;
     tokio::time::timeout(Duration::from_secs(5), simulator.shutdown()).await.expect("shutdown hangs");
+    waiting.await.unwrap().expect_err("no answer comes any more");
     let url = format!("http://127.0.0.1:{port}/api/v3.1/connected_accounts");
     client.get(&url).send().await.expect_err("nobody listens");
     let revived = Simulator::start(again()).await.unwrap();

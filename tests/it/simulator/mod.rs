@@ -1,4 +1,5 @@
 //! The simulator serves the contract, quirks included: every promise of `src/simulator` over real HTTP.
+#![expect(clippy::unwrap_used, reason = "fixtures of tests: a failure is the test's")]
 
 mod changes;
 mod faults;
@@ -30,7 +31,7 @@ pub fn start_time() -> Timestamp {
 }
 
 pub fn minutes(count: u64) -> Duration {
-    Duration::from_secs(60 * count)
+    Duration::from_mins(count)
 }
 
 /// A client that follows nothing and gives up after ten seconds.
