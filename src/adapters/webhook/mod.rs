@@ -1,1 +1,179 @@
-//! To be written.
+//! Turns a notice into one signed HTTP POST (Standard Webhooks) to a fixed endpoint, or into a file.
+//!
+//! ```text
+//! Notice ─▶ payload (the same bytes on every attempt) ─▶ sign (id, time, body) ─▶ target guard ─▶ POST ─▶ class
+//! ```
+//!
+//! Guarantees: `webhook-id` is the stored id, so a receiver drops a repeat; no redirect is followed and no
+//! proxy used; a private address is refused at connect time, whatever the name resolved to before; the
+//! answer's body is read under a cap and thrown away; errors name the host and nothing else of the URL.
+//! A crash or cancellation during the POST leaves an event of unknown outcome, sent again under its id.
+
+mod answer;
+mod payload;
+mod settings;
+mod sign;
+mod target;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use secrecy::SecretSlice;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use url::Url;
+
+use crate::adapters::spool::Spool;
+use crate::domain::{ChannelName, FailureClass, Notice};
+use crate::ports::{Channel, Receipt, SendError};
+
+pub use settings::{WebhookLimits, WebhookSettings, WebhookSettingsError};
+
+use target::{AddressGuard, Reach};
+
+/// How much of an answer's body is read so that the connection can be used again; the rest is cut off.
+const MAX_ANSWER_BYTES: usize = 4096;
+
+/// How long an answer's body may take once its status is known: the status alone decides.
+const ANSWER_BODY_LIMIT: Duration = Duration::from_secs(1);
+
+/// Idle connections are closed before the usual 60 s of a load balancer (crates.md, section 1.3).
+const IDLE_LIMIT: Duration = Duration::from_secs(30);
+
+const USER_AGENT: &str = concat!("reconnectd/", env!("CARGO_PKG_VERSION"));
+
+/// Posts events to one endpoint.
+pub struct WebhookChannel {
+    name: ChannelName,
+    key: SecretSlice<u8>,
+    route: Route,
+}
+
+/// Where events go.
+enum Route {
+    Http(Endpoint),
+    File(Spool),
+}
+
+/// An HTTP endpoint and the client that may reach it.
+struct Endpoint {
+    url: Url,
+    reach: Reach,
+    client: reqwest::Client,
+    limits: WebhookLimits,
+}
+
+impl WebhookChannel {
+    /// A channel named `webhook:<name>`. For `https` and `http` URLs the process needs a default rustls
+    /// provider (`rustls::crypto::ring::default_provider().install_default()`, first thing in `main`).
+    pub fn new(settings: WebhookSettings) -> Result<Self, WebhookSettingsError> {
+        let parsed = settings::parse(&settings)?;
+        let route = match parsed.spool {
+            Some(spool) => Route::File(spool),
+            None => Route::Http(Endpoint::new(parsed.url, parsed.reach, settings.limits, &settings.name)?),
+        };
+        Ok(Self { name: ChannelName::new(format!("webhook:{}", settings.name)), key: parsed.key, route })
+    }
+}
+
+#[async_trait]
+impl Channel for WebhookChannel {
+    fn name(&self) -> &ChannelName {
+        &self.name
+    }
+
+    fn needs_address(&self) -> bool {
+        false
+    }
+
+    fn outside_id(&self, uuid: &str) -> String {
+        format!("msg_{uuid}")
+    }
+
+    async fn send(&self, notice: &Notice) -> Result<Receipt, SendError> {
+        let body = payload::body(notice)?;
+        let signed = sign::headers(&self.key, &notice.outside_id, notice.now.timestamp(), &body);
+        match &self.route {
+            Route::Http(endpoint) => endpoint.post(&signed, body, notice).await,
+            Route::File(spool) => spool.write(&notice.outside_id, "json", &sign::as_file(&signed, &body)).await,
+        }
+    }
+
+    async fn check(&self) -> Result<(), SendError> {
+        match &self.route {
+            Route::Http(endpoint) => endpoint.reachable().await,
+            Route::File(spool) => spool.check().await,
+        }
+    }
+}
+
+impl Endpoint {
+    fn new(url: Url, reach: Reach, limits: WebhookLimits, name: &str) -> Result<Self, WebhookSettingsError> {
+        // Building a client without a provider would panic.
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            return Err(WebhookSettingsError::NoTlsProvider);
+        }
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .dns_resolver(Arc::new(AddressGuard(reach)))
+            .connect_timeout(limits.connect)
+            .timeout(limits.total)
+            .pool_idle_timeout(IDLE_LIMIT)
+            .user_agent(USER_AGENT)
+            .build()
+            .map_err(|source| WebhookSettingsError::Client { name: name.to_owned(), source: source.without_url() })?;
+        Ok(Self { url, reach, client, limits })
+    }
+
+    async fn post(&self, signed: &sign::Signed, body: String, notice: &Notice) -> Result<Receipt, SendError> {
+        // The client never asks its resolver about a literal address, so it is checked here.
+        target::check_literal(&self.url, self.reach)?;
+        let request = self.client.post(self.url.clone()).headers(header_map(signed)?).body(body);
+        let mut response = request.send().await.map_err(|e| answer::of_error(&self.url, e))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        // Whether the body comes whole, late or never changes nothing: the status is known.
+        drop(timeout(ANSWER_BODY_LIMIT.min(self.limits.total), drain(&mut response)).await);
+        answer::of_status(&self.url, status, &headers, notice.now)
+    }
+
+    async fn reachable(&self) -> Result<(), SendError> {
+        target::check_literal(&self.url, self.reach)?;
+        let connect = async {
+            let addresses = target::resolve_url(&self.url, self.reach).await?;
+            TcpStream::connect(addresses.as_slice()).await.map_err(|e| {
+                answer::failed(&self.url, FailureClass::Transient, &format!("connecting failed ({})", e.kind()))
+            })
+        };
+        match timeout(self.limits.connect, connect).await {
+            Ok(connected) => connected.map(drop),
+            Err(_) => Err(answer::failed(&self.url, FailureClass::Transient, "no connection in time")),
+        }
+    }
+}
+
+/// Reads at most [`MAX_ANSWER_BYTES`] of the body and forgets them.
+async fn drain(response: &mut reqwest::Response) {
+    let mut read = 0;
+    while let Ok(Some(chunk)) = response.chunk().await {
+        read += chunk.len();
+        if read >= MAX_ANSWER_BYTES {
+            return;
+        }
+    }
+}
+
+fn header_map(signed: &sign::Signed) -> Result<HeaderMap, SendError> {
+    let mut map = HeaderMap::new();
+    map.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in signed.pairs() {
+        let value = HeaderValue::from_str(value).map_err(|_| SendError {
+            class: FailureClass::Refused,
+            detail: format!("the stored value of {name} cannot be a header"),
+        })?;
+        map.insert(HeaderName::from_static(name), value);
+    }
+    Ok(map)
+}
