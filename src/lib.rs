@@ -5,7 +5,6 @@
 //! Every stage looks only at stored state and can be repeated; no network call happens inside a
 //! transaction; unique keys in the database make a second notice impossible.
 
-pub mod config;
 pub mod domain;
 pub mod ports;
 pub mod telemetry;
@@ -26,3 +25,8 @@ pub mod store;
 
 pub mod adapters;
 pub mod simulator;
+
+pub mod config;
+
+pub mod app;
+pub mod cli;

@@ -27,13 +27,13 @@ pub(super) async fn run(config: Option<&Path>, args: ExplainArgs) -> Exit {
         Err(exit) => return exit,
     };
     let user = UserId::new(args.user);
-    let story = async {
+    let told = async {
         let mut work = store.begin_read().await?;
         work.story_of(&user).await
     };
-    let exit = match story.await {
-        Ok(Some(story)) => {
-            output::result(tell(&user, &story).trim_end());
+    let exit = match told.await {
+        Ok(Some(known)) => {
+            output::result(tell(&user, &known).trim_end());
             Exit::Done
         }
         Ok(None) => {
@@ -124,11 +124,13 @@ fn tell_delivery(delivery: &DeliveryStory) -> String {
     if delivery.state == "pending" {
         let _infallible = write!(text, ", next attempt {}", when(delivery.next_attempt_at));
     }
-    let _infallible = write!(text, "\n      decided {}, about {}", when(delivery.created_at), delivery.incidents.join(", "));
+    let _infallible =
+        write!(text, "\n      decided {}, about {}", when(delivery.created_at), delivery.incidents.join(", "));
     for attempt in &delivery.attempts {
         let outcome = attempt.outcome.as_deref().unwrap_or("no outcome: its worker died");
         let detail = attempt.detail.as_deref().unwrap_or("");
-        let _infallible = write!(text, "\n      attempt {} {}  {outcome}  {detail}", attempt.number, when(attempt.started_at));
+        let _infallible =
+            write!(text, "\n      attempt {} {}  {outcome}  {detail}", attempt.number, when(attempt.started_at));
     }
     text
 }

@@ -64,7 +64,10 @@ fn report(outcome: Option<Result<RunOutcome, RunError>>, form: Form) -> Exit {
         }
         Some(Ok(RunOutcome::HeldElsewhere(held))) => {
             let remaining = held.remaining.as_secs();
-            output::complain(&format!("another run is under way ({}; its lease lasts {remaining} s more)", held.holder));
+            output::complain(&format!(
+                "another run is under way ({}; its lease lasts {remaining} s more)",
+                held.holder
+            ));
             Exit::Done
         }
         Some(Err(error)) => {

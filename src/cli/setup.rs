@@ -10,7 +10,7 @@ use crate::app::{App, AppError};
 use crate::config;
 use crate::pipeline::Pipeline;
 use crate::store::Store;
-use crate::telemetry::{self, events};
+use crate::telemetry::{self, LineFormat, events};
 
 /// A process that is set up.
 pub(super) struct Process {
@@ -32,11 +32,11 @@ pub(super) fn start_with_progress(path: Option<&Path>) -> Result<(ProgressBar, P
     let app = App::new(config);
     let terminal = std::io::stderr().is_terminal();
     let log = telemetry::LogSettings {
-        json: app.config.log.format.is_json(terminal),
-        ansi: terminal,
+        format: format(app.config.log.format.is_json(terminal), terminal),
         level: app.config.log.level.clone(),
         run_id: app.run_id.clone(),
         clock: Arc::clone(&app.clock),
+        secrets: app.config.secrets(),
     };
     telemetry::init(log, bar.clone()).map_err(|error| {
         output::complain(&format!("the log cannot be started: {error}"));
@@ -55,6 +55,11 @@ impl Process {
     pub(super) async fn pipeline(&self, dry_run: bool) -> Result<Pipeline, Exit> {
         self.app.pipeline(dry_run).await.map_err(|error| refuse(&error))
     }
+}
+
+/// How log lines look, colours on a terminal only.
+pub(super) fn format(json: bool, terminal: bool) -> LineFormat {
+    if json { LineFormat::Json } else { LineFormat::Pretty { colours: terminal } }
 }
 
 /// Logs what cannot be used and picks the exit code.

@@ -56,8 +56,20 @@ fn appears(world: &World, account: SimAccount, status: &str, reason: Option<&str
 
 /// The users, in the order of the table.
 pub(super) const CAST: [Player; 24] = [
-    Player { id: "ada", email: Some("ada@example.com"), situation: "everything works", before: one_slack, then: nothing },
-    Player { id: "ben", email: Some("ben@example.com"), situation: "Slack was revoked", before: one_slack, then: first_breaks },
+    Player {
+        id: "ada",
+        email: Some("ada@example.com"),
+        situation: "everything works",
+        before: one_slack,
+        then: nothing,
+    },
+    Player {
+        id: "ben",
+        email: Some("ben@example.com"),
+        situation: "Slack was revoked",
+        before: one_slack,
+        then: first_breaks,
+    },
     Player {
         id: "cleo",
         email: Some("cleo@example.com"),
@@ -89,7 +101,13 @@ pub(super) const CAST: [Player; 24] = [
             appears(world, works(user, 1, "notion", began, 0), "EXPIRED", None, began + TimeDelta::minutes(10));
         },
     },
-    Player { id: "finn", email: Some("finn@example.com"), situation: "broken; will give up reconnecting", before: one_slack, then: first_breaks },
+    Player {
+        id: "finn",
+        email: Some("finn@example.com"),
+        situation: "broken; will give up reconnecting",
+        before: one_slack,
+        then: first_breaks,
+    },
     Player {
         id: "gus",
         email: Some("gus@example.com"),
@@ -201,7 +219,13 @@ pub(super) const CAST: [Player; 24] = [
         },
         then: nothing,
     },
-    Player { id: "sam", email: Some("sam@example.com"), situation: "heals just before the mail is sent", before: one_slack, then: first_breaks },
+    Player {
+        id: "sam",
+        email: Some("sam@example.com"),
+        situation: "heals just before the mail is sent",
+        before: one_slack,
+        then: first_breaks,
+    },
     Player {
         id: "tess",
         email: Some("tess@example.com"),
@@ -210,7 +234,25 @@ pub(super) const CAST: [Player; 24] = [
         then: |world, user, _| (1..=3).for_each(|n| breaks(world, user, n)),
     },
     Player { id: "uma", email: None, situation: "broken, no address known", before: one_slack, then: first_breaks },
-    Player { id: "default", email: Some("team@example.com"), situation: "the provider's nobody", before: one_slack, then: first_breaks },
-    Player { id: "vic,west", email: Some("vic@example.com"), situation: "a comma in the id", before: one_slack, then: first_breaks },
-    Player { id: "wöi & /#%+1", email: Some("woi@example.com"), situation: "odd characters in the id", before: one_slack, then: first_breaks },
+    Player {
+        id: "default",
+        email: Some("team@example.com"),
+        situation: "the provider's nobody",
+        before: one_slack,
+        then: first_breaks,
+    },
+    Player {
+        id: "vic,west",
+        email: Some("vic@example.com"),
+        situation: "a comma in the id",
+        before: one_slack,
+        then: first_breaks,
+    },
+    Player {
+        id: "wöi & /#%+1",
+        email: Some("woi@example.com"),
+        situation: "odd characters in the id",
+        before: one_slack,
+        then: first_breaks,
+    },
 ];

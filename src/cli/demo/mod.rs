@@ -21,7 +21,7 @@ use crate::pipeline::RunOutcome;
 use crate::ports::Clock as _;
 use crate::report::Summary;
 use crate::simulator::{Simulator, SimulatorOptions};
-use crate::telemetry;
+use crate::telemetry::{self, LineFormat};
 
 use cast::CAST;
 use stage::Stage;
@@ -101,11 +101,11 @@ fn show(summary: &Summary) {
 
 fn start_log(clock: &Arc<ManualClock>, run_id: RunId) -> anyhow::Result<()> {
     let log = telemetry::LogSettings {
-        json: false,
-        ansi: false,
+        format: LineFormat::Pretty { colours: false },
         level: "error".into(), // The tables say the rest; `explain` and the folder have it all.
         run_id,
         clock: clock.clone(),
+        secrets: Vec::new(),
     };
     telemetry::init(log, std::io::stderr)?;
     Ok(())

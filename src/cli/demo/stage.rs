@@ -87,7 +87,8 @@ impl Stage {
         let folder = self.folder.display();
         let mut text = format!("Look around:\n  {} mails      {folder}/mails\n", mails.len());
         let _infallible = writeln!(text, "  {} webhooks   {folder}/webhooks", webhooks.len());
-        let _infallible = writeln!(text, "  why, for anybody:  reconnectd --config {folder}/reconnectd.toml explain hana");
+        let _infallible =
+            writeln!(text, "  why, for anybody:  reconnectd --config {folder}/reconnectd.toml explain hana");
         Ok(text)
     }
 
