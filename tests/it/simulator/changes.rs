@@ -125,6 +125,16 @@ async fn refresh_breaks_a_healthy_account_and_mends_a_broken_one() {
     bench.clock.advance(minutes(10));
     assert_eq!(bench.account("ca_1").await.1["status"], "EXPIRED", "nobody finished it");
     assert_eq!(bench.list("user_ids=ann").await["total_items"], 3, "in place: no new rows");
+
+    // The link of the first attempt dies at its own time, though the account is an attempt again.
+    let first = link(&bench, &json!({})).await;
+    let id = first["connected_account_id"].as_str().unwrap();
+    bench.clock.advance(minutes(8));
+    let again = bench.post(&format!("{BASE}/{id}/refresh"), &json!({})).send().await.unwrap();
+    let second: Value = again.json().await.unwrap();
+    bench.clock.advance(minutes(4));
+    assert_eq!(decide(&bench, &first, "approve").await.status(), 410);
+    assert_eq!(decide(&bench, &second, "approve").await.status(), 200);
 }
 
 #[tokio::test]
