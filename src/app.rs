@@ -16,7 +16,7 @@ use crate::adapters::email::{EmailChannel, EmailSettings, EmailSettingsError};
 use crate::adapters::webhook::{WebhookChannel, WebhookSettings, WebhookSettingsError};
 use crate::config::{Config, FirstRun, UsersPerRequest};
 use crate::domain::{IdMint, RetrySchedule, RunId};
-use crate::pipeline::{Pipeline, Ports, Progress, RunSettings};
+use crate::pipeline::{LEASE_TTL, Pipeline, Ports, Progress, RunSettings};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
 use crate::scan::{self, ScanOptions};
 use crate::store::{Store, StoreError};
@@ -150,6 +150,7 @@ impl App {
             reconnect_url: self.config.reconnect.url.clone(),
             retry: RetrySchedule::default(),
             holder: holder(),
+            lease_ttl: LEASE_TTL,
         }
     }
 

@@ -1,6 +1,6 @@
 //! One pass of the whole: take the right to run, scan, record, plan, deliver, sum up.
 //!
-//! The only file that sees every stage. The daemon's timer, a CronJob, the command line and the tests call
+//! The only file that sees every stage. The daemon's timer, a Kubernetes job, the command line and the tests call
 //! the same [`Pipeline::run_once`]. Guarantees: one run at a time over one state database (a fenced lease,
 //! renewed while it works); a run whose process died is gone on from at its last recorded page by the
 //! next one; a refused key, a removed API version or an answer about somebody else stops the run before
@@ -25,10 +25,11 @@ use crate::scan::{self, ScanError, ScanOptions};
 use crate::store::{Lease, LeaseHeld, Store, StoreError};
 use crate::telemetry::events;
 
-/// The right to run lapses this long after its last renewal; a killed run can be gone on from after that.
+/// The right to run lapses this long after its last renewal, unless [`RunSettings::lease_ttl`] says otherwise;
+/// a killed run can be gone on from after that.
 pub const LEASE_TTL: Duration = Duration::from_secs(20);
-/// Renewed three times within its life, so that one slow renewal costs nothing.
-const HEARTBEAT: Duration = Duration::from_secs(6);
+/// How often the right to run is renewed within its life, so that one slow renewal costs nothing.
+const HEARTBEATS_PER_LEASE: u32 = 3;
 /// A checkpoint older than this is not gone on from: what was seen then says too little about now.
 const RESUME_WITHIN: TimeDelta = TimeDelta::hours(6);
 /// Pages that may wait to be recorded: one being recorded, one ready, one being fetched.
@@ -64,6 +65,8 @@ pub struct RunSettings {
     pub retry: RetrySchedule,
     /// How this process names itself to others.
     pub holder: String,
+    /// How long the right to run outlives a process that died; see [`LEASE_TTL`].
+    pub lease_ttl: Duration,
 }
 
 /// How far a run is.
@@ -113,7 +116,7 @@ impl From<ScanError> for RunError {
         match error {
             ScanError::Directory(error) => Self::Directory(error),
             ScanError::Provider(error) => Self::Provider(error),
-            other => Self::Scan(other),
+            other @ ScanError::ConsumerGone => Self::Scan(other),
         }
     }
 }
@@ -192,7 +195,7 @@ impl Pipeline {
         if let Some(lease) = &running.lease {
             let channels = self.planned_channels();
             let context = self.plan_context(running.baseline.taking_stock, &channels);
-            plan::plan(&self.store, &context, lease, LEASE_TTL, &mut running.counters).await?;
+            plan::plan(&self.store, &context, lease, self.settings.lease_ttl, &mut running.counters).await?;
         }
         if running.baseline.taking_stock {
             return Ok(Delivered::default());
@@ -233,7 +236,7 @@ impl Pipeline {
         let mut counters = running.counters.clone();
         let mut work = self.store.begin().await?;
         if let Some(lease) = &running.lease {
-            work.renew_lease(lease, LEASE_TTL).await?;
+            work.renew_lease(lease, self.settings.lease_ttl).await?;
         }
         record_page(&mut work, page, context, &mut counters).await?;
         let scan_done = page.next.is_none();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::{HEARTBEAT, LEASE_NAME, LEASE_TTL, META_BASELINE, Pipeline, RESUME_WITHIN, RunError, RunOutcome, Running};
+use super::{HEARTBEATS_PER_LEASE, LEASE_NAME, META_BASELINE, Pipeline, RESUME_WITHIN, RunError, RunOutcome, Running};
 use crate::deliver::Delivered;
 use crate::domain::{RunCounters, Timestamp, from_millis, millis};
 use crate::ports::ProviderUsage;
@@ -14,8 +14,8 @@ use crate::report::Summary;
 use crate::store::{Lease, LeaseHeld, RunEnd, RunRow, StoreError, Work};
 use crate::telemetry::events;
 
-/// How often a held lease is looked at again.
-const LEASE_POLL: Duration = Duration::from_millis(250);
+/// How often a held lease is looked at again within its life.
+const LOOKS_PER_LEASE: u32 = 40;
 
 impl Pipeline {
     /// Takes the lease and begins a run, from a dead run's checkpoint if there is a fresh one.
@@ -26,7 +26,7 @@ impl Pipeline {
         };
         let now = self.ports.clock.now();
         let mut work = self.store.begin().await?;
-        work.renew_lease(&lease, LEASE_TTL).await?;
+        work.renew_lease(&lease, self.settings.lease_ttl).await?;
         let mut dead = work.unfinished_runs().await?.into_iter();
         let newest = dead.next();
         for run in newest.iter().chain(dead.as_slice()) {
@@ -121,15 +121,17 @@ impl Pipeline {
 
     /// Waits for a lease whose holder may be dead, at most its remaining life and a little more.
     async fn take_lease(&self) -> Result<Result<Lease, LeaseHeld>, StoreError> {
+        let ttl = self.settings.lease_ttl;
+        let pause = ttl / LOOKS_PER_LEASE;
         let mut waited = Duration::ZERO;
         loop {
             let mut work = self.store.begin().await?;
-            let taken = work.take_lease(LEASE_NAME, &self.settings.holder, LEASE_TTL).await?;
+            let taken = work.take_lease(LEASE_NAME, &self.settings.holder, ttl).await?;
             work.commit().await?;
             match taken {
                 Ok(lease) => return Ok(Ok(lease)),
                 // A live holder has renewed it by now.
-                Err(held) if waited > LEASE_TTL + HEARTBEAT => return Ok(Err(held)),
+                Err(held) if waited > ttl * 2 => return Ok(Err(held)),
                 Err(held) => {
                     if waited.is_zero() {
                         tracing::info!(
@@ -137,11 +139,11 @@ impl Pipeline {
                             remaining_ms = u64::try_from(held.remaining.as_millis()).unwrap_or(u64::MAX),
                             "Another process holds the right to run; waiting to see whether it is alive."
                         );
-                    } else if held.remaining > LEASE_TTL.saturating_sub(LEASE_POLL * 2) {
+                    } else if held.remaining > ttl.saturating_sub(pause * 2) {
                         return Ok(Err(held)); // Renewed while we watched: alive.
                     }
-                    tokio::time::sleep(LEASE_POLL).await;
-                    waited += LEASE_POLL;
+                    tokio::time::sleep(pause).await;
+                    waited += pause;
                 }
             }
         }
@@ -151,7 +153,7 @@ impl Pipeline {
     pub(super) async fn keep_lease(&self, lease: Option<&Lease>) -> StoreError {
         let Some(lease) = lease else { return std::future::pending().await };
         loop {
-            tokio::time::sleep(HEARTBEAT).await;
+            tokio::time::sleep(self.settings.lease_ttl / HEARTBEATS_PER_LEASE).await;
             match self.renew(lease).await {
                 Ok(()) | Err(StoreError::Transient(_)) => {} // Tried again before the lease lapses.
                 Err(error) => return error,
@@ -161,7 +163,7 @@ impl Pipeline {
 
     async fn renew(&self, lease: &Lease) -> Result<(), StoreError> {
         let mut work = self.store.begin().await?;
-        work.renew_lease(lease, LEASE_TTL).await?;
+        work.renew_lease(lease, self.settings.lease_ttl).await?;
         work.commit().await
     }
 
@@ -228,7 +230,7 @@ impl Pipeline {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut work = self.store.begin().await?;
-        work.renew_lease(lease, LEASE_TTL).await?;
+        work.renew_lease(lease, self.settings.lease_ttl).await?;
         work.end_run(&self.run_id, end, counters, detail, now).await?;
         work.release_lease(lease).await?;
         work.commit().await

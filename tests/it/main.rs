@@ -10,3 +10,5 @@ mod directory;
 mod provider;
 mod scan;
 mod simulator;
+mod store;
+mod walks;

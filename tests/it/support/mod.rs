@@ -1,5 +1,6 @@
 //! Fixtures: throw-away databases, a mail server, a webhook sink.
 
 pub mod databases;
+pub mod rig;
 pub mod sink;
 pub mod smtp;

@@ -1,0 +1,324 @@
+//! The whole pipeline over a real state database, with a provider, a directory and a channel in memory:
+//! walks an account through its life in milliseconds.
+
+#![expect(clippy::unwrap_used, reason = "a fixture that fails ends its test")]
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reconnectd::adapters::clock::ManualClock;
+use reconnectd::domain::{
+    Account, AccountId, AuthConfigId, ChannelName, Contact, Cursor, EmailAddress, IdMint, Notice, ReasonHint,
+    ReconnectUrl, RetrySchedule, RunId, Status, Timestamp, ToolkitSlug, UserId, UserPage, from_millis,
+};
+use reconnectd::pipeline::{Pipeline, Ports, Progress, RunError, RunOutcome, RunSettings};
+use reconnectd::ports::{
+    AccountList, Channel, Clock, Directory, DirectoryError, Provider, ProviderError, ProviderUsage, Receipt, SendError,
+};
+use reconnectd::report::Summary;
+use reconnectd::scan::{ScanOptions, UsersPerRequest};
+use reconnectd::store::{Store, UserStory};
+
+/// The instant every rig starts at: 2026-11-02 09:00 UTC, a Monday.
+pub const START_MS: i64 = 1_793_610_000_000;
+
+/// What happens when the fake provider is asked about a user.
+type Hook = Box<dyn Fn(&UserId) -> Option<ProviderError> + Send + Sync>;
+
+/// The outside world, in memory.
+#[derive(Default)]
+pub struct World {
+    accounts: Mutex<HashMap<UserId, Vec<Account>>>,
+    users: Mutex<BTreeMap<UserId, Contact>>,
+    provider_fails: Mutex<Option<Hook>>,
+    requests: Mutex<u64>,
+    sent: Mutex<Vec<(ChannelName, Notice)>>,
+    send_results: Mutex<VecDeque<Result<Receipt, SendError>>>,
+    at_contact: Mutex<Option<Box<dyn Fn(&World, &UserId) + Send + Sync>>>,
+}
+
+impl World {
+    /// Adds a user with an address.
+    pub fn user(&self, id: &str) {
+        let email = EmailAddress::parse(&format!("{}@example.com", id.replace([' ', ',', '@'], "_"))).ok();
+        self.users.lock().unwrap().insert(UserId::new(id), Contact { email, ..Contact::default() });
+    }
+
+    /// Adds a user without an address.
+    pub fn user_without_address(&self, id: &str) {
+        self.users.lock().unwrap().insert(UserId::new(id), Contact::default());
+    }
+
+    /// Deletes a user from the product's database.
+    pub fn forget(&self, id: &str) {
+        self.users.lock().unwrap().remove(&UserId::new(id));
+    }
+
+    /// Adds an account to its user's list, or replaces it.
+    pub fn put(&self, account: Account) {
+        let mut accounts = self.accounts.lock().unwrap();
+        let list = accounts.entry(account.user.clone()).or_default();
+        list.retain(|known| known.id != account.id);
+        list.push(account);
+    }
+
+    /// Removes an account from its user's list.
+    pub fn remove(&self, user: &str, id: &str) {
+        if let Some(list) = self.accounts.lock().unwrap().get_mut(&UserId::new(user)) {
+            list.retain(|account| account.id != AccountId::new(id));
+        }
+    }
+
+    /// Makes the provider list this account of `user` as somebody else's.
+    pub fn misplace(&self, user: &str, id: &str, owner: &str) {
+        self.change(user, id, |account| account.user = UserId::new(owner));
+    }
+
+    /// Changes an account.
+    pub fn change(&self, user: &str, id: &str, change: impl FnOnce(&mut Account)) {
+        let mut accounts = self.accounts.lock().unwrap();
+        let list = accounts.get_mut(&UserId::new(user)).unwrap();
+        change(list.iter_mut().find(|account| account.id == AccountId::new(id)).unwrap());
+    }
+
+    /// From now on, asking about a user fails where `hook` says so.
+    pub fn provider_fails(&self, hook: impl Fn(&UserId) -> Option<ProviderError> + Send + Sync + 'static) {
+        *self.provider_fails.lock().unwrap() = Some(Box::new(hook));
+    }
+
+    /// The provider answers again.
+    pub fn provider_recovers(&self) {
+        *self.provider_fails.lock().unwrap() = None;
+    }
+
+    /// What the next sends come to; after that they succeed.
+    pub fn next_sends(&self, results: impl IntoIterator<Item = Result<Receipt, SendError>>) {
+        self.send_results.lock().unwrap().extend(results);
+    }
+
+    /// Runs when an address is read, which is just before the provider is asked once more.
+    pub fn at_contact(&self, hook: impl Fn(&World, &UserId) + Send + Sync + 'static) {
+        *self.at_contact.lock().unwrap() = Some(Box::new(hook));
+    }
+
+    /// What was sent (or tried), taken out.
+    pub fn take_sent(&self) -> Vec<(ChannelName, Notice)> {
+        std::mem::take(&mut self.sent.lock().unwrap())
+    }
+
+    /// Who was told on which channel about which toolkits, sorted and taken out.
+    pub fn take_told(&self) -> Vec<String> {
+        let told = self.take_sent().into_iter().map(|(channel, notice)| {
+            let toolkits: Vec<&str> = notice.items.iter().map(|item| item.toolkit.as_str()).collect();
+            format!("{channel} {}: {}", notice.user.as_str(), toolkits.join(" "))
+        });
+        let mut told: Vec<String> = told.collect();
+        told.sort();
+        told
+    }
+}
+
+/// An account of `user` connected 90 days before [`START_MS`] that works.
+pub fn works(user: &str, id: &str, toolkit: &str) -> Account {
+    let created = from_millis(START_MS - 90 * 86_400_000);
+    Account {
+        id: AccountId::new(id),
+        user: UserId::new(user),
+        toolkit: ToolkitSlug::new(toolkit),
+        auth_config: AuthConfigId::new(format!("ac_{toolkit}")),
+        auth_config_disabled: false,
+        auth_scheme: Some("OAUTH2".into()),
+        status: Status::Active,
+        reason: ReasonHint::None,
+        is_disabled: false,
+        shared: false,
+        alias: None,
+        word_id: None,
+        created_at: Some(created),
+        updated_at: Some(created),
+    }
+}
+
+/// The same account after its grant was refused at `at`.
+pub fn broken(account: Account, at: Timestamp) -> Account {
+    Account { status: Status::Expired, reason: ReasonHint::RefreshRefused, updated_at: Some(at), ..account }
+}
+
+struct FakeDirectory(Arc<World>, usize);
+
+#[async_trait]
+impl Directory for FakeDirectory {
+    async fn page(&self, after: Option<&Cursor>) -> Result<UserPage, DirectoryError> {
+        let users = self.0.users.lock().unwrap();
+        let later = users.keys().filter(|id| after.is_none_or(|after| id.as_str() > after.0.as_str()));
+        let page: Vec<UserId> = later.take(self.1 + 1).cloned().collect();
+        let next = (page.len() > self.1).then(|| Cursor(page[self.1 - 1].as_str().to_owned()));
+        Ok(UserPage { users: page.into_iter().take(self.1).collect(), next })
+    }
+
+    async fn contact(&self, user: &UserId) -> Result<Option<Contact>, DirectoryError> {
+        if let Some(hook) = self.0.at_contact.lock().unwrap().as_ref() {
+            hook(&self.0, user);
+        }
+        Ok(self.0.users.lock().unwrap().get(user).cloned())
+    }
+
+    async fn count(&self) -> Result<u64, DirectoryError> {
+        Ok(self.0.users.lock().unwrap().len() as u64)
+    }
+
+    async fn count_blank(&self) -> Result<u64, DirectoryError> {
+        Ok(0)
+    }
+}
+
+struct FakeProvider(Arc<World>);
+
+#[async_trait]
+impl Provider for FakeProvider {
+    async fn accounts_of(&self, users: &[UserId]) -> Result<AccountList, ProviderError> {
+        *self.0.requests.lock().unwrap() += 1;
+        for user in users {
+            if let Some(error) = self.0.provider_fails.lock().unwrap().as_ref().and_then(|hook| hook(user)) {
+                return Err(error);
+            }
+        }
+        let accounts = self.0.accounts.lock().unwrap();
+        let listed = users.iter().flat_map(|user| accounts.get(user).cloned().unwrap_or_default()).collect();
+        Ok(AccountList { accounts: listed, pages: 1 })
+    }
+
+    async fn check(&self) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
+    fn usage(&self) -> ProviderUsage {
+        ProviderUsage { requests: *self.0.requests.lock().unwrap(), retries: 0 }
+    }
+}
+
+struct FakeChannel(Arc<World>, ChannelName);
+
+#[async_trait]
+impl Channel for FakeChannel {
+    fn name(&self) -> &ChannelName {
+        &self.1
+    }
+
+    fn needs_address(&self) -> bool {
+        self.1.as_str() == "email"
+    }
+
+    fn outside_id(&self, uuid: &str) -> String {
+        format!("<{uuid}@{}>", self.1.as_str())
+    }
+
+    async fn send(&self, notice: &Notice) -> Result<Receipt, SendError> {
+        self.0.sent.lock().unwrap().push((self.1.clone(), notice.clone()));
+        let scripted = self.0.send_results.lock().unwrap().pop_front();
+        scripted.unwrap_or_else(|| Ok(Receipt { detail: "250 ok".into() }))
+    }
+
+    async fn check(&self) -> Result<(), SendError> {
+        Ok(())
+    }
+}
+
+/// A pipeline over the fakes.
+pub struct Rig {
+    pub world: Arc<World>,
+    pub clock: Arc<ManualClock>,
+    pub store: Store,
+    pub settings: RunSettings,
+    pub channels: Vec<&'static str>,
+    pub page_size: usize,
+    mint: Arc<IdMint>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Rig {
+    /// Over a new SQLite file, taking no stock first, with mail and one webhook.
+    pub async fn new() -> Self {
+        let (folder, path) = super::databases::sqlite_path();
+        let mut rig = Self::over(&format!("sqlite://{}", path.display())).await;
+        rig._folder = Some(folder);
+        rig
+    }
+
+    /// Over this state database.
+    pub async fn over(url: &str) -> Self {
+        let store = Store::open(url).await.unwrap();
+        store.migrate().await.unwrap();
+        let settings = RunSettings {
+            scan: ScanOptions { concurrency: 2, users_per_request: UsersPerRequest::Fixed(NonZeroU32::MIN) },
+            baseline_first: false,
+            dry_run: false,
+            reconnect_url: ReconnectUrl::parse("https://app.example.com/{toolkit}").unwrap(),
+            retry: RetrySchedule::default(),
+            holder: "test:1".into(),
+            lease_ttl: Duration::from_millis(300),
+        };
+        Self {
+            world: Arc::new(World::default()),
+            clock: Arc::new(ManualClock::new(from_millis(START_MS))),
+            store,
+            settings,
+            channels: vec!["email", "webhook:product"],
+            page_size: 2,
+            mint: Arc::new(IdMint::new(7)),
+            _folder: None,
+        }
+    }
+
+    /// A run that is ready to go.
+    pub fn pipeline(&self) -> Pipeline {
+        let channel = |name: &&str| -> Arc<dyn Channel> {
+            Arc::new(FakeChannel(Arc::clone(&self.world), ChannelName::new(*name)))
+        };
+        Pipeline {
+            store: self.store.clone(),
+            ports: Ports {
+                directory: Arc::new(FakeDirectory(Arc::clone(&self.world), self.page_size)),
+                provider: Arc::new(FakeProvider(Arc::clone(&self.world))),
+                channels: self.channels.iter().map(channel).collect(),
+                clock: self.clock.clone(),
+            },
+            settings: self.settings.clone(),
+            run_id: RunId::new(self.mint.uuid(self.clock.now())),
+            mint: Arc::clone(&self.mint),
+            progress: tokio::sync::watch::Sender::new(Progress::default()),
+        }
+    }
+
+    /// Runs once; it must not find the lease taken.
+    pub async fn try_run(&self) -> Result<Summary, RunError> {
+        match self.pipeline().run_once().await? {
+            RunOutcome::Ran(summary) => Ok(*summary),
+            RunOutcome::HeldElsewhere(held) => panic!("held by {}", held.holder),
+        }
+    }
+
+    /// Runs once; it must succeed.
+    pub async fn run(&self) -> Summary {
+        self.try_run().await.unwrap()
+    }
+
+    /// Moves the clock.
+    pub fn later(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// The present instant of the rig.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Everything stored about a user.
+    pub async fn story(&self, user: &str) -> UserStory {
+        let mut work = self.store.begin_read().await.unwrap();
+        work.story_of(&UserId::new(user)).await.unwrap().unwrap()
+    }
+}
