@@ -79,3 +79,23 @@ fn the_source_keeps_its_rules() {
     offences.sort();
     assert!(offences.is_empty(), "\n{}\n", offences.join("\n"));
 }
+
+#[test]
+fn banned_crates_are_not_in_the_tree() {
+    let parsed = |text: &str| toml::from_str::<toml::Table>(text).unwrap();
+    let (deny, lock) = (parsed(include_str!("../../deny.toml")), parsed(include_str!("../../Cargo.lock")));
+    let locked: Vec<&str> =
+        lock["package"].as_array().unwrap().iter().map(|package| package["name"].as_str().unwrap()).collect();
+    assert!(locked.contains(&"ring"), "Cargo.lock was not understood");
+    let banned = deny["bans"]["deny"].as_array().unwrap();
+    for name in ["openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys", "rsa"] {
+        assert!(banned.iter().any(|ban| ban["crate"].as_str() == Some(name)), "deny.toml no longer bans {name}");
+    }
+    for ban in banned {
+        let (name, reason) = (ban["crate"].as_str().unwrap(), ban["reason"].as_str().unwrap());
+        assert!(
+            !locked.contains(&name),
+            "{name} came into the tree; find who brings it with: cargo tree -i {name} ({reason})"
+        );
+    }
+}

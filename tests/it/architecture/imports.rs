@@ -32,7 +32,8 @@ const SCHEDULE_PORT: &str = "Clock";
 
 /// Crates that tie a module to the outside, and where alone they may be named.
 const CRATES: &[(&str, &[&str])] = &[
-    ("sqlx", &["src/store/", "src/adapters/directory/"]),
+    // The simulator writes the product's database that the demo reads.
+    ("sqlx", &["src/store/", "src/adapters/directory/", "src/simulator/"]),
     ("reqwest", &["src/adapters/"]),
     // Unmaintained; one file, so that its successor is one file away.
     ("backoff", &["src/adapters/composio/retry.rs"]),
