@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be made is a failed test")]
 
+mod deployed;
 mod refusals;
 
 use std::path::{Path, PathBuf};
