@@ -149,8 +149,11 @@ fn the_least_file_takes_defaults_and_has_no_channels() {
 
 #[test]
 fn all_problems_are_reported_at_once() {
-    let error =
-        load("[state]\nx = 1\n[composio]\nreserve = 7\nconcurrency = \"8\"\n[log]\nlevel = 3\n", &[]).unwrap_err();
+    let error = load(
+        "[state]\nx = 1\n[composio]\nreserve = 7\nconcurrency = \"8\"\n[reconnect]\nproduct = 5\n[log]\nlevel = 3\n",
+        &[],
+    )
+    .unwrap_err();
     let expected = [
         "[state]: unknown key x",
         "[composio] concurrency: expected",
@@ -159,7 +162,7 @@ fn all_problems_are_reported_at_once() {
         "[composio] api_key: is missing",
         "[composio] reserve: out of range",
         "[reconnect] url: is missing",
-        "[reconnect] product: is missing",
+        "[reconnect] product: expected",
     ];
     assert_eq!(error.problems().len(), expected.len(), "{error}");
     for part in expected {
