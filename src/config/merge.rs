@@ -123,12 +123,12 @@ fn path_of(key: &Key, name: &str, index: Option<usize>) -> String {
     }
 }
 
-/// The names under which the same thing can be given: a secret has two.
+/// Both names under which a secret can be given; for other keys none, one value simply replaces another.
 fn forms(key: &Key) -> Vec<String> {
     let bare = key.name.strip_suffix("_file").unwrap_or(key.name);
     match key.kind {
         Kind::Secret | Kind::SecretFile => vec![bare.to_owned(), format!("{bare}_file")],
-        _ => vec![key.name.to_owned()],
+        _ => Vec::new(),
     }
 }
 

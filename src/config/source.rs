@@ -142,4 +142,11 @@ mod tests {
             assert_eq!(position("éa\nb", offset), expected, "{offset}");
         }
     }
+    #[test]
+    fn words_that_stand_in_the_file_are_withheld() {
+        let error = |message: &str| <toml::de::Error as serde::de::Error>::custom(message);
+        let text = "[state]\nurl = hunter2";
+        assert_eq!(safe_message(&error("duplicate key"), text), "duplicate key");
+        assert!(!safe_message(&error("invalid value hunter2, expected"), text).contains("hunter2"));
+    }
 }

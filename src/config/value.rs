@@ -212,15 +212,13 @@ pub(super) fn mail_url(text: &str) -> Result<(), Fault> {
     }
 }
 
-/// One mailbox, with or without a display name. lettre's parser stops at the end of the first mailbox, so
-/// what follows it is refused here.
+/// One mailbox, with or without a display name, by the grammar of the library that sends the mail.
 pub(super) fn mailbox(text: String) -> Result<String, Fault> {
-    let wrong = || fault("not a mailbox", "write \"Name <local@domain>\" or \"local@domain\", one and no more");
     let text = line(text, MAX_IDENTIFIER_CHARS)?;
-    let parsed = Mailbox::from_str(&text).map_err(|_| wrong())?;
-    let address: &str = parsed.email.as_ref();
-    let whole = text.trim_end().trim_end_matches('>').ends_with(address);
-    if whole && EmailAddress::parse(address).is_ok() { Ok(text) } else { Err(wrong()) }
+    match Mailbox::from_str(&text).map(|mailbox| EmailAddress::parse(mailbox.email.as_ref())) {
+        Ok(Ok(_)) => Ok(text),
+        _ => Err(fault("not a mailbox", "write \"Name <local@domain>\" or \"local@domain\", one and no more")),
+    }
 }
 
 /// Where people are sent.

@@ -46,8 +46,8 @@ fn logged(format: LineFormat, level: &str, work: impl FnOnce()) -> Vec<String> {
     let writer = memory.clone();
     let subscriber = subscriber(settings(format, level), move || writer.clone()).unwrap();
     tracing::subscriber::with_default(subscriber, work);
-    let writes = memory.0.lock().unwrap();
-    writes.iter().map(|bytes| String::from_utf8(bytes.clone()).unwrap()).collect()
+    let kept = memory.0.lock().unwrap();
+    kept.iter().map(|bytes| String::from_utf8(bytes.clone()).unwrap()).collect()
 }
 
 fn objects(lines: &[String]) -> Vec<Value> {

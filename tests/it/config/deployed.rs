@@ -1,0 +1,44 @@
+//! The files that are deployed name keys that exist.
+
+use secrecy::ExposeSecret as _;
+
+use super::{LEAST, load};
+
+const CRON_JOB: &str = include_str!("../../../deploy/kubernetes/cronjob.yaml");
+const UNIT: &str = include_str!("../../../systemd/reconnectd-once.service");
+
+#[test]
+fn the_cron_job_carries_a_usable_configuration() {
+    let block = CRON_JOB.split("reconnectd.toml: |\n").nth(1).unwrap().split("\n---").next().unwrap();
+    let text = block.replace("\n    ", "\n");
+    let text = text.trim_start();
+    let secrets = [
+        ("RECONNECTD__STATE__URL", "postgres://u:p@h/d"),
+        ("RECONNECTD__DIRECTORY__URL", "postgres://u:p@h/d"),
+        ("RECONNECTD__COMPOSIO__API_KEY", "ak_1"),
+    ];
+    let config = load(text, &secrets).unwrap();
+    assert_eq!(config.reconnect.product, "Acme");
+
+    // Without the overrides each secret is looked for where the volume is mounted.
+    let error = load(text, &[]).unwrap_err();
+    let missing = error.problems().iter().filter(|problem| problem.what.contains("/run/secrets/reconnectd/"));
+    assert_eq!((missing.count(), error.problems().len()), (3, 3), "{error}");
+}
+
+#[test]
+fn the_unit_sets_variables_that_exist() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("composio"), "ak_credential\n").unwrap();
+    // systemd puts the folder of the credentials in place of %d.
+    let variables: Vec<(String, String)> = UNIT
+        .lines()
+        .filter_map(|line| line.strip_prefix("Environment=")?.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.replace("%d", folder.path().to_str().unwrap())))
+        .collect();
+    let borrowed: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(borrowed.len(), 2, "{borrowed:?}");
+    let config = load(LEAST, &borrowed).unwrap();
+    assert_eq!(config.composio.api_key.expose_secret(), "ak_credential");
+    assert!(config.log.format.is_json(true));
+}
