@@ -8,7 +8,9 @@
 
 use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
-use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlPoolOptions, MySqlRow};
+use sqlx::mysql::{
+    MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlPool, MySqlPoolOptions, MySqlRow,
+};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Row as _, SqlSafeStr as _};
 
@@ -114,6 +116,17 @@ impl MySql {
     }
 }
 
+/// `ER_UNKNOWN_SYSTEM_VARIABLE`.
+const UNKNOWN_SYSTEM_VARIABLE: u16 = 1193;
+/// `ER_CANT_AGGREGATE_2COLLATIONS` and MySQL's `ER_IMPOSSIBLE_STRING_CONVERSION`.
+const NO_SUCH_TEXT: [u16; 2] = [1267, 3988];
+
+/// The server's number of an error, 0 for errors that are none of the server's.
+fn number_of(error: &sqlx::Error) -> u16 {
+    let said = error.as_database_error().and_then(|said| said.try_downcast_ref::<MySqlDatabaseError>());
+    said.map_or(0, MySqlDatabaseError::number)
+}
+
 /// Makes the session read-only and bounds its statements.
 async fn restrict(session: &mut MySqlConnection, limits: Limits) -> Result<(), sqlx::Error> {
     session.execute("SET SESSION TRANSACTION READ ONLY").await?;
@@ -122,17 +135,11 @@ async fn restrict(session: &mut MySqlConnection, limits: Limits) -> Result<(), s
     for limit in [maria, mysql] {
         match session.execute(AssertSqlSafe(limit)).await {
             Ok(_) => return Ok(()),
-            Err(other) if !is_unknown_variable(&other) => return Err(other),
-            Err(_) => {} // the other product's name for it
+            Err(error) if number_of(&error) == UNKNOWN_SYSTEM_VARIABLE => {} // the other product's name for it
+            Err(error) => return Err(error),
         }
     }
     Ok(()) // MySQL before 5.7.8 has neither; our own limit holds
-}
-
-fn is_unknown_variable(error: &sqlx::Error) -> bool {
-    const ER_UNKNOWN_SYSTEM_VARIABLE: u16 = 1193;
-    let said = error.as_database_error().and_then(|said| said.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>());
-    said.is_some_and(|said| said.number() == ER_UNKNOWN_SYSTEM_VARIABLE)
 }
 
 /// The declared type of the id column, of a table or a view.
@@ -175,7 +182,11 @@ impl Source for MySql {
     async fn contact(&self, user: &UserId) -> Result<Option<Contact>, sqlx::Error> {
         let id = user.as_str();
         let query = query(&self.statements.contact).bind(id.to_owned()).bind(id.as_bytes().to_vec());
-        let row = query.fetch_optional(&self.pool).await?;
+        let row = match query.fetch_optional(&self.pool).await {
+            // The column's character set has no such text, so no row has this id.
+            Err(error) if NO_SUCH_TEXT.contains(&number_of(&error)) => None,
+            other => other?,
+        };
         Ok(row.map(|row| contact_of(|column| row.try_get(column).ok().flatten())))
     }
 
