@@ -6,6 +6,7 @@ mod architecture;
 mod channels_email;
 mod channels_webhook;
 mod config;
+mod crashes;
 mod directory;
 mod provider;
 mod scan;

@@ -38,6 +38,19 @@ pub struct World {
     sent: Mutex<Vec<(ChannelName, Notice)>>,
     send_results: Mutex<VecDeque<Result<Receipt, SendError>>>,
     at_contact: Mutex<Option<Box<dyn Fn(&World, &UserId) + Send + Sync>>>,
+    hang: Mutex<Option<Hang>>,
+    /// Told when somebody hangs where [`World::hang`] said.
+    pub hanging: tokio::sync::Notify,
+    asked: Mutex<Vec<UserId>>,
+}
+
+/// Where the outside world stops answering.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hang {
+    /// When the provider is asked about this user.
+    Asking(UserId),
+    /// When something is sent.
+    Sending,
 }
 
 impl World {
@@ -102,6 +115,24 @@ impl World {
     /// Runs when an address is read, which is just before the provider is asked once more.
     pub fn at_contact(&self, hook: impl Fn(&World, &UserId) + Send + Sync + 'static) {
         *self.at_contact.lock().unwrap() = Some(Box::new(hook));
+    }
+
+    /// Stops answering at this point, or nowhere.
+    pub fn hang(&self, point: Option<Hang>) {
+        *self.hang.lock().unwrap() = point;
+    }
+
+    async fn hang_at(&self, here: Hang) {
+        let hangs = self.hang.lock().unwrap().as_ref() == Some(&here);
+        if hangs {
+            self.hanging.notify_one();
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Who the provider was asked about, in order, taken out.
+    pub fn take_asked(&self) -> Vec<String> {
+        std::mem::take(&mut *self.asked.lock().unwrap()).iter().map(|user| user.as_str().to_owned()).collect()
     }
 
     /// What was sent (or tried), taken out.
@@ -182,6 +213,8 @@ impl Provider for FakeProvider {
     async fn accounts_of(&self, users: &[UserId]) -> Result<AccountList, ProviderError> {
         *self.0.requests.lock().unwrap() += 1;
         for user in users {
+            self.0.hang_at(Hang::Asking(user.clone())).await;
+            self.0.asked.lock().unwrap().push(user.clone());
             if let Some(error) = self.0.provider_fails.lock().unwrap().as_ref().and_then(|hook| hook(user)) {
                 return Err(error);
             }
@@ -218,6 +251,7 @@ impl Channel for FakeChannel {
 
     async fn send(&self, notice: &Notice) -> Result<Receipt, SendError> {
         self.0.sent.lock().unwrap().push((self.1.clone(), notice.clone()));
+        self.0.hang_at(Hang::Sending).await;
         let scripted = self.0.send_results.lock().unwrap().pop_front();
         scripted.unwrap_or_else(|| Ok(Receipt { detail: "250 ok".into() }))
     }
@@ -235,6 +269,8 @@ pub struct Rig {
     pub settings: RunSettings,
     pub channels: Vec<&'static str>,
     pub page_size: usize,
+    /// The state database.
+    pub url: String,
     mint: Arc<IdMint>,
     _folder: Option<tempfile::TempDir>,
 }
@@ -268,6 +304,7 @@ impl Rig {
             settings,
             channels: vec!["email", "webhook:product"],
             page_size: 2,
+            url: url.to_owned(),
             mint: Arc::new(IdMint::new(7)),
             _folder: None,
         }
