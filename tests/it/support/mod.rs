@@ -3,3 +3,4 @@
 pub mod databases;
 pub mod sink;
 pub mod smtp;
+pub mod smtp_faults;
