@@ -1,1 +1,346 @@
-//! To be written.
+//! The product's users come out of every database whole: each id once, byte for byte, whatever its type.
+
+#![expect(clippy::unwrap_used, reason = "for closures and loops outside the test functions themselves")]
+
+mod faults;
+mod product;
+
+use product::{ALL, Dialect, Product, sorted, walk};
+use proptest::prelude::*;
+use reconnectd::adapters::directory::SqlDirectory;
+use reconnectd::domain::{Contact, EmailAddress, UserId};
+use reconnectd::ports::Directory as _;
+
+const PAGE_SIZES: [u32; 3] = [1, 2, 500];
+
+async fn address_of(directory: &SqlDirectory, id: &str) -> Option<String> {
+    let contact = directory.contact(&UserId::new(id)).await.unwrap()?;
+    contact.email.map(|address| address.expose().to_owned())
+}
+
+#[tokio::test]
+async fn text_ids_keep_their_exact_bytes() {
+    let longest = "x".repeat(256);
+    let ids = [
+        "user 1",
+        "user 1 ",
+        " user 1",
+        "  ",
+        "Abc",
+        "abc",
+        "ABC",
+        "é/%&",
+        "e\u{301}",
+        "日本",
+        "😀",
+        "it's",
+        "\"q\"",
+        "a,b",
+        "1",
+        "01",
+        "1.0",
+        "back\\slash",
+        "%",
+        "_",
+        "tab\there",
+        "new\nline",
+        "-- x",
+        "0",
+        &longest,
+    ];
+    for dialect in ALL {
+        let product = Product::new(dialect).await;
+        product.users(product.exact_text(), &ids).await;
+        for size in PAGE_SIZES {
+            assert_eq!(sorted(walk(product.settings(size)).await), sorted(ids), "{dialect:?} by {size}");
+        }
+        let directory = SqlDirectory::connect(product.settings(2)).await.unwrap();
+        for (n, id) in ids.iter().enumerate() {
+            assert_eq!(address_of(&directory, id).await, Some(format!("{n}@example.com")), "{dialect:?} {id:?}");
+        }
+        for absent in ["aBC", "user 1  ", "", "2", "é", "nul\0"] {
+            assert_eq!(directory.contact(&UserId::new(absent)).await.unwrap(), None, "{dialect:?} {absent:?}");
+        }
+    }
+}
+
+/// Each row: the column's type, what is inserted, and the ids that come out in the column's own order.
+const TYPED: &[(Dialect, &str, &[&str], &[&str])] = &[
+    (
+        Dialect::Sqlite,
+        "INTEGER PRIMARY KEY",
+        &["10", "9", "-1", "0", "9223372036854775807"],
+        &["-1", "0", "9", "10", "9223372036854775807"],
+    ),
+    (Dialect::Sqlite, "", &["b", "10", "9"], &["10", "9", "b"]), // no type: what was inserted, here text
+    (
+        Dialect::Sqlite,
+        "UUID",
+        &["A0EEBC99-9c0b-4ef8-bb6d-6bb9bd380a11", "7"],
+        &["7", "A0EEBC99-9c0b-4ef8-bb6d-6bb9bd380a11"],
+    ),
+    (
+        Dialect::Postgres,
+        "bigint PRIMARY KEY",
+        &["10", "9", "-1", "0", "9223372036854775807"],
+        &["-1", "0", "9", "10", "9223372036854775807"],
+    ),
+    (Dialect::Postgres, "numeric", &["10", "9", "18446744073709551616"], &["9", "10", "18446744073709551616"]),
+    (Dialect::Postgres, "uuid PRIMARY KEY", UUIDS_IN, UUIDS_OUT),
+    (Dialect::Postgres, "varchar(40) COLLATE \"C\"", &["b", "B", "a "], &["B", "a ", "b"]),
+    (Dialect::Postgres, "char(4)", &["ab", "b"], &["ab  ", "b   "]),
+    (
+        Dialect::Maria,
+        "BIGINT PRIMARY KEY",
+        &["10", "9", "-1", "0", "9223372036854775807", "9007199254740993", "9007199254740992"],
+        &["-1", "0", "9", "10", "9007199254740992", "9007199254740993", "9223372036854775807"],
+    ),
+    (
+        Dialect::Maria,
+        "BIGINT UNSIGNED PRIMARY KEY",
+        &["18446744073709551615", "18446744073709551614", "3", "20"],
+        &["3", "20", "18446744073709551614", "18446744073709551615"],
+    ),
+    (Dialect::Maria, "CHAR(36) COLLATE utf8mb4_bin PRIMARY KEY", UUIDS_IN, UUIDS_IN_SORTED),
+    (Dialect::Maria, "VARBINARY(40) PRIMARY KEY", &["b", "B", "é", "b "], &["B", "b", "b ", "é"]),
+    (
+        Dialect::Maria,
+        "VARCHAR(40) CHARACTER SET latin1 PRIMARY KEY",
+        &["caf\u{e9}", "caff", "zz"],
+        &["café", "caff", "zz"],
+    ),
+];
+const UUIDS_IN: &[&str] = &[
+    "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+    "00000000-0000-4000-8000-000000000001",
+    "10000000-0000-1000-8000-00000000000a",
+];
+const UUIDS_OUT: &[&str] = UUIDS_IN_SORTED;
+const UUIDS_IN_SORTED: &[&str] = &[
+    "00000000-0000-4000-8000-000000000001",
+    "10000000-0000-1000-8000-00000000000a",
+    "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+];
+
+#[tokio::test]
+async fn ids_of_other_types_come_in_their_own_order() {
+    for (dialect, id_type, inserted, expected) in TYPED {
+        let product = Product::new(*dialect).await;
+        product.users(id_type, inserted).await;
+        for size in PAGE_SIZES {
+            assert_eq!(&walk(product.settings(size)).await, expected, "{dialect:?} {id_type} by {size}");
+        }
+        let directory = SqlDirectory::connect(product.settings(2)).await.unwrap();
+        for id in *expected {
+            assert!(address_of(&directory, id).await.is_some(), "{dialect:?} {id_type} {id:?}");
+        }
+        for absent in ["nobody", "", "007", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "😀", "1e1", "99999999999999999999"]
+        {
+            assert_eq!(address_of(&directory, absent).await, None, "{dialect:?} {id_type} {absent:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn mariadb_uuids_are_read_as_text_whatever_holds_them() {
+    for (id_type, value) in [("UUID PRIMARY KEY", "'{}'"), ("BINARY(16) PRIMARY KEY", "UNHEX(REPLACE('{}', '-', ''))")]
+    {
+        let product = Product::new(Dialect::Maria).await;
+        product.users(id_type, &[]).await;
+        for id in UUIDS_IN {
+            let value = value.replace("{}", id);
+            product.run(&format!("INSERT INTO users VALUES ({value}, '{id}@example.com', NULL)")).await;
+        }
+        for size in PAGE_SIZES {
+            assert_eq!(sorted(walk(product.settings(size)).await), UUIDS_IN_SORTED, "{id_type} by {size}");
+        }
+        let directory = SqlDirectory::connect(product.settings(2)).await.unwrap();
+        for id in UUIDS_IN {
+            assert_eq!(address_of(&directory, id).await, Some(format!("{id}@example.com")), "{id_type}");
+            assert_eq!(address_of(&directory, &id.to_uppercase()).await.is_some(), id.to_uppercase() == *id);
+        }
+        assert_eq!(address_of(&directory, "no uuid").await, None);
+    }
+}
+
+#[tokio::test]
+async fn ids_that_differ_only_in_case_are_different_users() {
+    let ids = ["bob", "Bob", "BOB", "bOb", "alice", "Alice", "carol", "BoB"];
+    for dialect in ALL {
+        let product = Product::new(dialect).await;
+        let id_type = product.text_ignoring_case().await;
+        product.users(id_type, &ids).await;
+        for size in [1, 2, 3, 5, 500] {
+            assert_eq!(sorted(walk(product.settings(size)).await), sorted(ids), "{dialect:?} by {size}");
+        }
+        let directory = SqlDirectory::connect(product.settings(2)).await.unwrap();
+        for (n, id) in ids.iter().enumerate() {
+            assert_eq!(address_of(&directory, id).await, Some(format!("{n}@example.com")), "{dialect:?} {id:?}");
+        }
+        assert_eq!(address_of(&directory, "CAROL").await, None, "{dialect:?}: carol's address is not CAROL's");
+        assert_eq!(address_of(&directory, "carol ").await, None, "{dialect:?}: nor that of a padded id");
+    }
+}
+
+#[tokio::test]
+async fn views_may_repeat_ids_and_have_no_types() {
+    for dialect in ALL {
+        let product = Product::new(dialect).await;
+        product.users(product.exact_text(), &["a", "b", "c"]).await;
+        let numbers = if dialect == Dialect::Maria { "CAST(1 AS SIGNED)" } else { "1" };
+        product
+            .run(&format!(
+                "CREATE VIEW twice AS SELECT id, email, name FROM users UNION ALL SELECT id, email, name FROM users;
+                 CREATE VIEW numbers AS SELECT {numbers} + 1 AS id UNION ALL SELECT 3 UNION ALL SELECT 10;"
+            ))
+            .await;
+        for size in PAGE_SIZES {
+            let mut settings = product.settings(size);
+            settings.table = "twice".to_owned();
+            assert_eq!(walk(settings).await, ["a", "b", "c"], "{dialect:?} by {size}");
+            let mut settings = product.settings(size);
+            (settings.table, settings.email, settings.name) = ("numbers".to_owned(), None, None);
+            assert_eq!(walk(settings.clone()).await, ["2", "3", "10"], "{dialect:?} by {size}");
+            let directory = SqlDirectory::connect(settings).await.unwrap();
+            assert_eq!(directory.contact(&UserId::new("10")).await.unwrap(), Some(Contact::default()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn names_are_quoted_and_tables_may_have_a_schema() {
+    let quote = |dialect: Dialect, name: &str| match dialect {
+        Dialect::Maria => format!("`{}`", name.replace('`', "``")),
+        _ => format!("\"{}\"", name.replace('"', "\"\"")),
+    };
+    for dialect in ALL {
+        let product = Product::new(dialect).await;
+        let schema = match dialect {
+            Dialect::Sqlite => "main".to_owned(),
+            Dialect::Postgres => "crm".to_owned(),
+            Dialect::Maria => product.url.rsplit_once('/').unwrap().1.split('?').next().unwrap().to_owned(),
+        };
+        if dialect == Dialect::Postgres {
+            product.run("CREATE SCHEMA crm").await;
+        }
+        let (table, id, email) = ("weird \"na`me", "select", "E-Mail 'x'");
+        let full = format!("{}.{}", quote(dialect, &schema), quote(dialect, table));
+        let (id_sql, email_sql) = (quote(dialect, id), quote(dialect, email));
+        product
+            .run(&format!(
+                "CREATE TABLE {full} ({id_sql} VARCHAR(20), {email_sql} VARCHAR(50));
+                 INSERT INTO {full} VALUES ('u1', 'u1@example.com'), ('u2', 'u2@example.com'), ('u3', NULL);"
+            ))
+            .await;
+        let mut settings = product.settings(2);
+        settings.table = format!("{schema}.{table}");
+        (settings.id, settings.email, settings.name) = (id.to_owned(), Some(email.to_owned()), None);
+        assert_eq!(walk(settings.clone()).await, ["u1", "u2", "u3"], "{dialect:?}");
+        let directory = SqlDirectory::connect(settings).await.unwrap();
+        assert_eq!(address_of(&directory, "u2").await.as_deref(), Some("u2@example.com"), "{dialect:?}");
+    }
+}
+
+#[tokio::test]
+async fn blank_ids_are_counted_and_do_not_stop_the_walk() {
+    for dialect in ALL {
+        let product = Product::new(dialect).await;
+        let id_type = product.exact_text().replace(" PRIMARY KEY", "");
+        product.users(&id_type, &["", "", "b", "", "a", "gone", ""]).await;
+        product.run("INSERT INTO users VALUES (NULL, 'x@example.com', NULL), (NULL, NULL, 'gone')").await;
+        for size in PAGE_SIZES {
+            assert_eq!(walk(product.settings(size)).await, ["a", "b", "gone"], "{dialect:?} by {size}");
+        }
+        let directory = SqlDirectory::connect(product.settings(1)).await.unwrap();
+        assert_eq!((directory.count().await.unwrap(), directory.count_blank().await.unwrap()), (3, 6), "{dialect:?}");
+        assert_eq!(directory.contact(&UserId::new("")).await.unwrap(), None, "{dialect:?}");
+
+        let mut settings = product.settings(1);
+        // A comment, an OR and a qualified column: all inside the parentheses, whatever follows.
+        settings.filter = Some("users.id = 'a' OR id = 'b' OR email = 'x@example.com' -- only these".to_owned());
+        assert_eq!(walk(settings.clone()).await, ["a", "b"], "{dialect:?}");
+        let directory = SqlDirectory::connect(settings).await.unwrap();
+        assert_eq!((directory.count().await.unwrap(), directory.count_blank().await.unwrap()), (2, 1), "{dialect:?}");
+        assert_eq!(address_of(&directory, "gone").await, None, "{dialect:?}: a filtered user is not mailed");
+        assert!(address_of(&directory, "a").await.is_some(), "{dialect:?}");
+    }
+}
+
+#[tokio::test]
+async fn users_that_come_and_go_move_nobody_else() {
+    for dialect in ALL {
+        let product = Product::new(dialect).await;
+        product.users(product.exact_text(), &["b", "d", "f", "h"]).await;
+        let directory = SqlDirectory::connect(product.settings(2)).await.unwrap();
+        let first = directory.page(None).await.unwrap();
+        assert_eq!(first.users, ["b", "d"].map(UserId::new));
+        product
+            .run(
+                "DELETE FROM users WHERE id IN ('b', 'd');
+                 INSERT INTO users (id) VALUES ('a'), ('c'), ('e'), ('g'), ('i');",
+            )
+            .await;
+        let mut rest = Vec::new();
+        let mut after = first.next;
+        while after.is_some() {
+            let page = directory.page(after.as_ref()).await.unwrap();
+            rest.extend(page.users);
+            after = page.next;
+        }
+        assert_eq!(rest, ["e", "f", "g", "h", "i"].map(UserId::new), "{dialect:?}");
+        assert_eq!(directory.contact(&UserId::new("b")).await.unwrap(), None, "{dialect:?}: deleted in between");
+    }
+}
+
+#[tokio::test]
+async fn contacts_hold_what_is_usable() {
+    for dialect in ALL {
+        let product = Product::new(dialect).await;
+        product
+            .run(
+                "CREATE TABLE users (id INTEGER PRIMARY KEY, email VARCHAR(80), name VARCHAR(80), lang CHAR(5), tz VARCHAR(40));
+                 INSERT INTO users VALUES (1, ' mary@example.com ', 'Żółć 😀', 'pl-PL', 'Europe/Warsaw'),
+                                          (2, 'not an address', '', NULL, NULL), (3, NULL, NULL, NULL, NULL);",
+            )
+            .await;
+        let mut settings = product.settings(10);
+        (settings.locale, settings.timezone) = (Some("lang".to_owned()), Some("tz".to_owned()));
+        let directory = SqlDirectory::connect(settings).await.unwrap();
+        let mary = Contact {
+            email: Some(EmailAddress::parse("mary@example.com").unwrap()),
+            name: Some("Żółć 😀".to_owned()),
+            locale: Some("pl-PL".to_owned()),
+            timezone: Some("Europe/Warsaw".to_owned()),
+        };
+        for (id, expected) in
+            [("1", Some(mary)), ("2", Some(Contact::default())), ("3", Some(Contact::default())), ("4", None)]
+        {
+            assert_eq!(directory.contact(&UserId::new(id)).await.unwrap(), expected, "{dialect:?} {id}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn pages_cover_the_set_exactly(
+        ids in prop::collection::hash_set("[ -~éß😀]{1,12}", 0..60),
+        numbers in prop::collection::hash_set(any::<i64>(), 0..40),
+        size in 1_u32..20,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let product = Product::new(Dialect::Sqlite).await;
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            // A column without a type holds texts and integers side by side.
+            let texts: Vec<&str> = ids.iter().copied().filter(|id| id.parse::<i64>().is_err()).collect();
+            product.users("", &texts).await;
+            let rows = numbers.iter().map(|n| format!("({n}, NULL, NULL)")).collect::<Vec<_>>().join(", ");
+            if !rows.is_empty() {
+                product.run(&format!("INSERT INTO users VALUES {rows}")).await;
+            }
+            let expected = texts.iter().map(|id| (*id).to_owned()).chain(numbers.iter().map(i64::to_string));
+            assert_eq!(sorted(walk(product.settings(size)).await), sorted(expected));
+        });
+    }
+}

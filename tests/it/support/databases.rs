@@ -3,6 +3,8 @@
 //! Names are unique per process and call, so tests run side by side. Databases are left to the end of the
 //! throw-away server; an SQLite file goes with its folder.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a fixture that fails ends its test")]
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -3,6 +3,8 @@
 //! Listens on a free loopback port in a folder of its own; both are gone when the value is dropped, and
 //! the process ends by itself when the test process is killed, because its stdin closes.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a fixture that fails ends its test")]
+
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long the server may take to greet; two loaded cores start Python in under 5 s.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// Binds port 0 itself, so that no other process can take the port in between, and writes the port down.
 /// Each mail becomes `NNNNNN.eml`, the envelope in `X-MailFrom` and `X-RcptTo`, renamed into place whole.
