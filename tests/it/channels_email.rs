@@ -1,5 +1,7 @@
 //! Mail as it leaves: against a real server, against one that fails at every step, and into a folder.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a fixture that fails ends its test")]
+
 use std::time::Duration;
 
 use reconnectd::adapters::email::{EmailChannel, EmailLimits, EmailSettings};
@@ -135,9 +137,9 @@ async fn silence_and_hanging_up_are_harmless_before_the_content_and_unknown_afte
     for moment in moments {
         let class = if moment == Moment::Content { FailureClass::OutcomeUnknown } else { FailureClass::Transient };
         for (act, limits) in [(Act::Stall, IMPATIENT), (Act::Drop, PATIENT)] {
-            let attempt = failure(&[(moment, act.clone())], limits);
-            let (error, server) = tokio::time::timeout(Duration::from_secs(30), attempt).await.expect("bounded");
-            // Data: the server hangs up after 354 was due, so nothing of the content was asked for.
+            let fault = [(moment, act.clone())];
+            let (error, server) =
+                tokio::time::timeout(Duration::from_secs(30), failure(&fault, limits)).await.expect("bounded");
             assert_eq!(error.class, class, "{moment:?} {act:?}: {error}");
             assert_eq!(server.contents().len(), usize::from(moment == Moment::Content), "{moment:?} {act:?}");
         }

@@ -40,14 +40,41 @@ fn letter(notice: &Notice) -> Letter {
 #[test]
 fn the_text_stands_alone() {
     let letter = letter(&notice(vec![item("slack", Some("work"))]));
-    insta::assert_snapshot!(letter.text, @"");
+    insta::assert_snapshot!(letter.text, @r"
+    Hello Mary,
+
+    Acme can no longer use your Slack (work) account. It stopped working around 21 November 2025.
+
+    To use Slack in Acme again, reconnect it here:
+
+        https://app.acme.example/settings?toolkit=slack&from=mail
+
+    You get this because you connected Slack to Acme. If you no longer
+    need it there, you can ignore this message.
+    Questions? Write to support@acme.example.
+    ");
 }
 
 #[test]
 fn several_accounts_are_one_list() {
     let second = NoticeItem { second_account: true, ..item("gmail", Some("team")) };
     let letter = letter(&notice(vec![item("googlecalendar", None), second]));
-    insta::assert_snapshot!(letter.text, @"");
+    insta::assert_snapshot!(letter.text, @r"
+    Hello Mary,
+
+    Acme can no longer use 2 of your accounts. Reconnect the ones you still use:
+
+    1. Google Calendar, stopped working around 21 November 2025
+        https://app.acme.example/settings?toolkit=googlecalendar&from=mail
+
+    2. Gmail (team), stopped working around 21 November 2025
+        Your other Gmail account still works.
+        https://app.acme.example/settings?toolkit=gmail&from=mail
+
+    You get this because you connected Google Calendar and Gmail to Acme. If you no longer
+    need it there, you can ignore this message.
+    Questions? Write to support@acme.example.
+    ");
 }
 
 #[test]

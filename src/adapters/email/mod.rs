@@ -35,6 +35,7 @@ pub struct EmailChannel {
 
 impl EmailChannel {
     /// A channel named `email`.
+    #[expect(clippy::needless_pass_by_value, reason = "the secret in it is wiped from memory when this returns")]
     pub fn new(settings: EmailSettings) -> Result<Self, EmailSettingsError> {
         let from = settings::mailbox("from", &settings.from)?;
         let reply_to = settings.reply_to.as_deref().map(|text| settings::mailbox("reply_to", text)).transpose()?;

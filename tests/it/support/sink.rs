@@ -2,6 +2,8 @@
 //!
 //! Stops when dropped. Answers 204 until [`Sink::reply_with`] gives statuses, each used once, in order.
 
+#![expect(clippy::unwrap_used, reason = "a fixture that fails ends its test")]
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

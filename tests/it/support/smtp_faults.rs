@@ -2,6 +2,8 @@
 //!
 //! Listens on a free loopback port; stops when dropped.
 
+#![expect(clippy::unwrap_used, reason = "a fixture that fails ends its test")]
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
