@@ -5,6 +5,7 @@
 //! Every stage looks only at stored state and can be repeated; no network call happens inside a
 //! transaction; unique keys in the database make a second notice impossible.
 
+pub mod config;
 pub mod domain;
 pub mod ports;
 pub mod telemetry;

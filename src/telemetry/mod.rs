@@ -1,3 +1,102 @@
-//! Structured logs: the subscriber and the closed list of event names.
+//! Structured logs: the subscriber, the shape of a line and the closed list of event names.
+//!
+//! Turns `tracing` events into lines on standard error, JSON for machines or a sentence for people. Guarantees:
+//! one event is one line whatever its values hold, every line carries the run's id, and configured secrets
+//! and e-mail addresses do not get out even where a caller slipped. A line that cannot be written is lost;
+//! the work goes on.
 
 pub mod events;
+mod fields;
+mod line;
+mod log;
+mod mask;
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{EnvFilter, Registry};
+
+pub use line::LineFormat;
+
+use crate::domain::RunId;
+use crate::ports::Clock;
+
+/// What every line has in common; fixed for the process.
+pub struct LogSettings {
+    /// How lines look.
+    pub format: LineFormat,
+    /// A level for this program (`info`), or a list of `target=level` that may begin with one. Other crates
+    /// speak from `warn` up unless the list names them.
+    pub level: String,
+    /// The run, on every line.
+    pub run_id: RunId,
+    /// Where the time on the lines comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Texts that must never be seen, such as keys and passwords; those shorter than six characters are too
+    /// common to hide.
+    pub secrets: Vec<SecretString>,
+}
+
+/// Logging could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The level is no level and no list of them.
+    #[error("logging: [log] level cannot be used")]
+    Level(#[source] tracing_subscriber::filter::ParseError),
+    /// A subscriber was installed before.
+    #[error("logging: already started in this process")]
+    Started(#[source] tracing::subscriber::SetGlobalDefaultError),
+}
+
+/// Starts logging for the process. `writer` gives the place a line goes to: `std::io::stderr`, or one that
+/// moves a progress bar out of the way first; it gets every line, with its newline, in one call of `write_all`.
+pub fn init<W>(settings: LogSettings, writer: W) -> Result<(), TelemetryError>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    tracing::subscriber::set_global_default(subscriber(settings, writer)?).map_err(TelemetryError::Started)
+}
+
+/// The same without installing it, for a scope or a test.
+pub fn subscriber<W>(settings: LogSettings, writer: W) -> Result<impl tracing::Subscriber + Send + Sync, TelemetryError>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let filter = EnvFilter::builder().parse(directives(&settings.level)).map_err(TelemetryError::Level)?;
+    Ok(Registry::default().with(filter).with(log::LogLayer::new(settings, writer)))
+}
+
+/// A bare level is meant for this program. Libraries stay at `warn`, or below it where the level is lower.
+fn directives(level: &str) -> String {
+    let (ours, named): (Vec<&str>, Vec<&str>) = level.split(',').map(str::trim).partition(|part| !part.contains('='));
+    let ours = ours.last().copied().unwrap_or("info");
+    let others = match ours.to_lowercase().as_str() {
+        "off" => "off",
+        "error" => "error",
+        _ => "warn",
+    };
+    let mut all = vec![others.to_owned(), format!("{}={ours}", env!("CARGO_CRATE_NAME"))];
+    all.extend(named.into_iter().map(str::to_owned));
+    all.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_level_is_for_this_program_alone() {
+        for (level, expected) in [
+            ("info", "warn,reconnectd=info"),
+            ("trace", "warn,reconnectd=trace"),
+            ("error", "error,reconnectd=error"),
+            ("off", "off,reconnectd=off"),
+            ("info,sqlx=debug", "warn,reconnectd=info,sqlx=debug"),
+            ("sqlx=debug, reconnectd::scan=trace", "warn,reconnectd=info,sqlx=debug,reconnectd::scan=trace"),
+        ] {
+            assert_eq!(directives(level), expected);
+        }
+    }
+}

@@ -2,8 +2,10 @@
 
 mod support;
 
+mod architecture;
 mod channels_email;
 mod channels_webhook;
+mod config;
 mod directory;
 mod provider;
 mod scan;

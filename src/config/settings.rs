@@ -1,0 +1,207 @@
+//! The configuration as the rest of the program sees it: checked values, secrets in a type that does not
+//! show them. [`Debug`](std::fmt::Debug) of everything here is safe to log.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use crate::domain::ReconnectUrl;
+
+/// Everything an operator can set.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `[state]`: what this program remembers.
+    pub state: State,
+    /// `[directory]`: the product's users.
+    pub directory: Directory,
+    /// `[composio]`: the provider and how hard it may be asked.
+    pub composio: Composio,
+    /// `[reconnect]`: where people are sent.
+    pub reconnect: Reconnect,
+    /// `[policy]`: who is told.
+    pub policy: Policy,
+    /// `[email]`: no section, no mail.
+    pub email: Option<Email>,
+    /// `[[webhook]]`: as many as there are sections, at most 16, names distinct. With neither mail nor
+    /// webhooks the audit only records.
+    pub webhook: Vec<Webhook>,
+    /// `[log]`: what is written to standard error.
+    pub log: Log,
+}
+
+impl Config {
+    /// Every secret text in here, and the passwords within URLs, for the log's last line of defence.
+    pub fn secrets(&self) -> Vec<SecretString> {
+        let urls = [Some(&self.state.url), Some(&self.directory.url), self.email.as_ref().map(|email| &email.url)];
+        let mut secrets = vec![self.composio.api_key.clone()];
+        secrets.extend(self.webhook.iter().map(|webhook| webhook.secret.clone()));
+        secrets.extend(urls.into_iter().flatten().flat_map(passwords));
+        secrets
+    }
+}
+
+/// The password of a URL as written and as meant, and the URL itself where it has one.
+fn passwords(url: &SecretString) -> Vec<SecretString> {
+    let Ok(parsed) = Url::parse(url.expose_secret()) else { return Vec::new() };
+    let Some(password) = parsed.password() else { return Vec::new() };
+    let decoded = url::form_urlencoded::parse(password.replace('+', "%2B").as_bytes())
+        .next()
+        .map_or_else(String::new, |(name, _)| name.into_owned());
+    vec![url.clone(), SecretString::from(password.to_owned()), SecretString::from(decoded)]
+}
+
+/// `[state]`
+#[derive(Debug, Clone)]
+pub struct State {
+    /// `url`: `sqlite://PATH` or `postgres://…`; created and migrated on first use.
+    pub url: SecretString,
+}
+
+/// `[directory]`
+#[derive(Debug, Clone)]
+pub struct Directory {
+    /// `url`: `sqlite://PATH`, `postgres://…` or `mysql://…`.
+    pub url: SecretString,
+    /// `table`: a table or view, `schema.table` allowed; not quoted yet.
+    pub table: String,
+    /// `id`: the column of user ids; not quoted yet, like the columns below.
+    pub id: String,
+    /// `email`: the column of addresses; none where the product has none.
+    pub email: Option<String>,
+    /// `name`: the column of people's names.
+    pub name: Option<String>,
+    /// `locale`: the column of BCP 47 language tags.
+    pub locale: Option<String>,
+    /// `timezone`: the column of IANA time zones.
+    pub timezone: Option<String>,
+    /// `filter`: an SQL condition that users must satisfy; the operator's own SQL, as it is.
+    pub filter: Option<String>,
+    /// `page_size`: users per page, 1 to 5,000.
+    pub page_size: NonZeroU32,
+}
+
+/// `[composio]`
+#[derive(Debug, Clone)]
+pub struct Composio {
+    /// `base_url`: https, or http for a loopback host.
+    pub base_url: Url,
+    /// `api_key`: visible ASCII, fit for a header.
+    pub api_key: SecretString,
+    /// `requests_per_minute`: 1 to 100,000.
+    pub requests_per_minute: NonZeroU32,
+    /// `reserve`: the share of the organisation's limit left to the product's own traffic, 0.0 to 0.95.
+    pub reserve: f64,
+    /// `concurrency`: requests in flight at once, 1 to 64.
+    pub concurrency: NonZeroU32,
+    /// `users_per_request`.
+    pub users_per_request: UsersPerRequest,
+    /// `max_attempts`: per request, the first included; 1 to 20.
+    pub max_attempts: NonZeroU32,
+    /// `timeout_connect`: 10 ms to 60 s, at most `timeout_total`.
+    pub timeout_connect: Duration,
+    /// `timeout_total`: for one request and its whole answer; 10 ms to 10 min.
+    pub timeout_total: Duration,
+}
+
+/// How many users one request asks about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UsersPerRequest {
+    /// As many as the provider answers on one page, found out while running.
+    Auto,
+    /// This many, 1 to 200.
+    Fixed(NonZeroU32),
+}
+
+/// `[reconnect]`
+#[derive(Debug, Clone)]
+pub struct Reconnect {
+    /// `url`: the product's own page, `{toolkit}` filled in per account.
+    pub url: ReconnectUrl,
+    /// `product`: the product's name as its users know it; one line, at most 100 characters.
+    pub product: String,
+}
+
+/// `[policy]`
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// `first_run`.
+    pub first_run: FirstRun,
+}
+
+/// What the very first run does with accounts that are already broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstRun {
+    /// Record them and tell nobody.
+    Baseline,
+    /// Tell everybody.
+    Notify,
+}
+
+/// `[email]`
+#[derive(Debug, Clone)]
+pub struct Email {
+    /// `url`: `smtp://…`, `smtps://…`, or `file:///FOLDER` for `.eml` files.
+    pub url: SecretString,
+    /// `from`: one mailbox, `Acme <no-reply@acme.example>`; lettre can parse it.
+    pub from: String,
+    /// `reply_to`: one mailbox; none leaves the header out.
+    pub reply_to: Option<String>,
+}
+
+/// One `[[webhook]]`
+#[derive(Clone)]
+pub struct Webhook {
+    /// `name`: `a-z 0-9 - _`, at most 32 characters, no two alike.
+    pub name: String,
+    /// `url`: https, or http where private targets are allowed. May carry a token: `Debug` shows the host only.
+    pub url: Url,
+    /// `secret`: `whsec_` and base64 of 24 to 64 bytes (Standard Webhooks).
+    pub secret: SecretString,
+    /// `allow_private`: whether the target may be a loopback or private address.
+    pub allow_private: bool,
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Webhook")
+            .field("name", &self.name)
+            .field("host", &self.url.host_str())
+            .field("secret", &self.secret)
+            .field("allow_private", &self.allow_private)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `[log]`
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// `format`.
+    pub format: LogFormat,
+    /// `level`: a level (`info`) or a list of them (`info,sqlx=debug`); tracing's `EnvFilter` can parse it.
+    pub level: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON elsewhere.
+    Auto,
+    /// One JSON object per line.
+    Json,
+    /// One sentence per line, for people.
+    Pretty,
+}
+
+impl LogFormat {
+    /// Whether lines are JSON, given whether standard error is a terminal.
+    pub fn is_json(self, terminal: bool) -> bool {
+        match self {
+            Self::Auto => !terminal,
+            Self::Json => true,
+            Self::Pretty => false,
+        }
+    }
+}
