@@ -17,7 +17,8 @@ pub struct EmailSettings {
     /// `smtp://user:pass@host:587?tls=required` (STARTTLS; the default), `?tls=opportunistic` (STARTTLS
     /// where it is offered; a password is then never sent in clear), `?tls=none` (loopback hosts only);
     /// `smtps://user:pass@host:465`; `file:///folder` writes one `.eml` per mail. User and password are
-    /// percent-encoded.
+    /// percent-encoded. Certificates are checked against the system's roots, or the file that the
+    /// environment variable `SSL_CERT_FILE` names.
     pub url: SecretString,
     /// The sender: `Acme <no-reply@acme.example>`.
     pub from: String,

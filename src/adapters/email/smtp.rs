@@ -162,3 +162,46 @@ async fn close(mut connection: AsyncSmtpConnection, end: Instant) {
     let until = end.min(Instant::now() + QUIT_LIMIT);
     drop(timeout_at(until, connection.quit()).await);
 }
+
+#[cfg(test)]
+mod tests {
+    use lettre::transport::smtp::client::TlsParameters;
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Logs in to a server without STARTTLS; gives the result and the commands the server saw.
+    async fn log_in_unencrypted(loopback: bool) -> (Result<(), SendError>, Vec<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = SmtpServer {
+            host: "127.0.0.1".to_owned(),
+            port: listener.local_addr().unwrap().port(),
+            encryption: Encryption::Opportunistic(TlsParameters::new("mail.example.com".to_owned()).unwrap()),
+            login: Some(("mailer".to_owned(), "hunter2".into())),
+            loopback,
+        };
+        let talk = async {
+            let (read, mut write) = listener.accept().await.unwrap().0.into_split();
+            let mut lines = BufReader::new(read).lines();
+            let mut seen = Vec::new();
+            write.write_all(b"220 mail.test\r\n").await.unwrap();
+            while let Ok(Some(line)) = lines.next_line().await {
+                write.write_all(b"250-mail.test\r\n250 AUTH PLAIN\r\n").await.unwrap();
+                seen.push(line);
+            }
+            seen
+        };
+        tokio::join!(check(&server, EmailLimits::default()), talk)
+    }
+
+    #[tokio::test]
+    async fn a_password_leaves_this_host_encrypted_or_not_at_all() {
+        let (refused, seen) = log_in_unencrypted(false).await;
+        assert_eq!(refused.unwrap_err().class, FailureClass::ChannelBroken);
+        assert!(!seen.iter().any(|line| line.starts_with("AUTH")), "{seen:?}");
+        let (accepted, seen) = log_in_unencrypted(true).await;
+        accepted.unwrap();
+        assert!(seen.iter().any(|line| line.starts_with("AUTH PLAIN")), "{seen:?}");
+    }
+}
