@@ -68,6 +68,7 @@ struct Endpoint {
 impl WebhookChannel {
     /// A channel named `webhook:<name>`. For `https` and `http` URLs the process needs a default rustls
     /// provider (`rustls::crypto::ring::default_provider().install_default()`, first thing in `main`).
+    #[expect(clippy::needless_pass_by_value, reason = "the secret in it is wiped from memory when this returns")]
     pub fn new(settings: WebhookSettings) -> Result<Self, WebhookSettingsError> {
         let parsed = settings::parse(&settings)?;
         let route = match parsed.spool {

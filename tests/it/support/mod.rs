@@ -4,3 +4,4 @@ pub mod databases;
 pub mod rig;
 pub mod sink;
 pub mod smtp;
+pub mod smtp_faults;

@@ -1,0 +1,179 @@
+//! What a person reads, pinned; and what no input may do to it.
+
+use super::*;
+use crate::domain::{AccountId, Contact, DeliveryId, IncidentId, NotificationId, ToolkitSlug, UserId, from_millis};
+
+pub(in crate::adapters::email) fn item(toolkit: &str, label: Option<&str>) -> NoticeItem {
+    NoticeItem {
+        incident: IncidentId::new("inc-1"),
+        number: 0,
+        toolkit: ToolkitSlug::new(toolkit),
+        account: AccountId::new("ca_1"),
+        label: label.map(str::to_owned),
+        second_account: false,
+        broke_at: from_millis(1_763_700_000_000),
+        reconnect_url: format!("https://app.acme.example/settings?toolkit={toolkit}&from=mail"),
+    }
+}
+
+pub(in crate::adapters::email) fn notice(items: Vec<NoticeItem>) -> Notice {
+    Notice {
+        delivery: DeliveryId::new("del-1"),
+        notification: NotificationId::new("not-1"),
+        outside_id: "<0199-1@acme.example>".to_owned(),
+        user: UserId::new("user-1"),
+        contact: Contact {
+            email: crate::domain::EmailAddress::parse("mary@example.com").ok(),
+            name: Some("Mary".to_owned()),
+            ..Contact::default()
+        },
+        items,
+        created_at: from_millis(1_763_723_456_789),
+        now: from_millis(1_763_723_999_000),
+    }
+}
+
+fn letter(notice: &Notice) -> Letter {
+    Writer::new("Acme", Some("support@acme.example".to_owned())).unwrap().write(notice, MAX_ITEMS).unwrap()
+}
+
+#[test]
+fn the_text_stands_alone() {
+    let letter = letter(&notice(vec![item("slack", Some("work"))]));
+    insta::assert_snapshot!(letter.text, @r"
+    Hello Mary,
+
+    Acme can no longer use your Slack (work) account. It stopped working around 21 November 2025.
+
+    To use Slack in Acme again, reconnect it here:
+
+        https://app.acme.example/settings?toolkit=slack&from=mail
+
+    You get this because you connected Slack to Acme. If you no longer
+    need it there, you can ignore this message.
+    Questions? Write to support@acme.example.
+    ");
+}
+
+#[test]
+fn several_accounts_are_one_list() {
+    let second = NoticeItem { second_account: true, ..item("gmail", Some("team")) };
+    let letter = letter(&notice(vec![item("googlecalendar", None), second]));
+    insta::assert_snapshot!(letter.text, @r"
+    Hello Mary,
+
+    Acme can no longer use 2 of your accounts. Reconnect the ones you still use:
+
+    1. Google Calendar, stopped working around 21 November 2025
+        https://app.acme.example/settings?toolkit=googlecalendar&from=mail
+
+    2. Gmail (team), stopped working around 21 November 2025
+        Your other Gmail account still works.
+        https://app.acme.example/settings?toolkit=gmail&from=mail
+
+    You get this because you connected Google Calendar and Gmail to Acme. If you no longer
+    need it there, you can ignore this message.
+    Questions? Write to support@acme.example.
+    ");
+}
+
+#[test]
+fn subjects_name_what_broke() {
+    let reminder = |toolkit| NoticeItem { number: 1, ..item(toolkit, None) };
+    for (items, subject) in [
+        (vec![item("slack", None)], "Reconnect Slack in Acme"),
+        (vec![reminder("slack")], "Reminder: reconnect Slack in Acme"),
+        (vec![item("gmail", None), reminder("slack")], "Reconnect Gmail and Slack in Acme"),
+        (
+            ["slack", "gmail", "github", "jira", "zoom"].map(|slug| item(slug, None)).to_vec(),
+            "Reconnect Slack, Gmail, GitHub and 2 more in Acme",
+        ),
+    ] {
+        assert_eq!(letter(&notice(items)).subject, subject);
+    }
+}
+
+#[test]
+fn without_a_name_or_a_reply_address_it_still_reads_well() {
+    let nameless = Notice { contact: Contact::default(), ..notice(vec![item("slack", None)]) };
+    let letter = Writer::new("Acme", None).unwrap().write(&nameless, MAX_ITEMS).unwrap();
+    assert!(letter.text.starts_with("Hello,\n\nAcme can no longer use your Slack account."), "{}", letter.text);
+    assert!(letter.text.ends_with("If something here looks wrong to you, please ask Acme.\n"), "{}", letter.text);
+    assert!(!letter.html.contains("mailto:"));
+}
+
+#[test]
+fn more_accounts_than_fit_are_counted() {
+    let items: Vec<_> = (0..120).map(|n| item("slack", Some(&format!("ws-{n}")))).collect();
+    let letter = letter(&notice(items));
+    for part in [&letter.text, &letter.html] {
+        assert!(part.contains("120 of your accounts") && part.contains("and 70 more."));
+        assert!(part.contains("(ws-0)") && part.contains("(ws-49)") && !part.contains("(ws-50)"));
+    }
+}
+
+#[test]
+fn hostile_text_stays_text() {
+    let evil = "<script>alert('x')</script>{{ 7*7 }}{% raw %}\" onload=\"";
+    let hostile = NoticeItem {
+        toolkit: ToolkitSlug::new("<b>toolkit</b>"),
+        reconnect_url: "https://app.example/\"><script>".to_owned(),
+        ..item("x", Some(evil))
+    };
+    let notice =
+        Notice { contact: Contact { name: Some(evil.to_owned()), ..Contact::default() }, ..notice(vec![hostile]) };
+    let letter = Writer::new("<i>Acme</i>", None).unwrap().write(&notice, MAX_ITEMS).unwrap();
+    let lower = letter.html.to_ascii_lowercase();
+    assert!(!lower.contains("<script") && !lower.contains("<b>") && !lower.contains("<i>"), "{}", letter.html);
+    assert!(!letter.html.contains("\" onload=") && letter.html.contains("{{ 7*7 }}"), "{}", letter.html);
+}
+
+#[test]
+fn the_html_is_accessible_and_loads_nothing() {
+    let html = letter(&notice(vec![item("slack", None), item("gmail", None)])).html;
+    assert!(html.contains("<html lang=\"en\">") && html.contains("<title>Reconnect Slack and Gmail in Acme</title>"));
+    assert!(html.contains("<meta name=\"color-scheme\" content=\"light dark\">"));
+    assert_eq!(html.matches("<table").count(), html.matches("<table role=\"presentation\"").count());
+    for loading in ["<img", "src=", "url(", "@import", "<link", "<script"] {
+        assert!(!html.contains(loading), "{loading}");
+    }
+}
+
+/// Text on background as the template pairs them, light then dark.
+const PAIRS: [(&str, &str); 8] = [
+    ("#1f2328", "#ffffff"),
+    ("#57606a", "#ffffff"),
+    ("#1a56db", "#ffffff"),
+    ("#ffffff", "#1a56db"),
+    ("#1f2328", "#f2f4f7"),
+    ("#e8eaed", "#22252b"),
+    ("#b4bac4", "#22252b"),
+    ("#8ab4f8", "#22252b"),
+];
+
+#[test]
+fn contrast_is_at_least_four_and_a_half() {
+    for (text, background) in PAIRS {
+        assert!(contrast(text, background) >= 4.5, "{text} on {background}: {}", contrast(text, background));
+    }
+    let html = include_str!("templates/notice.html");
+    let known: Vec<&str> = PAIRS.iter().flat_map(|&(a, b)| [a, b]).chain(["#16181d"]).collect();
+    for (at, _) in html.match_indices('#') {
+        let colour = &html[at..at + 7];
+        assert!(known.contains(&colour), "{colour} is not in the table of pairs");
+    }
+}
+
+/// The contrast ratio of WCAG 2.2.
+fn contrast(a: &str, b: &str) -> f64 {
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+fn luminance(colour: &str) -> f64 {
+    let channel = |at: usize| {
+        let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
+        if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+}

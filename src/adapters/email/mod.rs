@@ -1,0 +1,79 @@
+//! Turns a notice into one mail to one person, over SMTP or into a folder of `.eml` files.
+//!
+//! ```text
+//! Notice ─▶ letter (words, from templates) ─▶ message (headers, MIME) ─▶ smtp or spool ─▶ reply ─▶ class
+//! ```
+//!
+//! Guarantees: `Message-ID` is the stored id on every attempt; every exchange ends within its limits; a
+//! failure says whether the server may have taken the mail. A crash or cancellation between the mail's
+//! last byte and the server's reply leaves a mail of unknown outcome, sent again under the same id.
+
+mod letter;
+mod message;
+mod replies;
+mod settings;
+mod smtp;
+mod wording;
+
+use async_trait::async_trait;
+
+use crate::domain::{ChannelName, Notice};
+use crate::ports::{Channel, Receipt, SendError};
+
+pub use settings::{EmailLimits, EmailSettings, EmailSettingsError};
+
+use message::Composer;
+use settings::Route;
+
+/// Sends mail.
+pub struct EmailChannel {
+    name: ChannelName,
+    composer: Composer,
+    route: Route,
+    limits: EmailLimits,
+}
+
+impl EmailChannel {
+    /// A channel named `email`.
+    #[expect(clippy::needless_pass_by_value, reason = "the secret in it is wiped from memory when this returns")]
+    pub fn new(settings: EmailSettings) -> Result<Self, EmailSettingsError> {
+        let from = settings::mailbox("from", &settings.from)?;
+        let reply_to = settings.reply_to.as_deref().map(|text| settings::mailbox("reply_to", text)).transpose()?;
+        Ok(Self {
+            name: ChannelName::new("email"),
+            composer: Composer::new(from, reply_to, &settings.product)?,
+            route: settings::route(&settings.url)?,
+            limits: settings.limits,
+        })
+    }
+}
+
+#[async_trait]
+impl Channel for EmailChannel {
+    fn name(&self) -> &ChannelName {
+        &self.name
+    }
+
+    fn needs_address(&self) -> bool {
+        true
+    }
+
+    fn outside_id(&self, uuid: &str) -> String {
+        format!("<{uuid}@{}>", self.composer.domain())
+    }
+
+    async fn send(&self, notice: &Notice) -> Result<Receipt, SendError> {
+        let mail = self.composer.compose(notice)?;
+        match &self.route {
+            Route::Smtp(server) => smtp::send(server, self.limits, &mail).await,
+            Route::File(spool) => spool.write(&notice.outside_id, "eml", &mail.bytes).await,
+        }
+    }
+
+    async fn check(&self) -> Result<(), SendError> {
+        match &self.route {
+            Route::Smtp(server) => smtp::check(server, self.limits).await,
+            Route::File(spool) => spool.check().await,
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Turns what a mail server answered, and at which step, into a failure class.
+//!
+//! | Reply | Class | Because |
+//! |---|---|---|
+//! | 4xx anywhere, 421 included | transient | the server says so (RFC 5321, section 4.2.1) |
+//! | x.2.2, x.4.4, 552 at RCPT | transient | mailbox full, routing: may mend (RFC 3463; RFC 5321, 4.5.3.1.10) |
+//! | x.1.7, x.1.8, x.7.20 to x.7.29, 530, 535, 538, "relay" | channel broken | our sender or login is refused, at whatever step |
+//! | x.1.x | refused | this address does not exist |
+//! | other 5xx at RCPT | refused | this recipient |
+//! | other 5xx | channel broken | our login, sender or content: every other mail would meet the same |
+//! | no reply, or nonsense, before the content | transient | nothing was sent |
+//! | the same after the content | outcome unknown | the server may have taken it |
+//!
+//! Wrongly calling a refusal of ours a refusal of the recipient would burn the list; the other way round
+//! only pauses the channel. So doubt falls on the channel.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use lettre::transport::smtp::Error as SmtpError;
+
+use crate::domain::{FailureClass, scrub};
+use crate::ports::SendError;
+
+/// The longest reply that is stored.
+const MAX_DETAIL_CHARS: usize = 200;
+
+/// How far an exchange got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Resolving, connecting, the greeting, EHLO.
+    Connect,
+    /// STARTTLS, the TLS handshake and the EHLO after it.
+    StartTls,
+    /// AUTH.
+    Auth,
+    /// MAIL FROM.
+    Mail,
+    /// RCPT TO.
+    Rcpt,
+    /// DATA, before the content.
+    Data,
+    /// The content and the final reply.
+    Content,
+}
+
+impl Step {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connecting",
+            Self::StartTls => "STARTTLS",
+            Self::Auth => "AUTH",
+            Self::Mail => "MAIL FROM",
+            Self::Rcpt => "RCPT TO",
+            Self::Data => "DATA",
+            Self::Content => "the final reply",
+        }
+    }
+
+    /// What it means when the exchange breaks off here without a verdict.
+    fn broken_off(self) -> FailureClass {
+        if self == Self::Content { FailureClass::OutcomeUnknown } else { FailureClass::Transient }
+    }
+}
+
+/// Decides on an error of the mail library.
+pub(super) fn of_error(step: Step, error: &SmtpError) -> SendError {
+    let text = error.source().map(ToString::to_string).unwrap_or_default();
+    if let Some(code) = error.status().map(u16::from) {
+        // What a server says to a login could hold parts of it.
+        let shown = if step == Step::Auth { "" } else { text.as_str() };
+        return failed(step, class_of(step, code, &text), &format!("{code} {shown}"));
+    }
+    if certificate_refused(error) {
+        return failed(step, FailureClass::ChannelBroken, &text);
+    }
+    let class =
+        if error.is_client() && step != Step::Content { FailureClass::ChannelBroken } else { step.broken_off() };
+    failed(step, class, &text)
+}
+
+/// A positive reply of the wrong kind: the server and we are out of step, so nothing it says counts.
+pub(super) fn out_of_step(step: Step, code: u16) -> SendError {
+    failed(step, step.broken_off(), &format!("unexpected reply {code}, out of step"))
+}
+
+/// The time limit ended at this step.
+pub(super) fn stalled(step: Step, after: Duration) -> SendError {
+    failed(step, step.broken_off(), &format!("no reply within {after:?}"))
+}
+
+/// A failure in words of ours or the server's; addresses in them are masked.
+pub(super) fn failed(step: Step, class: FailureClass, what: &str) -> SendError {
+    SendError { class, detail: scrub(&format!("{}: {what}", step.name()), MAX_DETAIL_CHARS) }
+}
+
+fn class_of(step: Step, code: u16, text: &str) -> FailureClass {
+    if code < 500 {
+        return FailureClass::Transient;
+    }
+    let about_us =
+        matches!(code, 530 | 535 | 538) || (step == Step::Rcpt && text.to_ascii_lowercase().contains("relay"));
+    match enhanced_code(text) {
+        Some((2, 2) | (4, 4)) => FailureClass::Transient,
+        Some((1, 7 | 8) | (7, 20..=29)) => FailureClass::ChannelBroken,
+        _ if about_us => FailureClass::ChannelBroken,
+        _ if step == Step::Rcpt && code == 552 => FailureClass::Transient,
+        Some((1, _)) if matches!(step, Step::Rcpt | Step::Data | Step::Content) => FailureClass::Refused,
+        _ if step == Step::Rcpt => FailureClass::Refused,
+        _ => FailureClass::ChannelBroken,
+    }
+}
+
+/// Subject and detail of an enhanced status code at the start of a reply (RFC 2034): `5.2.2 full` is (2, 2).
+fn enhanced_code(text: &str) -> Option<(u16, u16)> {
+    let mut parts = text.split_whitespace().next()?.split('.');
+    let class: u16 = parts.next()?.parse().ok()?;
+    let (subject, detail) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    (matches!(class, 2 | 4 | 5) && parts.next().is_none()).then_some((subject, detail))
+}
+
+/// Whether the TLS handshake failed because of the server's certificate: the configuration must change,
+/// trying again will not help.
+fn certificate_refused(error: &SmtpError) -> bool {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let io = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = io.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        if let Some(rustls::Error::InvalidCertificate(_)) = tls.or_else(|| cause.downcast_ref()) {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reply_has_its_class_at_every_step() {
+        use FailureClass::{ChannelBroken, Refused, Transient};
+        for (step, code, text, class) in [
+            (Step::Connect, 421, "4.3.2 shutting down", Transient),
+            (Step::Connect, 554, "no SMTP service here", ChannelBroken),
+            (Step::StartTls, 454, "TLS not available", Transient),
+            (Step::StartTls, 502, "not implemented", ChannelBroken),
+            (Step::Auth, 454, "4.7.0 temporary", Transient),
+            (Step::Auth, 535, "5.7.8 credentials", ChannelBroken),
+            (Step::Mail, 451, "later", Transient),
+            (Step::Mail, 550, "5.7.1 sender refused", ChannelBroken),
+            (Step::Mail, 530, "5.7.0 authentication required", ChannelBroken),
+            (Step::Mail, 553, "5.1.8 sender domain unknown", ChannelBroken),
+            (Step::Rcpt, 450, "4.2.0 greylisted", Transient),
+            (Step::Rcpt, 452, "4.5.3 too many", Transient),
+            (Step::Rcpt, 422, "mailbox full", Transient),
+            (Step::Rcpt, 550, "no such user", Refused),
+            (Step::Rcpt, 550, "5.1.1 no such user", Refused),
+            (Step::Rcpt, 550, "5.2.1 disabled", Refused),
+            (Step::Rcpt, 552, "5.2.2 full", Transient),
+            (Step::Rcpt, 552, "too much", Transient),
+            (Step::Rcpt, 550, "5.4.4 no route", Transient),
+            (Step::Rcpt, 553, "5.1.3 bad syntax", Refused),
+            (Step::Rcpt, 550, "5.7.1 not allowed to write to this group", Refused),
+            (Step::Rcpt, 554, "5.7.1 <x@y>: Relay access denied", ChannelBroken),
+            (Step::Rcpt, 550, "relaying denied", ChannelBroken),
+            (Step::Rcpt, 550, "5.7.26 unauthenticated sender", ChannelBroken),
+            (Step::Rcpt, 530, "5.7.0 authentication required", ChannelBroken),
+            (Step::Rcpt, 550, "5.1.8 bad sender", ChannelBroken),
+            (Step::Data, 554, "no valid recipients", ChannelBroken),
+            (Step::Data, 550, "5.1.1 no such user", Refused),
+            (Step::Content, 452, "4.3.1 disk full", Transient),
+            (Step::Content, 554, "5.7.1 spam", ChannelBroken),
+            (Step::Content, 554, "5.6.0 content", ChannelBroken),
+            (Step::Content, 552, "5.2.2 full", Transient),
+            (Step::Content, 550, "5.1.1 no such user", Refused),
+            (Step::Content, 554, "rejected", ChannelBroken),
+        ] {
+            assert_eq!(class_of(step, code, text), class, "{step:?} {code} {text}");
+        }
+    }
+
+    #[test]
+    fn enhanced_codes_are_read_strictly() {
+        for (text, code) in [
+            ("5.2.2 full", Some((2, 2))),
+            ("4.7.0", Some((7, 0))),
+            ("5.2.2.1 x", None),
+            ("5.2 x", None),
+            ("10.0.0.1 blocked", None),
+            ("9.1.1 x", None),
+            ("", None),
+        ] {
+            assert_eq!(enhanced_code(text), code, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_in_replies_are_masked() {
+        let error = failed(Step::Rcpt, FailureClass::Refused, "550 5.1.1 <bob@example.com>: unknown");
+        assert_eq!(error.detail, "RCPT TO: 550 5.1.1 <address> unknown");
+    }
+}
