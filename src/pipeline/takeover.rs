@@ -122,30 +122,30 @@ impl Pipeline {
     /// Waits for a lease whose holder may be dead, at most its remaining life and a little more.
     async fn take_lease(&self) -> Result<Result<Lease, LeaseHeld>, StoreError> {
         let ttl = self.settings.lease_ttl;
-        let pause = ttl / LOOKS_PER_LEASE;
         let mut waited = Duration::ZERO;
+        let mut remaining_before: Option<Duration> = None;
         loop {
             let mut work = self.store.begin().await?;
             let taken = work.take_lease(LEASE_NAME, &self.settings.holder, ttl).await?;
             work.commit().await?;
-            match taken {
+            let held = match taken {
                 Ok(lease) => return Ok(Ok(lease)),
-                // A live holder has renewed it by now.
-                Err(held) if waited > ttl * 2 => return Ok(Err(held)),
-                Err(held) => {
-                    if waited.is_zero() {
-                        tracing::info!(
-                            event = events::RUN_HELD, holder = %held.holder,
-                            remaining_ms = u64::try_from(held.remaining.as_millis()).unwrap_or(u64::MAX),
-                            "Another process holds the right to run; waiting to see whether it is alive."
-                        );
-                    } else if held.remaining > ttl.saturating_sub(pause * 2) {
-                        return Ok(Err(held)); // Renewed while we watched: alive.
-                    }
-                    tokio::time::sleep(pause).await;
-                    waited += pause;
-                }
+                Err(held) => held,
+            };
+            match remaining_before {
+                // A lease that has more life than before was renewed: its holder is alive.
+                Some(before) if held.remaining > before || waited > ttl * 2 => return Ok(Err(held)),
+                Some(_) => {}
+                None => tracing::info!(
+                    event = events::RUN_HELD, holder = %held.holder,
+                    remaining_ms = u64::try_from(held.remaining.as_millis()).unwrap_or(u64::MAX),
+                    "Another process holds the right to run; waiting to see whether it is alive."
+                ),
             }
+            remaining_before = Some(held.remaining);
+            let pause = ttl / LOOKS_PER_LEASE;
+            tokio::time::sleep(pause).await;
+            waited += pause;
         }
     }
 
