@@ -1,48 +1,29 @@
-//! To be written.
-use crate::domain::UserId;
-use crate::ports::*;
-use std::{sync::Arc, time::Duration};
-/// x
-pub struct ComposioSettings {
-    /// x
-    pub base_url: url::Url,
-    /// x
-    pub api_key: secrecy::SecretString,
-    /// x
-    pub requests_per_minute: u32,
-    /// x
-    pub reserve: f64,
-    /// x
-    pub max_attempts: u32,
-    /// x
-    pub timeout_connect: Duration,
-    /// x
-    pub timeout_total: Duration,
-}
-/// x
-#[derive(Debug, thiserror::Error)]
-pub enum ComposioSettingsError {
-    /// x
-    #[error("x")]
-    X,
-}
-/// x
-pub struct ComposioProvider;
-impl ComposioProvider {
-    /// x
-    pub fn new(_: ComposioSettings, _: Arc<dyn Clock>, _: u64) -> Result<Self, ComposioSettingsError> {
-        Ok(Self)
-    }
-}
-#[async_trait::async_trait]
-impl Provider for ComposioProvider {
-    async fn accounts_of(&self, _: &[UserId]) -> Result<AccountList, ProviderError> {
-        Err(ProviderError::Gone)
-    }
-    async fn check(&self) -> Result<(), ProviderError> {
-        Ok(())
-    }
-    fn usage(&self) -> ProviderUsage {
-        ProviderUsage::default()
-    }
-}
+//! The client of Composio's API v3.1: turns "which accounts do these users have?" into one complete list.
+//!
+//! ```text
+//! list (pages, scope guard) ─▶ client (one request) ─▶ retry (attempts) ─▶ limiter (permit) ─▶ HTTPS
+//!            ▲                                                                                  │
+//!            └───────────── wire (narrow structs) ◀──────── errors (classes, no bodies) ◀───────┘
+//! ```
+//!
+//! Guarantees:
+//! - a list is whole or an error: every page read, each account once, the count compared with the provider's;
+//! - every account belongs to a user who was asked about, byte for byte, or the run stops;
+//! - no request leaves without a permit of the one limiter, retries included; a pause is everybody's;
+//! - live credentials in an answer (`state`, `data`, `params`) are skipped by the parser, never held, and
+//!   no body, URL or message text of the provider reaches an error or a log line;
+//! - dropping a future loses nothing: the permit goes back, and nothing is kept between calls but counters.
+//!
+//! A crash leaves nothing behind: requests only read.
+
+mod client;
+mod errors;
+mod headers;
+mod limiter;
+mod list;
+mod retry;
+mod settings;
+mod wire;
+
+pub use client::ComposioProvider;
+pub use settings::{ComposioSettings, ComposioSettingsError};
