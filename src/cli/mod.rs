@@ -42,7 +42,7 @@ enum Command {
     /// Print what is known of a user: accounts, conditions, history, what was or was not sent, and why.
     Explain(explain::ExplainArgs),
     /// Serve Composio's API as its documentation and its users describe it, faults included.
-    Simulate(simulate::SimulateArgs),
+    Simulate(Box<simulate::SimulateArgs>),
     /// Show the whole at work on made-up users; needs no configuration.
     Demo(demo::DemoArgs),
 }
@@ -93,7 +93,7 @@ pub fn main() -> ExitCode {
             Command::Check => Box::pin(check::run(config)).await,
             Command::Migrate => Box::pin(migrate::run(config)).await,
             Command::Explain(args) => Box::pin(explain::run(config, args)).await,
-            Command::Simulate(args) => Box::pin(simulate::run(args)).await,
+            Command::Simulate(args) => Box::pin(simulate::run(*args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,
         }
     });

@@ -167,9 +167,12 @@ pub(super) fn base_url(text: &str) -> Result<Url, Fault> {
     Ok(url)
 }
 
-/// A webhook's address.
+/// A webhook's address, or a folder its events are written to.
 pub(super) fn webhook_url(allow_private: bool) -> impl FnOnce(String) -> Result<Url, Fault> {
     move |text| {
+        if let Some(folder) = Url::parse(&text).ok().filter(|url| url.scheme() == "file") {
+            return Ok(folder);
+        }
         let url = http_url(&text)?;
         if url.scheme() != "https" && !allow_private {
             return Err(fault(

@@ -32,6 +32,7 @@ fn superseded(id: &str, condition: Condition) -> Judged {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table, one row per case")]
 fn incidents_open_once_move_quietly_and_close_on_evidence_only() {
     use Condition as C;
     use IncidentChange as I;

@@ -116,7 +116,7 @@ impl From<ScanError> for RunError {
         match error {
             ScanError::Directory(error) => Self::Directory(error),
             ScanError::Provider(error) => Self::Provider(error),
-            other @ ScanError::ConsumerGone => Self::Scan(other),
+            other => Self::Scan(other),
         }
     }
 }

@@ -14,7 +14,7 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 use crate::support::databases::postgres_database;
 use crate::support::rig::{Hang, Rig, broken, works};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 async fn on_sqlite(rig: &Rig, statement: &'static str) {
     let mut connection = SqliteConnection::connect(&rig.url).await.unwrap();
@@ -115,7 +115,7 @@ async fn an_old_checkpoint_is_not_gone_on_from() {
     let rig = Rig::new().await;
     six_broken(&rig).await;
     die_at(&rig, Hang::Asking(UserId::new("u5")), 4).await;
-    rig.later(Duration::from_secs(6 * 3600 + 1));
+    rig.later(Duration::from_hours(7));
     rig.world.take_asked();
     let summary = rig.run().await;
     assert_eq!((summary.resumed_from, summary.counters.users_scanned), (None, 6));

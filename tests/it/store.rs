@@ -18,7 +18,7 @@ use reconnectd::store::{
 use crate::support::databases::{postgres_database, sqlite_path};
 use crate::support::rig::{START_MS, broken, works};
 
-const TTL: Duration = Duration::from_secs(60);
+const TTL: Duration = Duration::from_mins(1);
 
 async fn on_both(suite: impl AsyncFn(Store)) {
     let (_folder, path) = sqlite_path();

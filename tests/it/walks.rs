@@ -9,8 +9,8 @@ use reconnectd::ports::{ProviderError, SendError};
 use crate::support::databases::postgres_database;
 use crate::support::rig::{Rig, START_MS, broken, works};
 
-const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(86_400);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 const NOBODY: [&str; 0] = [];
 
 /// A rig with one user per id, each with one Slack account that has been seen to work.
@@ -180,7 +180,7 @@ async fn attempts_that_were_never_finished_are_nobodys_business() {
         rig.world.put(attempt);
     }
     assert_eq!(rig.run().await.silenced("pending"), 2);
-    rig.later(Duration::from_secs(600));
+    rig.later(Duration::from_mins(10));
     for (user, reason) in [("u1", ReasonHint::NeverCompleted), ("u2", ReasonHint::None)] {
         let now = rig.now();
         rig.world.change(user, &format!("ca_{user}_attempt"), |account| {
@@ -307,7 +307,7 @@ async fn a_user_who_left_or_has_no_address_is_not_mailed() {
     // `left` deletes the account with the product between the plan and the mail.
     rig.world.at_contact(|world, user| {
         if user.as_str() == "left" {
-            world.forget("left")
+            world.forget("left");
         }
     });
     let summary = rig.run().await;

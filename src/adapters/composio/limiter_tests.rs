@@ -78,7 +78,9 @@ async fn requests_refused_together_count_as_one_refusal() {
         permits.push(limiter.permit().await);
     }
     tokio::time::advance(Duration::from_millis(50)).await;
-    permits.iter().for_each(|permit| permit.refused_by_the_edge(0.5));
+    for permit in &permits {
+        permit.refused_by_the_edge(0.5);
+    }
     drop(permits);
     let waited = next_permit(&limiter).await;
     assert!((4.9..5.2).contains(&waited), "{waited}");

@@ -34,7 +34,7 @@ pub(super) struct DemoArgs {
     folder: Option<PathBuf>,
 }
 
-/// How far the demo's clock moves between the second and the third audit: six hours, as a CronJob would.
+/// How far the demo's clock moves between the second and the third audit: six hours, as a scheduled job would.
 const BETWEEN_AUDITS: Duration = Duration::from_hours(6);
 
 pub(super) async fn run(args: DemoArgs) -> Exit {

@@ -40,7 +40,9 @@ impl Stage {
         let folder = folder.canonicalize()?;
         let now = clock.now();
         for player in &CAST {
-            (player.before)(player.id, now).into_iter().for_each(|account| simulator.world().put(account));
+            for account in (player.before)(player.id, now) {
+                simulator.world().put(account);
+            }
         }
         write_directory(&folder.join("product.db")).await?;
         let file = folder.join("reconnectd.toml");

@@ -9,8 +9,8 @@ use crate::store::UserStory;
 
 /// One line per user.
 pub(super) async fn render(stage: &Stage, cast: &[Player]) -> anyhow::Result<String> {
-    let mut text = format!("\n   {:<12} {:<35} {:<28} {:<15} why\n", "user", "situation", "concluded", "told");
-    let _infallible = writeln!(text, "   {}", "-".repeat(140));
+    let mut text = format!("\n   {:<12} {:<35} {:<36} {:<15} why\n", "user", "situation", "concluded", "told");
+    let _infallible = writeln!(text, "   {}", "-".repeat(150));
     for player in cast {
         let mut work = stage.store().begin_read().await?;
         let story = work.story_of(&UserId::new(player.id)).await?;
@@ -19,7 +19,7 @@ pub(super) async fn render(stage: &Stage, cast: &[Player]) -> anyhow::Result<Str
             |story| (concluded(&story), told(&story), why(&story)),
         );
         let _infallible =
-            writeln!(text, "   {:<12} {:<35} {concluded:<28} {told:<15} {why}", player.id, player.situation);
+            writeln!(text, "   {:<12} {:<35} {concluded:<36} {told:<15} {why}", player.id, player.situation);
     }
     Ok(text)
 }
@@ -39,12 +39,10 @@ fn concluded(story: &UserStory) -> String {
 }
 
 fn told(story: &UserStory) -> String {
-    let sent: Vec<&str> = story
-        .deliveries
-        .iter()
-        .filter(|delivery| delivery.state == "delivered")
-        .map(|delivery| if delivery.channel == "email" { "mail" } else { "webhook" })
-        .collect();
+    let delivered = story.deliveries.iter().filter(|delivery| delivery.state == "delivered");
+    let mut sent: Vec<&str> =
+        delivered.map(|delivery| if delivery.channel == "email" { "mail" } else { "webhook" }).collect();
+    sent.sort_unstable();
     if sent.is_empty() { "no".into() } else { sent.join(" + ") }
 }
 
@@ -61,7 +59,7 @@ fn why(story: &UserStory) -> String {
         }
     };
     for delivery in story.deliveries.iter().filter(|delivery| delivery.state != "delivered") {
-        give(format!("{}: {}", delivery.channel, delivery.detail.as_deref().unwrap_or(&delivery.state)));
+        give(delivery.detail.clone().unwrap_or_else(|| delivery.state.clone()));
     }
     for incident in &story.incidents {
         match incident.decision.as_deref() {

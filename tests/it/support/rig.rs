@@ -1,7 +1,7 @@
 //! The whole pipeline over a real state database, with a provider, a directory and a channel in memory:
 //! walks an account through its life in milliseconds.
 
-#![expect(clippy::unwrap_used, reason = "a fixture that fails ends its test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a fixture that fails ends its test")]
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::num::NonZeroU32;
@@ -28,6 +28,9 @@ pub const START_MS: i64 = 1_793_610_000_000;
 /// What happens when the fake provider is asked about a user.
 type Hook = Box<dyn Fn(&UserId) -> Option<ProviderError> + Send + Sync>;
 
+/// What happens when an address is read.
+type ContactHook = Box<dyn Fn(&World, &UserId) + Send + Sync>;
+
 /// The outside world, in memory.
 #[derive(Default)]
 pub struct World {
@@ -37,7 +40,7 @@ pub struct World {
     requests: Mutex<u64>,
     sent: Mutex<Vec<(ChannelName, Notice)>>,
     send_results: Mutex<VecDeque<Result<Receipt, SendError>>>,
-    at_contact: Mutex<Option<Box<dyn Fn(&World, &UserId) + Send + Sync>>>,
+    at_contact: Mutex<Option<ContactHook>>,
     hang: Mutex<Option<Hang>>,
     /// Told when somebody hangs where [`World::hang`] said.
     pub hanging: tokio::sync::Notify,
@@ -272,7 +275,8 @@ pub struct Rig {
     /// The state database.
     pub url: String,
     mint: Arc<IdMint>,
-    _folder: Option<tempfile::TempDir>,
+    /// Goes when the rig goes.
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Rig {
@@ -280,7 +284,7 @@ impl Rig {
     pub async fn new() -> Self {
         let (folder, path) = super::databases::sqlite_path();
         let mut rig = Self::over(&format!("sqlite://{}", path.display())).await;
-        rig._folder = Some(folder);
+        rig.folder = Some(folder);
         rig
     }
 
@@ -306,7 +310,7 @@ impl Rig {
             page_size: 2,
             url: url.to_owned(),
             mint: Arc::new(IdMint::new(7)),
-            _folder: None,
+            folder: None,
         }
     }
 
