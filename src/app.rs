@@ -109,7 +109,7 @@ impl App {
             timeout_connect: section.timeout_connect,
             timeout_total: section.timeout_total,
         };
-        Ok(Arc::new(ComposioProvider::new(&settings, Arc::clone(&self.clock), seed())?))
+        Ok(Arc::new(ComposioProvider::new(settings, Arc::clone(&self.clock), seed())?))
     }
 
     /// How people are told.

@@ -82,10 +82,10 @@ text_id! {
 
 impl UserId {
     /// Whether the provider can be asked about this user by `user_ids`: the wire format joins ids with
-    /// commas, so `a,b` would ask for the users `a` and `b` (contract, section 8.14). A NUL is no
-    /// character any server should be sent.
+    /// commas, so `a,b` would ask for the users `a` and `b` (contract, section 8.14). An id of white space
+    /// alone, trimmed by a server, would ask for everybody; a NUL is no character any server should be sent.
     pub fn is_queryable(&self) -> bool {
-        !self.0.is_empty() && !self.0.contains([',', '\0'])
+        !self.0.trim().is_empty() && !self.0.contains([',', '\0'])
     }
 
     /// Whether somebody can stand behind this id at all: blank ids and the provider's `default`
@@ -153,7 +153,7 @@ mod tests {
             ("u1", true, false),
             ("a,b", false, false),
             ("", false, true),
-            (" ", true, true),
+            (" ", false, true),
             ("default", true, true),
             ("é/%&", true, false),
         ] {

@@ -1,196 +1,177 @@
-//! How many users to put into the next request: grows while answers fit one page, shrinks on failure.
+//! Turns users waiting to be asked about into batches of the right size, and the outcomes of batches into a
+//! better size.
 //!
-//! Pure bookkeeping. The size never changes what is observed, only how many requests it takes.
+//! Guarantees: a batch is never empty, never longer than the cap in users or bytes (one overlong id goes
+//! alone), and never holds more than one user after the fallback. Pure bookkeeping; lives as long as one scan.
 
 use std::collections::VecDeque;
 
+use tracing::{debug, warn};
+
 use super::UsersPerRequest;
 use crate::domain::UserId;
+use crate::ports::ProviderError;
 use crate::telemetry::events;
 
-/// Where `auto` starts: small enough that a person with several accounts each still fits one page of 100.
-const FIRST: usize = 10;
-/// Where `auto` stops growing: as many users as a page has items.
-const MOST: usize = 100;
-/// Encoded length of the joined ids, in bytes. Servers commonly refuse request lines over 8 kB; the rest of
-/// the line takes some 200 bytes.
-const MAX_IDS_BYTES: usize = 6_000;
-/// A comma between two ids, encoded.
+/// Users in the first request: useful at once, harmless if joined requests turn out not to work.
+const FIRST_SIZE: usize = 10;
+/// Users in one request, at most. One page holds 100 accounts (contract, section 9), so more users hardly ever
+/// fit one page.
+const LARGEST_SIZE: usize = 100;
+/// Percent-encoded bytes of the joined ids, at most: with path and other parameters this stays below the 8 kB
+/// that proxies commonly allow for a request line.
+const LARGEST_JOINED_BYTES: usize = 6_000;
+/// The comma between two ids, percent-encoded.
 const COMMA_BYTES: usize = 3;
-/// After so many good whole batches a size that once was too big is tried again.
-const FORGIVE_AFTER: u32 = 64;
+/// Good answers in a row that let the size grow again once it had to shrink. Before that every good answer does;
+/// afterwards growing at once would run into the same limit with every third request.
+const GOOD_BEFORE_GROWING: u32 = 4;
 
-/// Users of one page by their place in it, asked about together.
-#[derive(Debug)]
+/// Users asked about in one request.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Batch {
-    /// Places in the page.
-    pub(super) members: Vec<usize>,
-    /// Where it comes from: only whole batches and clean halves say anything about the size.
-    pub(super) origin: Origin,
+    pub(super) users: Vec<UserId>,
+    /// Cut to the current size, so that its outcome says something about that size. The parts of a failed
+    /// batch do not: they fail because of one bad id as often as not.
+    fresh: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// Taken as it is from the users waiting.
-    Whole,
-    /// Half of a batch that may have been too big; the number names that batch.
-    HalfOf(usize),
-    /// Part of a batch whose failure had nothing to do with its size.
-    Part,
-}
-
+/// The size of batches, learned over the whole scan.
 #[derive(Debug)]
 pub(super) struct BatchSize {
-    auto: bool,
-    current: usize,
-    /// No larger than this for now: one more was too big.
-    ceiling: usize,
-    good: u32,
+    users: usize,
+    adaptive: bool,
+    one_by_one: bool,
+    has_shrunk: bool,
+    good_in_a_row: u32,
 }
 
 impl BatchSize {
     pub(super) fn new(users_per_request: UsersPerRequest) -> Self {
-        match users_per_request {
-            UsersPerRequest::Auto => Self { auto: true, current: FIRST, ceiling: MOST, good: 0 },
-            UsersPerRequest::Fixed(n) => {
-                let n = usize::try_from(n.get()).unwrap_or(usize::MAX);
-                Self { auto: false, current: n, ceiling: n, good: 0 }
-            }
-        }
+        let (users, adaptive) = match users_per_request {
+            UsersPerRequest::Auto => (FIRST_SIZE, true),
+            UsersPerRequest::Fixed(users) => (usize::try_from(users.get()).unwrap_or(usize::MAX), false),
+        };
+        Self { users, adaptive, one_by_one: false, has_shrunk: false, good_in_a_row: 0 }
     }
 
-    /// Takes the next batch off `waiting`: at least one user, at most the present size and the URL's room.
-    pub(super) fn take(&self, waiting: &mut VecDeque<usize>, users: &[UserId]) -> Batch {
-        let mut members = Vec::new();
-        let mut bytes = 0;
-        while let Some(place) = waiting.front().copied().filter(|_| members.len() < self.current) {
-            bytes += encoded_bytes(&users[place]) + COMMA_BYTES;
-            if bytes > MAX_IDS_BYTES && !members.is_empty() {
-                break;
-            }
-            members.push(place);
-            waiting.pop_front();
-        }
-        Batch { members, origin: Origin::Whole }
+    fn current(&self) -> usize {
+        if self.one_by_one { 1 } else { self.users }
     }
 
-    /// A whole batch of `users` users was answered on `pages` pages.
-    pub(super) fn answered(&mut self, users: usize, pages: u32) {
-        if !self.auto || users < self.current || pages > 1 {
+    /// The batch was answered, in this many pages.
+    pub(super) fn answered(&mut self, batch: &Batch, pages: u32) {
+        if !self.learns_from(batch) {
             return;
         }
-        self.good += 1;
-        if self.good >= FORGIVE_AFTER && self.ceiling < MOST {
-            self.good = 0;
-            self.ceiling = (self.ceiling * 2).min(MOST);
-        }
-        self.change_to((self.current * 2).min(self.ceiling), "answers fit one page");
-    }
-
-    /// A whole batch of `users` users failed. Batches of one size that fail together halve it once.
-    pub(super) fn failed(&mut self, users: usize) {
-        if self.auto {
-            self.good = 0;
-            self.change_to(self.current.min((users / 2).max(1)), "a request failed");
+        if pages > 1 {
+            if batch.users.len() > 1 {
+                self.shrink(batch);
+            }
+        } else if batch.users.len() >= self.users {
+            self.good_in_a_row += 1;
+            if !self.has_shrunk || self.good_in_a_row >= GOOD_BEFORE_GROWING {
+                self.change((self.users + self.users.div_ceil(2)).min(LARGEST_SIZE));
+            }
         }
     }
 
-    /// A batch of `users` users failed and both its halves were answered: it was too big.
-    pub(super) fn was_too_big(&mut self, users: usize) {
-        if self.auto {
-            self.ceiling = self.ceiling.min(users.saturating_sub(1)).max(1);
-            self.change_to(self.current.min(self.ceiling), "a request was too big");
+    /// The batch of more than one user failed and will be split.
+    pub(super) fn failed(&mut self, batch: &Batch, error: &ProviderError) {
+        match error {
+            ProviderError::OwnerMissing => self.fall_back(error),
+            ProviderError::Rejected { .. }
+            | ProviderError::TimedOut(_)
+            | ProviderError::TooManyPages(_)
+            | ProviderError::Malformed(_)
+                if self.learns_from(batch) =>
+            {
+                self.shrink(batch);
+            }
+            // Unavailable says nothing about the size; the others stop the run.
+            _ => {}
         }
     }
 
-    /// The provider does not name owners: one user at a time from now on.
-    pub(super) fn one_at_a_time(&mut self) {
-        if (self.auto, self.current) != (false, 1) {
-            *self = Self { auto: false, current: 1, ceiling: 1, good: 0 };
-            tracing::warn!(
+    fn learns_from(&self, batch: &Batch) -> bool {
+        self.adaptive && !self.one_by_one && batch.fresh
+    }
+
+    /// Halves what was asked, not what is current: batches in flight together that fail together shrink once.
+    fn shrink(&mut self, batch: &Batch) {
+        self.has_shrunk = true;
+        self.change(self.users.min((batch.users.len() / 2).max(1)));
+    }
+
+    fn change(&mut self, users: usize) {
+        self.good_in_a_row = 0;
+        if users != self.users {
+            debug!(event = events::BATCH_CHANGED, from = self.users, to = users, "Users per request changed.");
+            self.users = users;
+        }
+    }
+
+    fn fall_back(&mut self, error: &ProviderError) {
+        if !self.one_by_one {
+            self.one_by_one = true;
+            warn!(
                 event = events::BATCH_CHANGED,
-                users_per_request = 1,
-                "The provider does not name the owners of accounts; one user is asked about at a time from now on."
-            );
-        }
-    }
-
-    fn change_to(&mut self, size: usize, why: &'static str) {
-        if size != self.current {
-            self.current = size;
-            tracing::debug!(
-                event = events::BATCH_CHANGED,
-                users_per_request = size,
-                why,
-                "The number of users per request changed."
+                from = self.users,
+                to = 1,
+                reason = %error,
+                "Asking for one user per request for the rest of the run; this takes many more requests."
             );
         }
     }
 }
 
+/// The users of one page who still have to be asked about.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    fresh: VecDeque<UserId>,
+    /// Parts of failed batches, the next one last.
+    again: Vec<Vec<UserId>>,
+}
+
+impl Waiting {
+    pub(super) fn new(users: impl IntoIterator<Item = UserId>) -> Self {
+        Self { fresh: users.into_iter().collect(), again: Vec::new() }
+    }
+
+    /// Takes the next batch: parts of failed ones first, so that a bad id is isolated before others join it.
+    pub(super) fn next(&mut self, size: &BatchSize) -> Option<Batch> {
+        if let Some(mut users) = self.again.pop() {
+            if size.one_by_one && users.len() > 1 {
+                let rest = users.split_off(1);
+                self.again.push(rest);
+            }
+            return Some(Batch { users, fresh: false });
+        }
+        let mut users = vec![self.fresh.pop_front()?];
+        let mut bytes = encoded_bytes(&users[0]);
+        while users.len() < size.current()
+            && let Some(user) = self.fresh.front()
+        {
+            bytes += COMMA_BYTES + encoded_bytes(user);
+            if bytes > LARGEST_JOINED_BYTES {
+                break;
+            }
+            users.extend(self.fresh.pop_front());
+        }
+        Some(Batch { users, fresh: true })
+    }
+
+    /// Puts the halves of a failed batch of more than one user back, to be asked about next.
+    pub(super) fn split(&mut self, batch: Batch) {
+        let mut first = batch.users;
+        let second = first.split_off(first.len() / 2);
+        self.again.push(second);
+        self.again.push(first);
+    }
+}
+
+/// How long the id is in a request: every byte but the unreserved ones of RFC 3986 takes three.
 fn encoded_bytes(user: &UserId) -> usize {
-    url::form_urlencoded::byte_serialize(user.as_str().as_bytes()).map(str::len).sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sizes(size: &BatchSize, users: &[UserId]) -> Vec<usize> {
-        let mut waiting: VecDeque<usize> = (0..users.len()).collect();
-        std::iter::from_fn(|| (!waiting.is_empty()).then(|| size.take(&mut waiting, users).members.len())).collect()
-    }
-
-    #[test]
-    fn batches_keep_to_the_size_and_to_the_room_in_a_url() {
-        let size = BatchSize { auto: true, current: 100, ceiling: 100, good: 0 };
-        let users = |id: &str, n| vec![UserId::new(id); n];
-        for (users, expected) in [
-            (users("u", 250), vec![100, 100, 50]),
-            (users(&"x".repeat(997), 20), vec![6, 6, 6, 2]),
-            (users(&"é".repeat(500), 4), vec![1, 1, 1, 1]), // 3,000 bytes each once encoded, and a comma
-            (users(&"x".repeat(9_000), 2), vec![1, 1]),
-            (users("u", 0), vec![]),
-        ] {
-            assert_eq!(sizes(&size, &users), expected);
-        }
-    }
-
-    #[test]
-    fn the_size_grows_shrinks_once_and_remembers_what_was_too_big() {
-        let mut size = BatchSize::new(UsersPerRequest::Auto);
-        for expected in [20, 40, 80, 100, 100] {
-            size.answered(size.current, 1);
-            assert_eq!(size.current, expected);
-        }
-        size.answered(100, 3);
-        assert_eq!(size.current, 100, "more than one page: no growth");
-        for _ in 0..4 {
-            size.failed(100);
-            assert_eq!(size.current, 50, "four batches in flight failed together");
-        }
-        size.was_too_big(100);
-        size.answered(50, 1);
-        assert_eq!(size.current, 99);
-        for _ in 0..FORGIVE_AFTER {
-            size.answered(99, 1);
-        }
-        assert_eq!(size.current, 100, "tried again after a while");
-        for users in [1, 0] {
-            size.failed(users);
-            assert_eq!(size.current, 1, "never less than one");
-        }
-    }
-
-    #[test]
-    fn a_fixed_size_stays_until_owners_go_missing() {
-        let mut size = BatchSize::new(UsersPerRequest::Fixed(std::num::NonZeroU32::new(7).unwrap()));
-        size.answered(7, 1);
-        size.failed(7);
-        size.was_too_big(7);
-        assert_eq!(size.current, 7);
-        size.one_at_a_time();
-        size.answered(1, 1);
-        assert_eq!(size.current, 1);
-    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    user.as_str().bytes().map(|byte| if plain(byte) { 1 } else { 3 }).sum()
 }

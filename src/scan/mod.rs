@@ -1,131 +1,139 @@
-//! Turns the directory's pages of users into pages of observations, in the directory's order.
+//! Turns pages of the directory into observations: what the provider says of every user of the page, or the
+//! admission that we do not know.
 //!
-//! ```text
-//! directory ─▶ page of ids ─▶ batches ─▶ provider (up to `concurrency` at once) ─▶ observations ─▶ channel
-//!     └─ the next page is read meanwhile                  split on failure ┘        (bounded by the consumer)
-//! ```
+//! Three things overlap: the consumer records page N, the provider is asked about page N+1 with up to
+//! `concurrency` requests at once, and the directory reads page N+2. The channel's capacity bounds the lead, so
+//! memory is bounded by pages and never grows with the number of users.
 //!
-//! Guarantees:
-//! - the observations equal those of asking about one user at a time: a batch that fails is halved until
-//!   what is wrong is one user's own, and only that user becomes unknown;
-//! - an id the provider cannot be asked about is never sent, and a refused key, a removed API or somebody
-//!   else's account stops everything at once, requests in flight included;
-//! - while one page is recorded the next is asked about; memory holds the pages of the channel, the one
-//!   being asked about and the ids of the one after, however many users there are;
-//! - a provider that is down costs a bounded number of requests, not one for every user (see `guard`).
+//! Guarantees: pages leave in the directory's order; every user of a page has exactly one observation, in the
+//! page's order; how users are joined into requests changes the number of requests and never the result. An
+//! account is only ever handed to the user it names, and never to two users of a page.
 //!
-//! Nothing is stored: a crash, or dropping the future, loses the pages not yet recorded, and the next run
-//! starts from the checkpoint that came with the last recorded one.
+//! A crash, or dropping the future, leaves nothing behind: nothing is stored here. A page that was not recorded
+//! is scanned again from the checkpoint; asking the provider again does no harm.
 
+mod asking;
 mod batches;
-mod guard;
-mod page;
+mod health;
 
 use std::num::NonZeroU32;
 
-use tokio::sync::mpsc::Sender;
+use futures_util::future;
+use tokio::sync::mpsc;
 
+use self::asking::Asking;
 use crate::domain::{Cursor, ScannedPage, UserPage};
 use crate::ports::{Directory, DirectoryError, Provider, ProviderError};
 
-/// How many users one request asks about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UsersPerRequest {
-    /// As many as fit one page of the answer, found out while going.
-    Auto,
-    /// This many, as long as the URL stays within bounds; failures are still narrowed down.
-    Fixed(NonZeroU32),
-}
-
-/// How to scan.
+/// How the provider is asked.
 #[derive(Debug, Clone, Copy)]
 pub struct ScanOptions {
-    /// Requests in flight at once; 0 counts as 1.
+    /// Requests in flight at once, at most; 0 counts as 1.
     pub concurrency: usize,
-    /// Users per request.
+    /// Users joined into one request.
     pub users_per_request: UsersPerRequest,
 }
 
-/// The scan ended early; the pages already sent stand.
+/// How many users are joined into one request. Either way a joined request that fails is split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UsersPerRequest {
+    /// Start small, grow while answers fit one page, shrink when they do not or when requests fail.
+    Auto,
+    /// Always this many, as far as the page and the length of the request allow.
+    Fixed(NonZeroU32),
+}
+
+/// Why a scan ended before the directory did. The pages sent before are whole and stay recorded; the next run
+/// goes on behind them.
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
-    /// The directory could not be read.
+    /// The users could not be read.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-    /// The provider said something after which nobody may be told anything
-    /// ([`ProviderError::stops_the_run`]).
+    /// An error after which nobody may be asked about or told anything ([`ProviderError::stops_the_run`]).
     #[error(transparent)]
     Provider(ProviderError),
-    /// So many requests about single users in a row came to nothing that the request itself must be wrong.
+    /// One user after the other got no answer and nobody got one in between.
     #[error(
-        "the last {in_a_row} requests, each about one user, were all refused or unreadable; check [composio] base_url, or look for a newer reconnectd"
+        "the provider gave no answer for {failures} users one after the other; check its status page and the network, then run again: the scan goes on where it stopped"
     )]
-    NothingUsable {
-        /// Failures without a success in between.
-        in_a_row: u32,
+    ProviderDown {
+        /// Single-user requests that failed since the last good answer.
+        failures: u32,
         /// The last of them.
         #[source]
         last: ProviderError,
     },
-    /// The provider stayed away for several pages.
+    /// Since the run began no request was answered with a list, and the refusals are not about one user.
     #[error(
-        "the provider has not answered any request for {pages} pages of users; the run goes on from its checkpoint later"
+        "the provider refused the first {failures} users and has not answered one; check [composio] base_url and that this version still matches the provider's API"
     )]
-    ProviderDown {
-        /// Pages whose users all became unknown.
-        pages: u32,
-        /// The last failure.
+    EverythingRejected {
+        /// Single-user requests refused since the run began.
+        failures: u32,
+        /// The last of them.
         #[source]
         last: ProviderError,
     },
-    /// The receiver of the pages is gone: it failed, or it wants no more. Its own error says why.
-    #[error("nobody takes the scanned pages any more")]
+    /// The receiver of the pages was dropped.
+    #[error("the scan stopped because its pages are no longer being recorded")]
     ConsumerGone,
 }
 
-/// Asks about every user after `from` and sends the pages to `out`, whose capacity bounds how far the scan
-/// runs ahead. The last page sent has no `next`; an empty directory gives one empty page.
+/// Scans the directory from the page behind `from` (or from the start) to its end, sending each page to `out`
+/// once everything about its users is known. Returns when the last page is in the channel.
+///
+/// While nobody receives, at most the channel's capacity and 2 pages are read: one waiting to be sent and the
+/// one behind it.
 pub async fn scan(
     directory: &dyn Directory,
     provider: &dyn Provider,
     options: ScanOptions,
     from: Option<Cursor>,
-    out: Sender<ScannedPage>,
+    out: mpsc::Sender<ScannedPage>,
 ) -> Result<(), ScanError> {
-    let mut asker = page::Asker::new(provider, options);
-    let mut page = directory.page(from.as_ref()).await?;
-    must_advance(from.as_ref(), &page)?;
-    loop {
-        // A directory that fails while this page is asked about is reported after this page is handed over.
-        let following = async {
-            Ok(match &page.next {
-                Some(next) => Some(directory.page(Some(next)).await),
-                None => None,
-            })
-        };
-        let work = async { tokio::try_join!(asker.ask(page.users), following) };
-        let (users, following) = tokio::select! {
-            biased;
-            () = out.closed() => return Err(ScanError::ConsumerGone),
-            done = work => done?,
-        };
-        let sent = ScannedPage { users, next: page.next.clone() };
-        out.send(sent).await.map_err(|_| ScanError::ConsumerGone)?;
-        let Some(following) = following else { return Ok(()) };
-        let following = following?;
-        must_advance(page.next.as_ref(), &following)?;
-        page = following;
+    tokio::select! {
+        // The walk first: when its last page was taken and the receiver then dropped, the scan is complete.
+        biased;
+        walked = walk(directory, Asking::new(provider, options), from, &out) => walked,
+        () = out.closed() => Err(ScanError::ConsumerGone),
     }
 }
 
-/// A page that points at its own beginning would be read for ever.
-fn must_advance(after: Option<&Cursor>, page: &UserPage) -> Result<(), ScanError> {
-    if page.next.is_some() && page.next.as_ref() == after {
-        return Err(ScanError::Directory(DirectoryError::Misconfigured {
-            doing: "reading the next page of users",
-            remedy: "[directory] id must be unique and ordered".to_owned(),
-            source: "the page after a cursor ends at the same cursor".into(),
-        }));
+async fn walk(
+    directory: &dyn Directory,
+    mut asking: Asking<'_>,
+    from: Option<Cursor>,
+    out: &mpsc::Sender<ScannedPage>,
+) -> Result<(), ScanError> {
+    let mut page = advanced(from.as_ref(), directory.page(from.as_ref()).await?)?;
+    loop {
+        let next = page.next;
+        // What came of reading ahead is looked at only after this page is sent: a directory that fails on the
+        // next page must not cost the answers for this one.
+        let read_ahead = async {
+            Ok(match &next {
+                Some(cursor) => Some(directory.page(Some(cursor)).await),
+                None => None,
+            })
+        };
+        let (users, ahead) = future::try_join(asking.observe(page.users), read_ahead).await?;
+        out.send(ScannedPage { users, next: next.clone() }).await.map_err(|_| ScanError::ConsumerGone)?;
+        match ahead {
+            Some(read) => page = advanced(next.as_ref(), read?)?,
+            None => return Ok(()),
+        }
     }
-    Ok(())
+}
+
+/// The page itself, unless it leads back to its own beginning and would be read for ever.
+fn advanced(after: Option<&Cursor>, page: UserPage) -> Result<UserPage, DirectoryError> {
+    if page.next.is_some() && page.next.as_ref() == after {
+        return Err(DirectoryError::Misconfigured {
+            doing: "reading the next page of users",
+            remedy: "check that [directory] id is unique and ordered".to_owned(),
+            source: "a page ends at the cursor it began at".into(),
+        });
+    }
+    Ok(page)
 }

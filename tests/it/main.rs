@@ -9,6 +9,7 @@ mod config;
 mod crashes;
 mod directory;
 mod provider;
+mod random_walks;
 mod scan;
 mod simulator;
 mod store;

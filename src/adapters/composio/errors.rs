@@ -1,9 +1,9 @@
-//! Turns one failed attempt into its class and a few safe words.
+//! Reads a refusal: an HTTP status and a body of unknown shape become a final error or a reason to try again.
 //!
-//! Nothing of an answer but its status and a slug or code made of harmless characters gets through: message
-//! texts and bodies may quote a request or a credential, and a transport error names the URL with its ids.
+//! Bodies come as `{"error":{…}}`, `{"error":"text"}`, bare `{"message":…}` or `{"code":…,"slug":…}`, or as a
+//! proxy's HTML (contract, section 4). Only a slug or code survives, and only if it looks like one: messages
+//! are somebody else's text and may quote ids or tokens.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -11,145 +11,97 @@ use serde_json::Value;
 
 use crate::ports::ProviderError;
 
-/// One attempt failed.
+/// How one attempt failed.
 #[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) kind: FailureKind,
-    pub(super) again: Again,
+pub(super) enum Failure {
+    /// Trying again cannot help.
+    Final(ProviderError),
+    /// Trying again may help.
+    Transient(Transient),
 }
 
+/// A failure that may pass.
 #[derive(Debug)]
-pub(super) enum FailureKind {
-    /// Says already what the caller will be told.
-    Final(ProviderError),
-    /// 408, 429, 5xx, a dropped connection.
-    Unavailable(String),
+pub(super) struct Transient {
+    pub kind: TransientKind,
+    /// A few words for the last error; no body, no id.
+    pub what: String,
+    /// What the answer's headers asked to wait.
+    pub retry_after: Option<Duration>,
+    /// The answer said `x-should-retry: false`.
+    pub forbidden: bool,
+    /// Our `x-request-id` of the attempt; the provider's support asks for it.
+    pub request_id: String,
+}
+
+/// What kind of failure it was; decides how long to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TransientKind {
+    /// 429.
+    Throttled,
+    /// 408 and 5xx except 501.
+    Server,
+    /// No connection, or it ended early.
+    Transport,
     /// No whole answer in time.
     TimedOut,
-    /// A 2xx that is no JSON: the page of a proxy, a body cut short.
-    Unreadable(String),
 }
 
-/// Whether the attempt is worth repeating.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Again {
-    /// No.
-    No,
-    /// After this request's own exponential wait.
-    AfterBackoff,
-    /// The limiter was told to pause everybody; its next permit is the right moment.
-    WhenPermitted,
-}
-
-impl Failure {
-    pub(super) fn is_final(error: ProviderError) -> Self {
-        Self { kind: FailureKind::Final(error), again: Again::No }
-    }
-
-    pub(super) fn transient(what: String) -> Self {
-        Self { kind: FailureKind::Unavailable(what), again: Again::AfterBackoff }
-    }
-
-    pub(super) fn throttled(what: String) -> Self {
-        Self { kind: FailureKind::Unavailable(what), again: Again::WhenPermitted }
-    }
-
-    pub(super) fn unreadable(what: &str) -> Self {
-        Self { kind: FailureKind::Unreadable(what.to_owned()), again: Again::AfterBackoff }
-    }
-
-    /// A request about several users that ran out of time is too big; asking again would only take as
-    /// long. About one user it may just have been a bad moment.
-    pub(super) fn timed_out(users: usize) -> Self {
-        let again = if users > 1 { Again::No } else { Again::AfterBackoff };
-        Self { kind: FailureKind::TimedOut, again }
-    }
-
-    /// A few safe words for the log.
-    pub(super) fn words(&self) -> String {
-        match &self.kind {
-            FailureKind::Final(error) => error.to_string(),
-            FailureKind::Unavailable(what) | FailureKind::Unreadable(what) => what.clone(),
-            FailureKind::TimedOut => "no answer in time".to_owned(),
-        }
-    }
-
-    /// What the caller is told once no attempt is left.
-    pub(super) fn given_up(self, attempts: u32, timeout: Duration) -> ProviderError {
-        match self.kind {
-            FailureKind::Final(error) => error,
-            FailureKind::Unavailable(last) => ProviderError::Unavailable { attempts, last },
-            FailureKind::TimedOut => ProviderError::TimedOut(timeout),
-            FailureKind::Unreadable(what) => ProviderError::Malformed(what),
+impl TransientKind {
+    /// The word in logs.
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Server => "server",
+            Self::Transport => "transport",
+            Self::TimedOut => "timed_out",
         }
     }
 }
 
-/// The class of an answer that is not 2xx (contract, section 4). `users` is how many were asked about.
-pub(super) fn of_status(status: StatusCode, body: &[u8], users: usize) -> Failure {
+/// What a status other than 2xx means: none for one that may pass, see [`transient_kind`].
+pub(super) fn final_error(status: StatusCode, body: &[u8]) -> ProviderError {
     let detail = detail(body);
-    let code = status.as_u16();
-    match code {
-        401 | 403 => Failure::is_final(ProviderError::Unauthorized { status: code, detail }),
-        410 => Failure::is_final(ProviderError::Gone),
-        // A gateway gave up waiting for the provider (524 is Cloudflare's word for it): a timeout.
-        504 | 524 if users > 1 => Failure::timed_out(users),
-        // "Not supported" does not become supported by asking again.
-        501 => Failure::is_final(ProviderError::Rejected { status: code, detail }),
-        429 => Failure::throttled(format!("HTTP 429{detail}")),
-        408 | 500..=599 => Failure::transient(format!("HTTP {code}{detail}")),
-        300..=399 => {
-            Failure::is_final(ProviderError::Rejected { status: code, detail: " [redirect, not followed]".to_owned() })
-        }
-        _ => Failure::is_final(ProviderError::Rejected { status: code, detail }),
+    match status.as_u16() {
+        401 | 403 => ProviderError::Unauthorized { status: status.as_u16(), detail },
+        410 => ProviderError::Gone,
+        code @ (400..=499 | 501) => ProviderError::Rejected { status: code, detail },
+        code if status.is_redirection() => ProviderError::Malformed(format!("HTTP {code}: redirects are not followed")),
+        code => ProviderError::Malformed(format!("unexpected HTTP {code}")),
     }
 }
 
-/// The class of a request that got no answer, in words that hold no URL.
-pub(super) fn of_transport(error: &reqwest::Error, users: usize) -> Failure {
-    if error.is_timeout() && !error.is_connect() {
-        return Failure::timed_out(users);
+/// The kind of a status that may pass (contract, section 9, RETRY); 501 says "never".
+pub(super) fn transient_kind(status: StatusCode) -> Option<TransientKind> {
+    match status.as_u16() {
+        429 => Some(TransientKind::Throttled),
+        501 => None,
+        408 | 500..=599 => Some(TransientKind::Server),
+        _ => None,
     }
-    let doing = if error.is_connect() {
-        "connecting failed"
-    } else if error.is_body() || error.is_decode() {
-        "the answer was cut short"
-    } else {
-        "the request failed"
-    };
-    let mut source = error.source();
-    while let Some(inner) = source {
-        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            return Failure::transient(format!("{doing}: {}", io.kind()));
-        }
-        source = inner.source();
-    }
-    Failure::transient(doing.to_owned())
 }
 
-/// The provider's slug, else its code, as ` [slug]`; empty where there is none. The envelope comes in
-/// several shapes (contract, section 4): `error` as object or text, everything at the top, or no JSON.
-fn detail(body: &[u8]) -> String {
+/// ` [slug]` or ` [code]` of an error body, or nothing.
+pub(super) fn detail(body: &[u8]) -> String {
     let Ok(body) = serde_json::from_slice::<Value>(body) else { return String::new() };
-    ["/error/slug", "/slug", "/error/code", "/error/error_code", "/code"]
-        .into_iter()
-        .filter_map(|path| body.pointer(path))
-        .find_map(harmless_word)
-        .map(|word| format!(" [{word}]"))
-        .unwrap_or_default()
+    let envelope = body.get("error").filter(|error| error.is_object()).unwrap_or(&body);
+    ["slug", "code", "error_code"]
+        .iter()
+        .find_map(|name| envelope.get(name).and_then(word))
+        .map_or_else(String::new, |word| format!(" [{word}]"))
 }
 
-/// The longest slug seen is 38 characters; anything longer is no slug.
-const MAX_WORD_CHARS: usize = 64;
+/// Long enough for every slug seen (`ToolRouterV2_InvalidConnectedAccountIds` has 39), too short for most tokens.
+const LONGEST_SLUG: usize = 48;
 
-fn harmless_word(value: &Value) -> Option<String> {
+fn word(value: &Value) -> Option<String> {
     let word = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
-    let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    (!word.is_empty() && word.len() <= MAX_WORD_CHARS && word.chars().all(harmless)).then_some(word)
+    let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    (plain && !word.is_empty() && word.len() <= LONGEST_SLUG).then_some(word)
 }
 
 #[cfg(test)]
@@ -157,53 +109,49 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_slugs_and_codes_survive_from_an_error_body() {
-        for (body, kept) in [
-            (
-                r#"{"error":{"message":"no ak_live_1","code":4306,"slug":"ToolRouterV2_Invalid","status":400}}"#,
-                " [ToolRouterV2_Invalid]",
-            ),
-            (r#"{"error":{"message":"m","code":600}}"#, " [600]"),
-            (r#"{"error":{"code":"BadRequest"}}"#, " [BadRequest]"),
-            (r#"{"error":"This endpoint is no longer available. Please upgrade to v3 APIs."}"#, ""),
+    fn only_a_slug_or_code_survives_of_a_body() {
+        for (body, expected) in [
+            (r#"{"error":{"message":"m","code":4306,"slug":"Tool_Bad","status":400}}"#, " [Tool_Bad]"),
+            (r#"{"error":{"message":"m","code":"BadRequest"}}"#, " [BadRequest]"),
+            (r#"{"error":{"message":"m","code":4306}}"#, " [4306]"),
+            (r#"{"error":"no longer available, sk-123"}"#, ""),
             (r#"{"message":"Rate limit exceeded"}"#, ""),
             (r#"{"code":10429,"slug":"HTTP_TooManyRequests"}"#, " [HTTP_TooManyRequests]"),
-            (r#"{"slug":"bob@example.com is wrong","code":7}"#, " [7]"),
-            (r#"["slug"]"#, ""),
-            ("<html>502</html>", ""),
+            (r#"{"slug":"user a@b.c"}"#, ""),
+            (r#"{"slug":"","code":7}"#, " [7]"),
+            ("<!DOCTYPE html>", ""),
+            ("[1]", ""),
             ("", ""),
         ] {
-            assert_eq!(detail(body.as_bytes()), kept, "{body}");
+            assert_eq!(detail(body.as_bytes()), expected, "{body}");
         }
     }
 
     #[test]
-    fn every_status_has_its_class() {
-        use Again::{AfterBackoff, No, WhenPermitted};
-        for (status, users, again, said) in [
-            (400, 3, No, "rejected the request (HTTP 400)"),
-            (401, 3, No, "refused the API key (HTTP 401)"),
-            (403, 1, No, "refused the API key (HTTP 403)"),
-            (404, 1, No, "rejected the request (HTTP 404)"),
-            (408, 3, AfterBackoff, "unavailable after 5 attempts (HTTP 408)"),
-            (409, 1, No, "rejected the request (HTTP 409)"),
-            (410, 1, No, "no longer serves this API version"),
-            (413, 3, No, "rejected the request (HTTP 413)"),
-            (414, 3, No, "rejected the request (HTTP 414)"),
-            (422, 3, No, "rejected the request (HTTP 422)"),
-            (429, 1, WhenPermitted, "unavailable after 5 attempts (HTTP 429)"),
-            (302, 1, No, "rejected the request (HTTP 302 [redirect, not followed])"),
-            (500, 1, AfterBackoff, "unavailable after 5 attempts (HTTP 500)"),
-            (501, 1, No, "rejected the request (HTTP 501)"),
-            (503, 3, AfterBackoff, "unavailable after 5 attempts (HTTP 503)"),
-            (504, 1, AfterBackoff, "unavailable after 5 attempts (HTTP 504)"),
-            (504, 3, No, "did not answer within 1s"),
-            (524, 3, No, "did not answer within 1s"),
+    fn statuses_are_final_or_may_pass() {
+        let class = |code: u16| {
+            let status = StatusCode::from_u16(code).unwrap();
+            transient_kind(status).map_or_else(|| final_error(status, b"").to_string(), |kind| kind.class().to_owned())
+        };
+        for (code, expected) in [
+            (302, "redirects are not followed"),
+            (304, "redirects are not followed"),
+            (400, "rejected"),
+            (401, "refused the API key"),
+            (403, "refused the API key"),
+            (404, "rejected"),
+            (408, "server"),
+            (409, "rejected"),
+            (410, "upgrade"),
+            (413, "rejected"),
+            (422, "rejected"),
+            (429, "throttled"),
+            (500, "server"),
+            (501, "rejected"),
+            (503, "server"),
+            (599, "server"),
         ] {
-            let failure = of_status(StatusCode::from_u16(status).unwrap(), b"", users);
-            assert_eq!(failure.again, again, "{status}");
-            let told = failure.given_up(5, Duration::from_secs(1)).to_string();
-            assert!(told.contains(said), "{status}: {told}");
+            assert!(class(code).contains(expected), "{code}: {}", class(code));
         }
     }
 }

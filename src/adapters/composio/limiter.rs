@@ -1,192 +1,128 @@
-//! The one door to the provider: turns a wish to send into a permit, in the order asked.
+//! The one door to the provider: evenly spaced permits in the order of asking, and pauses that hold everybody.
 //!
-//! Three brakes. A steady rate (governor, no bursts). A pause for everybody when the provider says so: a
-//! 429, or `Retry-After` on any failure. A pause for everybody before the organisation's remaining budget
-//! falls under the reserve, because the product's own calls live from the same budget.
-//!
-//! Cancel-safe: a permit is taken only when it is handed out, and gives its place back when dropped.
+//! Guarantees: never more than the configured requests per minute, no burst; a pause holds every task that
+//! has not got its permit yet; a cancelled wait uses no permit up. Per process: two processes at once ask
+//! twice as fast (the run lease prevents that).
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
+use reqwest::header::HeaderMap;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::headers::Budget;
+use super::retry::LONGEST_WAIT;
 use crate::telemetry::events;
 
-/// No pause is longer. The longest window the provider has used is 600 s (older plans; contract, section
-/// 4), and `Retry-After` names the rest of the window: a shorter cap would knock at a closed door.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_mins(10);
-/// No pause after a 429 is shorter: `Retry-After: 0` with a refusal is not an invitation.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-/// The edge's 429 comes without headers in blocks of 15 to 30 s (contract, section 4).
-const EDGE_FIRST_PAUSE: Duration = Duration::from_secs(5);
-const EDGE_LONGEST_PAUSE: Duration = Duration::from_mins(1);
-/// A pause that grows by less than this is not news.
-const WORTH_LOGGING: Duration = Duration::from_secs(1);
-
-/// governor's own clocks do not follow tokio's, so tests on paused time would wait for real.
-#[derive(Clone, Copy)]
-struct TokioClock;
+/// Tokio's clock for governor, so that both agree on the time and tests can move it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct TokioClock;
 
 impl Clock for TokioClock {
     type Instant = std::time::Instant;
+
     fn now(&self) -> Self::Instant {
         Instant::now().into_std()
     }
 }
 
+type Governor = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<std::time::Instant>>;
+
+/// The window where an answer names none (contract, section 4: one minute since April 2026).
+const USUAL_WINDOW: Duration = Duration::from_mins(1);
+
+/// See the module.
 pub(super) struct Limiter {
-    rate: RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<std::time::Instant>>,
-    /// tokio's mutex is fair: whoever asks first gets the next permit.
+    governor: Governor,
+    /// Held by the task whose turn it is; tokio's mutex hands over in the order of asking.
     turn: tokio::sync::Mutex<()>,
+    paused_until: Mutex<Option<Instant>>,
     reserve: f64,
-    state: Mutex<State>,
 }
 
-struct State {
-    in_flight: u32,
-    paused_until: Instant,
-    paused_at: Instant,
-    /// Edge refusals since the last success, counted once per pause.
-    edge_streak: u32,
-    window: Option<Window>,
-}
-
-/// What is known of the provider's rate window.
-struct Window {
-    /// The window is over by then at the latest.
-    ends_by: Instant,
-    remaining: u32,
-}
-
-/// The right to send one request; counts as in flight until dropped.
-pub(super) struct Permit<'a> {
-    limiter: &'a Limiter,
-    granted_at: Instant,
+/// What the answer's headers say of the organisation's budget.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Budget {
+    limit: f64,
+    remaining: f64,
+    window: Duration,
 }
 
 impl Limiter {
-    /// `requests_per_minute` of zero counts as one; `reserve` is a share in `0.0..1.0`.
+    /// `requests_per_minute` of 0 counts as 1; the settings refuse it earlier.
     pub(super) fn new(requests_per_minute: u32, reserve: f64) -> Self {
         let per_minute = NonZeroU32::new(requests_per_minute).unwrap_or(NonZeroU32::MIN);
-        // `per_minute` gives the same spacing as a period of 60 s / n; the burst of 1 keeps the rate even.
-        let quota = Quota::per_minute(per_minute).allow_burst(NonZeroU32::MIN);
-        let now = Instant::now();
-        let state = State { in_flight: 0, paused_until: now, paused_at: now, edge_streak: 0, window: None };
+        // 60 s spread over at most u32::MAX requests is never zero, so the period is never refused.
+        let quota = Quota::with_period(Duration::from_mins(1) / per_minute.get())
+            .unwrap_or_else(|| Quota::per_minute(per_minute))
+            .allow_burst(NonZeroU32::MIN);
         Self {
-            rate: RateLimiter::direct_with_clock(quota, TokioClock),
+            governor: RateLimiter::direct_with_clock(quota, TokioClock),
             turn: tokio::sync::Mutex::new(()),
+            paused_until: Mutex::new(None),
             reserve,
-            state: Mutex::new(state),
         }
     }
 
-    /// Waits for the pause to end and the rate to allow one more request.
-    pub(super) async fn permit(&self) -> Permit<'_> {
+    /// Waits for the right to send one request.
+    pub(super) async fn permit(&self) {
         let _turn = self.turn.lock().await;
         loop {
-            let paused_until = self.state().paused_until;
-            if paused_until > Instant::now() {
-                sleep_until(paused_until).await;
+            if let Some(until) = self.pause_left() {
+                sleep_until(until).await;
                 continue;
             }
-            match self.rate.check() {
-                Ok(()) => {
-                    self.state().in_flight += 1;
-                    return Permit { limiter: self, granted_at: Instant::now() };
-                }
-                Err(not_until) => sleep(not_until.wait_time_from(TokioClock.now())).await,
+            match self.governor.check() {
+                Ok(()) => return,
+                Err(not_yet) => sleep(not_yet.wait_time_from(TokioClock.now())).await,
             }
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Permit<'_> {
-    /// The provider answered well: the edge is open again.
-    pub(super) fn succeeded(&self) {
-        self.limiter.state().edge_streak = 0;
-    }
-
-    /// Reads the budget off an answer and pauses everybody until the window is over when what remains,
-    /// less what is still in flight, would fall under the reserve.
-    pub(super) fn saw_budget(&self, budget: Budget) {
+    /// Holds everybody for `duration` from now; a longer pause that is under way stays.
+    pub(super) fn pause(&self, duration: Duration, why: &'static str) {
         let now = Instant::now();
-        let mut state = self.limiter.state();
-        let others = state.in_flight.saturating_sub(1);
-        let length = budget.window.min(LONGEST_PAUSE);
-        let ends_by = match &state.window {
-            // More is left than answers overtaking each other explain: a new window has begun. Its end
-            // is not announced, so it is taken as late as it can be.
-            Some(known) if now < known.ends_by && budget.remaining <= known.remaining.saturating_add(others) => {
-                known.ends_by
-            }
-            _ => now + length,
-        };
-        state.window = Some(Window { ends_by, remaining: budget.remaining });
-        let floor = f64::from(budget.limit) * self.limiter.reserve;
-        if f64::from(budget.remaining.saturating_sub(others)) <= floor {
-            state.pause(now, ends_by, "the reserve is reached");
+        let until = now + duration.min(LONGEST_WAIT);
+        let mut paused_until = self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let begins = paused_until.is_none_or(|earlier| earlier <= now);
+        *paused_until = paused_until.max(Some(until));
+        drop(paused_until);
+        if begins && until > now {
+            let duration_ms = u64::try_from((until - now).as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(event = events::PROVIDER_PAUSED, duration_ms, why, "All requests to the provider pause.");
         }
     }
 
-    /// The provider named the pause; with nothing left, it is the rest of the window.
-    pub(super) fn asked_to_wait(&self, retry_after: Duration, budget: Option<Budget>) {
-        let now = Instant::now();
-        let until = now + retry_after.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-        let mut state = self.limiter.state();
-        if let Some(budget) = budget.filter(|budget| budget.remaining == 0) {
-            state.window = Some(Window { ends_by: until, remaining: budget.remaining });
+    /// Reads the budget of an answer and pauses when the reserve is reached. The window is fixed and nobody
+    /// says when it began, so a whole one must pass before it has certainly turned over. Requests in flight
+    /// may still dip into the reserve, one each.
+    pub(super) fn observe(&self, headers: &HeaderMap) {
+        if let Some(budget) = Budget::read(headers)
+            && budget.remaining <= budget.limit * self.reserve
+        {
+            self.pause(budget.window, "reserve");
         }
-        state.pause(now, until, "the provider asked for it");
     }
 
-    /// A 429 of the edge without any header: 5 s, doubled with each pause that did not help, up to 60 s,
-    /// spread by ±25 % with `unit` in `0.0..1.0`.
-    pub(super) fn refused_by_the_edge(&self, unit: f64) {
-        let now = Instant::now();
-        let mut state = self.limiter.state();
-        if self.granted_at < state.paused_at {
-            return; // Sent before the pause: the same refusal heard twice.
-        }
-        let doubled = EDGE_FIRST_PAUSE.saturating_mul(1 << state.edge_streak.min(8));
-        state.edge_streak += 1;
-        let pause = doubled.min(EDGE_LONGEST_PAUSE).mul_f64(0.75 + 0.5 * unit.clamp(0.0, 1.0));
-        state.pause(now, now + pause, "too many requests, no time given");
+    fn pause_left(&self) -> Option<Instant> {
+        let paused_until = *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
+        paused_until.filter(|until| *until > Instant::now())
     }
 }
 
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        let mut state = self.limiter.state();
-        state.in_flight = state.in_flight.saturating_sub(1);
+impl Budget {
+    fn read(headers: &HeaderMap) -> Option<Self> {
+        let number = |name| headers.get(name)?.to_str().ok()?.trim().trim_end_matches('s').parse::<f64>().ok();
+        let sane = |value: &f64| value.is_finite() && *value >= 0.0;
+        let limit = number("x-ratelimit").filter(|limit| sane(limit) && *limit > 0.0)?;
+        let remaining = number("x-ratelimit-remaining").filter(sane)?;
+        let window = number("x-ratelimit-window-size")
+            .filter(|seconds| sane(seconds) && *seconds > 0.0)
+            .map_or(USUAL_WINDOW, |seconds| Duration::from_secs_f64(seconds.min(LONGEST_WAIT.as_secs_f64())));
+        Some(Self { limit, remaining, window })
     }
 }
-
-impl State {
-    fn pause(&mut self, now: Instant, until: Instant, why: &'static str) {
-        if until <= self.paused_until.max(now) {
-            return;
-        }
-        let news = until.duration_since(self.paused_until.max(now)) >= WORTH_LOGGING;
-        self.paused_until = until;
-        self.paused_at = now;
-        if news {
-            let pause_ms = u64::try_from(until.duration_since(now).as_millis()).unwrap_or(u64::MAX);
-            tracing::warn!(event = events::PROVIDER_PAUSED, pause_ms, why, "All requests to the provider pause.");
-        }
-    }
-}
-
-#[cfg(test)]
-#[path = "limiter_tests.rs"]
-mod tests;

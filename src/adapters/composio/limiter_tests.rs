@@ -1,134 +1,110 @@
-//! The limiter on paused time: every row says when the next permit comes.
+//! Permits, order and pauses on paused time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use super::*;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use tokio::time::Instant;
 
-const MINUTE: Duration = Duration::from_mins(1);
+use super::limiter::Limiter;
+use super::retry::LONGEST_WAIT;
 
-fn budget(limit: u32, remaining: u32) -> Budget {
-    Budget { limit, remaining, window: MINUTE }
-}
-
-/// Seconds until the next permit.
-async fn next_permit(limiter: &Limiter) -> f64 {
-    let asked = Instant::now();
-    limiter.permit().await;
-    asked.elapsed().as_secs_f64()
+fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn permits_come_evenly_without_a_burst_and_in_order() {
+async fn permits_are_spaced_evenly_and_given_in_the_order_of_asking() {
     let limiter = Arc::new(Limiter::new(600, 0.0));
-    let began = Instant::now();
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    for n in 0..20_u32 {
-        let (limiter, tell) = (Arc::clone(&limiter), tell.clone());
-        tokio::spawn(async move {
+    let begun = Instant::now();
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let mut tasks = Vec::new();
+    for number in 0..30 {
+        let (limiter, log) = (Arc::clone(&limiter), Arc::clone(&log));
+        tasks.push(tokio::spawn(async move {
             limiter.permit().await;
-            tell.send((n, began.elapsed())).unwrap();
-        });
+            log.lock().unwrap().push((number, begun.elapsed()));
+        }));
         tokio::task::yield_now().await;
     }
-    for n in 0..20 {
-        let (who, when) = told.recv().await.unwrap();
-        assert_eq!(who, n, "first come, first served");
-        assert!(when >= Duration::from_millis(100) * n, "{n}: {when:?}");
-        assert!(when <= Duration::from_millis(105) * n, "{n}: {when:?}");
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let log = log.lock().unwrap();
+    let order: Vec<u32> = log.iter().map(|(number, _)| *number).collect();
+    assert_eq!(order, (0..30).collect::<Vec<_>>());
+    for pair in log.windows(2) {
+        let gap = pair[1].1.checked_sub(pair[0].1).unwrap();
+        assert!(gap >= Duration::from_millis(99) && gap <= Duration::from_millis(110), "{gap:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_named_pause_is_everybodys_and_has_bounds() {
-    for (retry_after, waited) in [(30, 30.0), (0, 1.0), (600, 600.0), (86_400, 600.0)] {
-        let limiter = Limiter::new(60_000, 0.0);
-        limiter.permit().await.asked_to_wait(Duration::from_secs(retry_after), None);
-        let (a, b) = tokio::join!(next_permit(&limiter), next_permit(&limiter));
-        assert!(a >= waited && b >= waited && b < waited + 0.1, "{retry_after}: {a} {b}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_shorter_pause_does_not_shorten_a_longer_one() {
-    let limiter = Limiter::new(60_000, 0.0);
-    let (long, short) = (limiter.permit().await, limiter.permit().await);
-    long.asked_to_wait(Duration::from_secs(30), None);
-    short.asked_to_wait(Duration::from_secs(2), None);
-    assert!(next_permit(&limiter).await >= 29.9);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_edge_pause_doubles_to_a_minute_and_starts_over_after_a_success() {
-    let limiter = Limiter::new(60_000, 0.0);
-    for seconds in [5.0, 10.0, 20.0, 40.0, 60.0, 60.0] {
-        limiter.permit().await.refused_by_the_edge(0.5);
-        let waited = next_permit(&limiter).await;
-        assert!((waited - seconds).abs() < 0.1, "{waited} instead of {seconds}");
-    }
-    limiter.permit().await.succeeded();
-    limiter.permit().await.refused_by_the_edge(0.5);
-    assert!((next_permit(&limiter).await - 5.0).abs() < 0.1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn requests_refused_together_count_as_one_refusal() {
-    let limiter = Limiter::new(60_000, 0.0);
-    let mut permits = Vec::new();
-    for _ in 0..8 {
-        permits.push(limiter.permit().await);
-    }
-    tokio::time::advance(Duration::from_millis(50)).await;
-    for permit in &permits {
-        permit.refused_by_the_edge(0.5);
-    }
-    drop(permits);
-    let waited = next_permit(&limiter).await;
-    assert!((4.9..5.2).contains(&waited), "{waited}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_reserve_is_kept_until_the_window_is_over() {
-    for (reserve, remaining, paused) in
-        [(0.25, 501, false), (0.25, 500, true), (0.25, 0, true), (0.0, 1, false), (0.0, 0, true)]
-    {
-        let limiter = Limiter::new(60_000, reserve);
-        limiter.permit().await.saw_budget(budget(2000, remaining));
-        let waited = next_permit(&limiter).await;
-        assert_eq!(waited > 59.0, paused, "reserve {reserve}, {remaining} left: {waited}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_in_flight_counts_as_spent() {
-    let limiter = Limiter::new(60_000, 0.25);
-    let flying = [limiter.permit().await, limiter.permit().await, limiter.permit().await];
-    limiter.permit().await.saw_budget(budget(2000, 503));
-    assert!(next_permit(&limiter).await > 59.0);
-    drop(flying);
-    limiter.permit().await.saw_budget(budget(2000, 503));
-    assert!(next_permit(&limiter).await < 1.0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_pause_ends_with_the_window_not_a_window_later() {
-    let limiter = Limiter::new(60_000, 0.25);
-    limiter.permit().await.saw_budget(budget(2000, 1900));
-    tokio::time::advance(Duration::from_secs(40)).await;
-    limiter.permit().await.saw_budget(budget(2000, 400));
-    let waited = next_permit(&limiter).await;
-    assert!((19.0..=20.1).contains(&waited), "{waited}");
-    // A new window with plenty left: nobody waits.
-    limiter.permit().await.saw_budget(budget(2000, 1999));
-    assert!(next_permit(&limiter).await < 1.0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_cancelled_wait_takes_no_permit() {
+async fn a_cancelled_wait_uses_no_permit_up_and_blocks_nobody() {
     let limiter = Limiter::new(60, 0.0);
     limiter.permit().await;
+    let begun = Instant::now();
     for _ in 0..5 {
-        assert!(tokio::time::timeout(Duration::from_millis(10), limiter.permit()).await.is_err());
+        tokio::time::timeout(Duration::from_millis(100), limiter.permit()).await.unwrap_err();
     }
-    assert!(next_permit(&limiter).await <= 1.0);
-    assert_eq!(limiter.state().in_flight, 0);
+    limiter.permit().await;
+    assert!(begun.elapsed() <= Duration::from_millis(1010), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_holds_everybody_and_a_shorter_one_does_not_cut_it() {
+    let limiter = Arc::new(Limiter::new(60_000, 0.0));
+    limiter.permit().await;
+    let begun = Instant::now();
+    let waiting: Vec<_> = (0..5)
+        .map(|_| {
+            let limiter = Arc::clone(&limiter);
+            tokio::spawn(async move {
+                limiter.permit().await;
+                begun.elapsed()
+            })
+        })
+        .collect();
+    limiter.pause(Duration::from_secs(7), "test");
+    limiter.pause(Duration::from_secs(2), "test");
+    for task in waiting {
+        assert!(task.await.unwrap() >= Duration::from_secs(7));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(8));
+    limiter.pause(Duration::from_hours(5), "test");
+    limiter.permit().await;
+    assert!(begun.elapsed() < LONGEST_WAIT + Duration::from_secs(8), "a pause has a bound");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_reserve_of_the_budget_is_left_to_others() {
+    for (limit, remaining, window, reserve, pause_s) in [
+        ("2000", "501", "60s", 0.25, 0),
+        ("2000", "500", "60s", 0.25, 60),
+        ("2000", "0", "60s", 0.0, 60),
+        ("2000", "1", "60s", 0.0, 0),
+        ("20000", "10", "600s", 0.25, 600),
+        ("20000", "10", "86400s", 0.25, 600),
+        ("2000", "500", "60", 0.25, 60),
+        ("2000", "500", "soon", 0.25, 60),
+        ("0", "0", "60s", 0.25, 0),
+        ("many", "0", "60s", 0.25, 0),
+        ("2000", "-1", "60s", 0.25, 0),
+        ("NaN", "0", "60s", 0.25, 0),
+    ] {
+        let limiter = Limiter::new(60_000, reserve);
+        limiter.observe(&headers(&[
+            ("x-ratelimit", limit),
+            ("x-ratelimit-remaining", remaining),
+            ("x-ratelimit-window-size", window),
+        ]));
+        let begun = Instant::now();
+        limiter.permit().await;
+        assert_eq!(begun.elapsed().as_secs(), pause_s, "{limit} {remaining} {window} {reserve}");
+    }
+    let limiter = Limiter::new(60_000, 0.9);
+    limiter.observe(&HeaderMap::new());
+    let begun = Instant::now();
+    limiter.permit().await;
+    assert_eq!(begun.elapsed(), Duration::ZERO, "no headers, no pause");
 }

@@ -1,141 +1,150 @@
-//! Walks the pages of one list: turns them into every account of the users asked about, each once.
+//! Walks the pages of a list and decides whether it can be believed.
 //!
-//! The provider's cursor is a page number in disguise (contract, section 1.3), so rows that come or go
-//! during the walk shift the pages under it. The list is therefore asked for in the order of creation, read
-//! until the cursor ends, deduplicated, compared with the provider's own count, and read once more when the
-//! two differ. What still differs is no list.
+//! The provider's cursors are page numbers in disguise, so a list that changes while it is read can show an
+//! account twice or not at all. Hence: oldest first, duplicates merged by id, and the number of different
+//! accounts compared with what the first and the last page say there are; a list that does not add up is read
+//! once more, then given up (contract, section 8.11).
+//!
+//! The end is `next_cursor` null or empty, never a short page: the provider cuts limits without saying so.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use url::Url;
 
 use super::client::ComposioProvider;
+use super::settings::ComposioSettingsError;
 use super::wire::{Item, Page};
 use crate::domain::{Account, AccountId, UserId};
 use crate::ports::{AccountList, ProviderError};
 
-/// Items per page. Neither default nor maximum is documented; others had timeouts with more (contract,
-/// section 1.2).
-const PAGE_ITEMS: &str = "100";
-/// 5,000 accounts: far more than a person has, and a bound for a cursor that never ends.
-const MAX_PAGES: u32 = 50;
+/// The most pages of one list: 5,000 accounts at 100 a page.
+pub const MAX_PAGES: u32 = 50;
 
-/// One walk from the first page to the last.
-enum Walk {
-    Whole(AccountList),
-    /// Says what does not fit together.
-    Shifted(String),
-}
+/// Items asked for per page: larger pages ran into time limits (contract, section 1.2).
+const PAGE_LIMIT: &str = "100";
 
-impl ComposioProvider {
-    /// The whole list, read a second time if the first reading contradicts itself.
-    pub(super) async fn list(&self, users: &[UserId]) -> Result<AccountList, ProviderError> {
-        if let Walk::Whole(list) = self.walk(users).await? {
-            return Ok(list);
-        }
-        match self.walk(users).await? {
-            Walk::Whole(list) => Ok(list),
-            Walk::Shifted(what) => Err(ProviderError::Malformed(what)),
-        }
+/// Where the list is.
+pub(super) struct ListUrl(Url);
+
+impl ListUrl {
+    pub(super) fn new(mut base: Url) -> Result<Self, ComposioSettingsError> {
+        match base.path_segments_mut() {
+            Ok(mut path) => path.pop_if_empty().extend(["api", "v3.1", "connected_accounts"]),
+            Err(()) => return Err(ComposioSettingsError::new("base_url", "cannot carry a path")),
+        };
+        Ok(Self(base))
     }
 
-    async fn walk(&self, users: &[UserId]) -> Result<Walk, ProviderError> {
-        let mut gathered = Gathered { users, accounts: Vec::new(), seen: HashSet::new() };
-        let mut cursors: HashSet<String> = HashSet::new();
-        let mut cursor: Option<String> = None;
-        let mut first_total = None;
-        for pages in 1..=MAX_PAGES {
-            let page: Page = self.get(&query(self.endpoint(), users, cursor.as_deref()), users.len()).await?;
-            if pages == 1 {
-                first_total = page.total_items;
-            }
-            gathered.take(page.items)?;
-            let Some(next) = page.next_cursor.filter(|next| !next.is_empty()) else {
-                return Ok(gathered.compare(pages, first_total, page.total_items));
-            };
-            if !cursors.insert(next.clone()) {
-                return Err(ProviderError::Malformed(format!("page {pages} repeats an earlier cursor")));
-            }
-            cursor = Some(next);
+    /// The first page, or the one after `cursor`. SHARED accounts are left out unless all are asked for.
+    fn of(&self, users: &[UserId], cursor: Option<&str>) -> Url {
+        let mut url = self.0.clone();
+        let joined = users.iter().map(UserId::as_str).collect::<Vec<_>>().join(",");
+        let mut query = url.query_pairs_mut();
+        query
+            .append_pair("user_ids", &joined)
+            .append_pair("account_type", "ALL")
+            .append_pair("order_by", "created_at")
+            .append_pair("order_direction", "asc")
+            .append_pair("limit", PAGE_LIMIT);
+        if let Some(cursor) = cursor {
+            query.append_pair("cursor", cursor);
         }
-        Err(ProviderError::TooManyPages(MAX_PAGES))
+        drop(query);
+        url
+    }
+
+    /// One item of anybody's: cheap, and refused like any list when the key is.
+    pub(super) fn check(&self) -> Url {
+        let mut url = self.0.clone();
+        url.query_pairs_mut().append_pair("limit", "1");
+        url
     }
 }
 
-/// The query of one page. Arrays are comma-joined and then percent-encoded (contract, section 1.2), so no
-/// id can add a parameter or end the URL. `account_type` must be said: without it shared accounts are
-/// left out. No filter by status: healthy siblings decide whether a broken account matters.
-fn query(endpoint: &Url, users: &[UserId], cursor: Option<&str>) -> Url {
-    let joined = users.iter().map(UserId::as_str).collect::<Vec<_>>().join(",");
-    let mut url = endpoint.clone();
-    url.query_pairs_mut()
-        .append_pair("user_ids", &joined)
-        .append_pair("account_type", "ALL")
-        .append_pair("order_by", "created_at")
-        .append_pair("order_direction", "asc")
-        .append_pair("limit", PAGE_ITEMS);
-    if let Some(cursor) = cursor {
-        url.query_pairs_mut().append_pair("cursor", cursor);
+/// Every account of `users`; see [`crate::ports::Provider::accounts_of`].
+pub(super) async fn read_list(
+    provider: &ComposioProvider,
+    list: &ListUrl,
+    users: &[UserId],
+) -> Result<AccountList, ProviderError> {
+    let askable = !users.is_empty() && users.iter().all(UserId::is_queryable);
+    debug_assert!(askable, "an empty list of users or an id with a comma would ask for other people's accounts");
+    if !askable {
+        let detail = ", not sent: no id, a blank one or one with a comma".to_owned();
+        return Err(ProviderError::Rejected { status: 400, detail });
     }
-    url
+    for _ in 0..2 {
+        let walk = walk(provider, list, users).await?;
+        if walk.adds_up() {
+            return Ok(AccountList { accounts: walk.accounts, pages: walk.pages });
+        }
+    }
+    Err(ProviderError::Malformed("the number of accounts does not match `total_items`, twice".to_owned()))
 }
 
-struct Gathered<'a> {
-    users: &'a [UserId],
+/// A list read to its end, each account once, oldest first.
+struct Walk {
     accounts: Vec<Account>,
-    seen: HashSet<AccountId>,
+    pages: u32,
+    first_total: Option<u64>,
+    last_total: Option<u64>,
 }
 
-impl Gathered<'_> {
-    /// Adds a page. Foreign items are looked for first: they outrank every other trouble with the page.
-    fn take(&mut self, items: Vec<Item>) -> Result<(), ProviderError> {
-        for item in &items {
-            if let Some(owner) = item.owner().filter(|owner| !self.users.contains(owner)) {
-                return Err(ProviderError::ForeignAccount { account: AccountId::new(&item.id), owner });
-            }
-        }
-        for item in items {
-            let owner = match (item.owner(), self.users) {
-                (Some(owner), _) => owner,
-                (None, [only]) => only.clone(),
-                (None, _) => return Err(ProviderError::OwnerMissing),
-            };
-            let id = AccountId::new(&item.id);
-            let Some(account) = item.into_account(owner) else {
-                return Err(ProviderError::Malformed(format!("account {id} names no toolkit")));
-            };
-            if self.seen.insert(id) {
-                self.accounts.push(account);
-            }
-        }
-        Ok(())
-    }
-
-    fn compare(self, pages: u32, first_total: Option<u64>, last_total: Option<u64>) -> Walk {
-        let distinct = u64::try_from(self.accounts.len()).unwrap_or(u64::MAX);
-        for total in [first_total, last_total].into_iter().flatten() {
-            if total != distinct {
-                return Walk::Shifted(format!("{distinct} accounts on {pages} pages, {total} announced"));
-            }
-        }
-        Walk::Whole(AccountList { accounts: self.accounts, pages })
+impl Walk {
+    /// Whether as many accounts were seen as the pages say there are, where they say so.
+    fn adds_up(&self) -> bool {
+        let seen = u64::try_from(self.accounts.len()).unwrap_or(u64::MAX);
+        [self.first_total, self.last_total].into_iter().flatten().all(|total| total == seen)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_cannot_break_out_of_the_query() {
-        let endpoint = Url::parse("https://x.test/api/v3.1/connected_accounts").unwrap();
-        let users = ["user 1", "a+b@x.com", "é/%&", "a&limit=1", "#"].map(UserId::new);
-        let url = query(&endpoint, &users, Some("abc=="));
-        assert_eq!(
-            url.query().unwrap(),
-            "user_ids=user+1%2Ca%2Bb%40x.com%2C%C3%A9%2F%25%26%2Ca%26limit%3D1%2C%23&account_type=ALL\
-             &order_by=created_at&order_direction=asc&limit=100&cursor=abc%3D%3D"
-        );
-        assert_eq!(url.fragment(), None);
+async fn walk(provider: &ComposioProvider, list: &ListUrl, users: &[UserId]) -> Result<Walk, ProviderError> {
+    let mut accounts: Vec<Account> = Vec::new();
+    let mut place: HashMap<AccountId, usize> = HashMap::new();
+    let mut followed: HashSet<String> = HashSet::new();
+    let mut cursor: Option<String> = None;
+    let mut first_total = None;
+    for number in 1..=MAX_PAGES {
+        let page = provider.page(&list.of(users, cursor.as_deref()), users.len() > 1).await?;
+        let Page { items, next_cursor, total_items } = page;
+        if number == 1 {
+            first_total = total_items;
+        }
+        for account in owned(items, users)? {
+            // The later sight of an account is the fresher one.
+            if let Some(&at) = place.get(&account.id) {
+                accounts[at] = account;
+            } else {
+                place.insert(account.id.clone(), accounts.len());
+                accounts.push(account);
+            }
+        }
+        let Some(next) = next_cursor else {
+            return Ok(Walk { accounts, pages: number, first_total, last_total: total_items });
+        };
+        if !followed.insert(next.clone()) {
+            return Err(ProviderError::Malformed("a page named a cursor that was followed before".to_owned()));
+        }
+        cursor = Some(next);
     }
+    Err(ProviderError::TooManyPages(MAX_PAGES))
+}
+
+/// The page's accounts, each with its owner, who was asked about: byte for byte, no trimming, no case folding.
+fn owned(items: Vec<Item>, users: &[UserId]) -> Result<Vec<Account>, ProviderError> {
+    let foreign = items.iter().find_map(|item| {
+        let owner = item.owner.as_ref().filter(|owner| !users.contains(owner))?;
+        Some(ProviderError::ForeignAccount { account: item.account.id.clone(), owner: owner.clone() })
+    });
+    if let Some(error) = foreign {
+        return Err(error);
+    }
+    items
+        .into_iter()
+        .map(|Item { owner, account }| match (owner, users) {
+            (Some(user), _) => Ok(Account { user, ..account }),
+            (None, [only]) => Ok(Account { user: only.clone(), ..account }),
+            (None, _) => Err(ProviderError::OwnerMissing),
+        })
+        .collect()
 }

@@ -1,29 +1,40 @@
-//! The client of Composio's API v3.1: turns "which accounts do these users have?" into one complete list.
+//! Composio's list of connected accounts, as a [`crate::ports::Provider`].
 //!
-//! ```text
-//! list (pages, scope guard) ─▶ client (one request) ─▶ retry (attempts) ─▶ limiter (permit) ─▶ HTTPS
-//!            ▲                                                                                  │
-//!            └───────────── wire (narrow structs) ◀──────── errors (classes, no bodies) ◀───────┘
-//! ```
+//! Turns a few user ids into every account of those users: `list` walks the pages and decides whether the
+//! list can be believed, `request` makes one HTTP attempt, `retry` repeats it, `limiter` is the one door all
+//! attempts pass, `wire` reads an answer into domain values, `errors` reads a refusal.
 //!
 //! Guarantees:
-//! - a list is whole or an error: every page read, each account once, the count compared with the provider's;
-//! - every account belongs to a user who was asked about, byte for byte, or the run stops;
-//! - no request leaves without a permit of the one limiter, retries included; a pause is everybody's;
-//! - live credentials in an answer (`state`, `data`, `params`) are skipped by the parser, never held, and
-//!   no body, URL or message text of the provider reaches an error or a log line;
-//! - dropping a future loses nothing: the permit goes back, and nothing is kept between calls but counters.
+//! - A list is whole or an error: every page read, every item understood, as many accounts as the provider
+//!   counted. What is absent from a list is therefore gone.
+//! - Every account belongs to a user who was asked about; anything else is
+//!   [`crate::ports::ProviderError::ForeignAccount`] and ends the run.
+//! - Bounded: pages, body bytes, attempts, waits and the time of a whole request with its repetitions.
+//! - One limiter for all tasks; a repetition takes a new permit; a pause holds everybody.
+//! - Answers carry live credentials: they are never deserialized, stored, logged or put into an error. User
+//!   ids stand in URLs, so no URL is logged either.
+//! - Cancelling a call loses the call and nothing else.
 //!
-//! A crash leaves nothing behind: requests only read.
+//! Nothing is stored: a crash leaves nothing behind.
 
 mod client;
 mod errors;
-mod headers;
 mod limiter;
 mod list;
+mod request;
 mod retry;
 mod settings;
 mod wire;
 
+#[cfg(test)]
+mod limiter_tests;
+#[cfg(test)]
+mod retry_tests;
+#[cfg(test)]
+mod wire_tests;
+
 pub use client::ComposioProvider;
+pub use list::MAX_PAGES;
+pub use request::MAX_BODY_BYTES;
+pub use retry::LONGEST_WAIT;
 pub use settings::{ComposioSettings, ComposioSettingsError};

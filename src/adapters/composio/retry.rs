@@ -1,152 +1,144 @@
-//! Repeats an attempt until it succeeds, is final, or the attempts or the time are used up.
+//! Repeats an attempt that may succeed later: the only file that uses `backoff`.
 //!
-//! The only file that uses the `backoff` crate, which is unmaintained (RUSTSEC-2025-0012; `deny.toml` says
-//! why it is here). It has no cap on attempts, lets a `Retry-After` of zero spin for ever and draws its
-//! jitter from ambient randomness; so the attempts are counted here, a deadline lies around the whole,
-//! `Retry-After` is capped and kept by the limiter, and the jitter comes from the seed.
+//! `backoff` counts no attempts, and ignores its own time limit once a wait is given with the error. Both
+//! limits are therefore ours: a number of attempts, and one deadline around all of them and their waits.
+//! Every wait is computed here and handed over with the error; the crate's policy is never asked.
 //!
-//! Dropping the future at any point loses nothing.
+//! Guarantees: at most `max_attempts` attempts, each with a permit of its own; no wait longer than
+//! [`LONGEST_WAIT`]; a wait the provider asked for, and any 429, holds every other task too.
 
+use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use backoff::backoff::Backoff;
-use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use tokio::time::{Instant, timeout_at};
 
-use super::errors::{Again, Failure};
-use super::limiter::LONGEST_PAUSE;
-use crate::domain::IdMint;
+use super::errors::{Failure, Transient, TransientKind};
+use super::limiter::Limiter;
+use crate::domain::{IdMint, Timestamp};
+use crate::ports::ProviderError;
 use crate::telemetry::events;
 
-/// How often and how long.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RetryPolicy {
-    /// Attempts in all; at least 1.
-    pub(super) max_attempts: u32,
-    /// A backstop for all attempts of one request, their waits and permits included.
-    pub(super) deadline: Duration,
-}
+/// The longest wait or pause, whatever the provider asks for: the longest window it ever documented (600 s,
+/// plans of before April 2026). A shorter cap would spend every attempt inside one such window.
+pub const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
-/// First wait between attempts (contract, section 9); doubles each time.
+/// How long one request may take with all its waits: three of the longest windows. After that the user is
+/// unknown and the run goes on.
+pub(super) const DEADLINE: Duration = Duration::from_mins(30);
+
+/// First wait after a 429 that names none: the edge blocks for 15 to 30 s at a time (contract, section 4).
+const FIRST_THROTTLED_WAIT: Duration = Duration::from_secs(5);
+/// First wait after anything else.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// Longest wait between attempts; the default five attempts never reach it.
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// The longest wait of our own making.
+const LONGEST_OWN_WAIT: Duration = Duration::from_mins(1);
 
-impl RetryPolicy {
-    /// The deadline leaves every attempt its whole time and the longest pause the limiter may impose.
-    pub(super) fn new(max_attempts: u32, timeout_total: Duration) -> Self {
-        let per_attempt = timeout_total.saturating_add(LONGEST_PAUSE).saturating_add(LONGEST_WAIT);
-        Self { max_attempts, deadline: per_attempt.saturating_mul(max_attempts) }
-    }
+/// The bounds of one request with its repetitions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RetryRules {
+    /// Attempts, the first included; at least 1.
+    pub max_attempts: u32,
+    /// For all attempts and waits together, the wait for permits included.
+    pub deadline: Duration,
 }
 
-/// Runs `attempt` with its number (1 is the first) until it is over. On failure, the last failure and how
-/// many attempts were made.
-pub(super) async fn retry<T, F, Fut>(policy: RetryPolicy, mint: &IdMint, attempt: F) -> Result<T, (Failure, u32)>
+/// Makes attempts until one succeeds, one fails for good, or a bound is reached. `attempt` gets its number,
+/// 1 is the first. Safe to cancel: nothing but the attempt under way is lost.
+pub(super) async fn with_retries<T, F, Fut>(
+    rules: RetryRules,
+    limiter: &Limiter,
+    jitter: &IdMint,
+    attempt: F,
+) -> Result<T, ProviderError>
 where
     F: Fn(u32) -> Fut,
     Fut: Future<Output = Result<T, Failure>>,
 {
+    let ends_at = Instant::now() + rules.deadline;
     let made = AtomicU32::new(0);
-    let one = async || {
-        let number = made.fetch_add(1, Ordering::Relaxed) + 1;
-        attempt(number).await.map_err(|failure| {
-            if failure.again == Again::No || number >= policy.max_attempts {
-                backoff::Error::permanent(failure)
-            } else if failure.again == Again::WhenPermitted {
-                backoff::Error::retry_after(failure, Duration::ZERO)
-            } else {
-                backoff::Error::transient(failure)
+    let last = Mutex::new(String::from("the deadline passed before the first attempt"));
+    let run = backoff::future::retry(backoff::backoff::Stop {}, || async {
+        limiter.permit().await;
+        let number = made.fetch_add(1, Ordering::SeqCst) + 1;
+        match attempt(number).await {
+            Ok(value) => Ok(value),
+            Err(Failure::Final(error)) => Err(backoff::Error::permanent(error)),
+            Err(Failure::Transient(failed)) => {
+                last.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&failed.what);
+                Err(after(rules.max_attempts, ends_at, limiter, jitter, number, failed))
             }
-        })
-    };
-    let log = |failure: Failure, wait: Duration| {
-        tracing::warn!(
-            event = events::PROVIDER_RETRY,
-            attempt = made.load(Ordering::Relaxed),
-            max_attempts = policy.max_attempts,
-            retry_in_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-            reason = failure.words(),
-            "A request to the provider failed and is tried again."
-        );
-    };
-    let run = backoff::future::retry_notify(Waits::new(mint), one, log);
-    let outcome = tokio::time::timeout(policy.deadline, run).await;
-    let made = made.load(Ordering::Relaxed);
-    match outcome {
-        Ok(result) => result.map_err(|failure| (failure, made)),
-        Err(_) => Err((Failure::transient(format!("gave up after {} s", policy.deadline.as_secs())), made)),
-    }
-}
-
-/// 1 s, 2 s, 4 s, … each spread by ±25 %.
-struct Waits<'a> {
-    ladder: ExponentialBackoff,
-    mint: &'a IdMint,
-}
-
-impl<'a> Waits<'a> {
-    fn new(mint: &'a IdMint) -> Self {
-        let ladder = ExponentialBackoffBuilder::new()
-            .with_initial_interval(FIRST_WAIT)
-            .with_multiplier(2.0)
-            .with_randomization_factor(0.0)
-            .with_max_interval(LONGEST_WAIT)
-            .with_max_elapsed_time(None)
-            .build();
-        Self { ladder, mint }
-    }
-}
-
-impl Backoff for Waits<'_> {
-    fn next_backoff(&mut self) -> Option<Duration> {
-        self.ladder.next_backoff().map(|wait| wait.mul_f64(0.75 + 0.5 * self.mint.unit()))
-    }
-
-    fn reset(&mut self) {
-        self.ladder.reset();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::time::Instant;
-
-    use super::*;
-    use crate::ports::ProviderError;
-
-    const POLICY: RetryPolicy = RetryPolicy { max_attempts: 5, deadline: Duration::from_hours(1) };
-
-    #[tokio::test(start_paused = true)]
-    async fn attempts_are_counted_and_spread() {
-        let began = Instant::now();
-        let outcome: Result<(), _> =
-            retry(POLICY, &IdMint::new(1), async |_| Err(Failure::transient("HTTP 503".into()))).await;
-        let (failure, attempts) = outcome.unwrap_err();
-        assert_eq!(attempts, 5);
-        assert_eq!(failure.words(), "HTTP 503");
-        let took = began.elapsed().as_secs_f64();
-        assert!((11.25..=18.75).contains(&took), "1 + 2 + 4 + 8 s, ±25 %: {took}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_first_success_ends_it_and_final_failures_are_not_repeated() {
-        let mint = IdMint::new(1);
-        let fine = retry(POLICY, &mint, async |n| if n < 3 { Err(Failure::unreadable("x")) } else { Ok(n) });
-        assert_eq!(fine.await.unwrap(), 3);
-        for failure in [|| Failure::is_final(ProviderError::Gone), || Failure::timed_out(2)] {
-            let outcome: Result<(), _> = retry(POLICY, &IdMint::new(1), async |_| Err(failure())).await;
-            assert_eq!(outcome.unwrap_err().1, 1);
+        }
+    });
+    match timeout_at(ends_at, run).await {
+        Ok(result) => result,
+        Err(_elapsed) => {
+            let last = last.into_inner().unwrap_or_else(PoisonError::into_inner);
+            Err(ProviderError::Unavailable { attempts: made.into_inner(), last })
         }
     }
+}
 
-    #[tokio::test(start_paused = true)]
-    async fn a_pause_of_zero_does_not_spin_and_the_deadline_ends_a_hanging_attempt() {
-        let outcome: Result<(), _> =
-            retry(POLICY, &IdMint::new(1), async |_| Err(Failure::throttled("HTTP 429".into()))).await;
-        assert_eq!(outcome.unwrap_err().1, 5);
-        let outcome: Result<(), _> = retry(POLICY, &IdMint::new(1), async |_| std::future::pending().await).await;
-        let (failure, attempts) = outcome.unwrap_err();
-        assert_eq!((failure.words().as_str(), attempts), ("gave up after 3600 s", 1));
+/// What follows a failed attempt: a pause for everybody where one is due, then a wait or the end.
+fn after(
+    max_attempts: u32,
+    ends_at: Instant,
+    limiter: &Limiter,
+    jitter: &IdMint,
+    number: u32,
+    failed: Transient,
+) -> backoff::Error<ProviderError> {
+    let wait = wait_after(number, &failed, jitter.unit());
+    if failed.retry_after.is_some() {
+        limiter.pause(wait, "retry_after");
+    } else if failed.kind == TransientKind::Throttled {
+        limiter.pause(wait, "throttled");
     }
+    let error = ProviderError::Unavailable { attempts: number, last: failed.what };
+    if failed.forbidden || number >= max_attempts || Instant::now() + wait >= ends_at {
+        return backoff::Error::permanent(error);
+    }
+    tracing::warn!(
+        event = events::PROVIDER_RETRY,
+        attempt = number,
+        wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+        class = failed.kind.class(),
+        request_id = %failed.request_id,
+        "A request to the provider failed and is tried again."
+    );
+    backoff::Error::retry_after(error, wait)
+}
+
+/// How long to wait after attempt `number` (1 is the first) failed. `unit` in `0.0..1.0` spreads the waits of
+/// our own making: ±25 %, after a 429 only upwards because its first 5 s are a least.
+pub(super) fn wait_after(number: u32, failed: &Transient, unit: f64) -> Duration {
+    if let Some(asked) = failed.retry_after {
+        return asked.min(LONGEST_WAIT);
+    }
+    let doublings = 2_u32.saturating_pow(number.saturating_sub(1).min(16));
+    let (first, spread) = match failed.kind {
+        TransientKind::Throttled => (FIRST_THROTTLED_WAIT, 1.0 + 0.25 * unit),
+        _ => (FIRST_WAIT, 0.75 + 0.5 * unit),
+    };
+    first.saturating_mul(doublings).min(LONGEST_OWN_WAIT).mul_f64(spread).min(LONGEST_OWN_WAIT)
+}
+
+/// What an answer asks to wait: `retry-after-ms`, or `retry-after` in seconds or as an HTTP date seen from
+/// `now` (a past one is no wait). Not capped here. None where neither can be read.
+pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let seconds = |text: &str, unit: f64| {
+        let value = text.parse::<f64>().ok().filter(|value| value.is_finite() && *value >= 0.0)?;
+        Duration::try_from_secs_f64(value * unit).ok()
+    };
+    if let Some(wait) = text("retry-after-ms").and_then(|text| seconds(text, 0.001)) {
+        return Some(wait);
+    }
+    let text = text(RETRY_AFTER.as_str())?;
+    seconds(text, 1.0).or_else(|| {
+        let at = chrono::DateTime::parse_from_rfc2822(text).ok()?;
+        Some((at.to_utc() - now).to_std().unwrap_or_default())
+    })
 }

@@ -1,108 +1,84 @@
-//! Plain values in, a checked endpoint and key header out. What passes here is trusted afterwards.
+//! What the client is built from, and the refusal of values it cannot work with. The names in errors are the
+//! keys of the section `[composio]` of the configuration.
 
 use std::time::Duration;
 
-use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-/// What the client must be told.
+/// Where the provider is and how gently it is asked.
 #[derive(Debug, Clone)]
 pub struct ComposioSettings {
-    /// Where the API lives; `https`, or `http` on a loopback address. A path is kept as a prefix.
+    /// `https://backend.composio.dev`, without `/api`; plain http only for a loopback host.
     pub base_url: Url,
-    /// The project's API key; "Connected accounts: Read" is all it needs.
+    /// The project key, sent as `x-api-key`; the permission "Connected accounts: Read" is enough.
     pub api_key: SecretString,
-    /// Requests per minute, retries included; at least 1.
+    /// Attempts per minute at most, evenly spaced; at least 1.
     pub requests_per_minute: u32,
-    /// Share of the organisation's limit left to the product's own traffic, `0.0..1.0`.
+    /// The share of the organisation's budget left to the product's own traffic; 0.0 up to, not including, 1.0.
     pub reserve: f64,
-    /// Attempts for one request, the first included; at least 1.
+    /// Attempts per request, the first included; at least 1.
     pub max_attempts: u32,
-    /// Longest wait for a connection.
+    /// Limit for a TCP and TLS connect.
     pub timeout_connect: Duration,
-    /// Longest wait for one whole answer, connecting included, waiting for a permit not.
+    /// Limit for one attempt, body included.
     pub timeout_total: Duration,
 }
 
-/// The settings cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ComposioSettingsError {
-    /// The key would cross the network in the clear, or the URL is no place to send requests to.
-    #[error("[composio] base_url {0}")]
-    BaseUrl(&'static str),
-    /// Empty, or holds characters no HTTP header can carry (a line break at the end of a file, often).
-    #[error("[composio] api_key is empty or holds characters that cannot be sent in a header")]
-    ApiKey,
-    /// A number is out of its range.
-    #[error("[composio] {key} must be {rule}")]
-    OutOfRange {
-        /// The configuration key.
-        key: &'static str,
-        /// The range in words.
-        rule: &'static str,
-    },
-    /// `main` (or the test) has not installed the process's TLS implementation.
-    #[error("no TLS implementation is installed in this process; install rustls' ring provider first")]
-    NoTls,
-    /// The HTTP client could not be built: the system's certificate store, mostly.
-    #[error("the HTTP client could not be set up")]
-    Client(#[source] reqwest::Error),
+/// A setting the client cannot work with. Never holds the key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("[composio] {key} {problem}")]
+pub struct ComposioSettingsError {
+    /// The configuration key.
+    pub key: &'static str,
+    /// What is wrong with it.
+    pub problem: String,
 }
 
-const PATH: &str = "/api/v3.1/connected_accounts";
+impl ComposioSettingsError {
+    pub(super) fn new(key: &'static str, problem: impl Into<String>) -> Self {
+        Self { key, problem: problem.into() }
+    }
+}
 
 impl ComposioSettings {
-    /// The address of the list, without a query.
-    pub(super) fn endpoint(&self) -> Result<Url, ComposioSettingsError> {
-        let refuse = |why| Err(ComposioSettingsError::BaseUrl(why));
-        let url = &self.base_url;
-        if !url.username().is_empty() || url.password().is_some() {
-            return refuse("must not hold a user name or password");
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return refuse("must not hold a query or a fragment");
-        }
-        if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(url)) {
-            return refuse("must be https (http is allowed on loopback addresses only)");
-        }
-        let mut endpoint = url.clone();
-        endpoint.set_path(&format!("{}{PATH}", url.path().trim_end_matches('/')));
-        Ok(endpoint)
-    }
-
-    /// The key as a header that logs and debug output show as `Sensitive`.
-    pub(super) fn key_header(&self) -> Result<HeaderValue, ComposioSettingsError> {
-        let key = self.api_key.expose_secret();
-        let mut value = HeaderValue::from_str(key).map_err(|_| ComposioSettingsError::ApiKey)?;
-        if key.trim().is_empty() {
-            return Err(ComposioSettingsError::ApiKey);
-        }
-        value.set_sensitive(true);
-        Ok(value)
-    }
-
-    /// The numbers are in their ranges.
-    pub(super) fn check_numbers(&self) -> Result<(), ComposioSettingsError> {
-        let rules = [
-            ("requests_per_minute", "at least 1", self.requests_per_minute >= 1),
-            ("reserve", "at least 0 and less than 1", (0.0..1.0).contains(&self.reserve)),
-            ("max_attempts", "at least 1", self.max_attempts >= 1),
-            ("timeout_connect", "longer than 0", !self.timeout_connect.is_zero()),
-            ("timeout_total", "longer than 0", !self.timeout_total.is_zero()),
+    pub(super) fn validate(&self) -> Result<(), ComposioSettingsError> {
+        let checks = [
+            ("api_key", self.api_key.expose_secret().trim().is_empty(), "must not be empty"),
+            ("requests_per_minute", self.requests_per_minute == 0, "must be at least 1"),
+            ("reserve", !(0.0..1.0).contains(&self.reserve), "must be at least 0.0 and below 1.0"),
+            ("max_attempts", self.max_attempts == 0, "must be at least 1"),
+            ("timeout_connect", self.timeout_connect.is_zero(), "must be longer than 0"),
+            ("timeout_total", self.timeout_total.is_zero(), "must be longer than 0"),
         ];
-        match rules.into_iter().find(|(_, _, holds)| !holds) {
-            Some((key, rule, _)) => Err(ComposioSettingsError::OutOfRange { key, rule }),
-            None => Ok(()),
+        for (key, wrong, problem) in checks {
+            if wrong {
+                return Err(ComposioSettingsError::new(key, problem));
+            }
         }
+        self.validate_base_url()
+    }
+
+    fn validate_base_url(&self) -> Result<(), ComposioSettingsError> {
+        let url = &self.base_url;
+        let refuse = |problem| Err(ComposioSettingsError::new("base_url", problem));
+        match url.scheme() {
+            "https" if url.has_host() => {}
+            "http" if is_loopback(url) => {}
+            _ => return refuse("must be an https URL (http is allowed for a loopback host)"),
+        }
+        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+            return refuse("must hold no user name, password, query or fragment");
+        }
+        Ok(())
     }
 }
 
-/// Whether the host is this machine by its written form; names are not resolved.
+/// Whether the URL can only reach this machine.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
         Some(Host::Domain(name)) => name == "localhost",
         None => false,
     }
@@ -112,12 +88,12 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 mod tests {
     use super::*;
 
-    fn settings(base_url: &str) -> ComposioSettings {
+    fn good() -> ComposioSettings {
         ComposioSettings {
-            base_url: Url::parse(base_url).unwrap(),
-            api_key: "ak_1".into(),
+            base_url: Url::parse("https://backend.composio.dev").unwrap(),
+            api_key: SecretString::from("ak_hidden"),
             requests_per_minute: 600,
-            reserve: 0.25,
+            reserve: 0.2,
             max_attempts: 5,
             timeout_connect: Duration::from_secs(5),
             timeout_total: Duration::from_mins(1),
@@ -125,46 +101,40 @@ mod tests {
     }
 
     #[test]
-    fn only_addresses_that_keep_the_key_private_are_taken() {
-        for (base, endpoint) in [
-            ("https://backend.composio.dev", Some("https://backend.composio.dev/api/v3.1/connected_accounts")),
-            ("https://gw.example.com/composio/", Some("https://gw.example.com/composio/api/v3.1/connected_accounts")),
-            ("http://127.0.0.1:9900", Some("http://127.0.0.1:9900/api/v3.1/connected_accounts")),
-            ("http://[::1]:9900", Some("http://[::1]:9900/api/v3.1/connected_accounts")),
-            ("http://localhost:9900", Some("http://localhost:9900/api/v3.1/connected_accounts")),
-            ("http://backend.composio.dev", None),
-            ("http://localhost.example.com", None),
-            ("ftp://127.0.0.1", None),
-            ("https://user:pass@backend.composio.dev", None),
-            ("https://backend.composio.dev?x=1", None),
+    fn urls_that_could_leak_the_key_are_refused() {
+        for (url, ok) in [
+            ("https://backend.composio.dev", true),
+            ("https://proxy.example.com/composio/", true),
+            ("http://127.0.0.1:9900", true),
+            ("http://localhost:9900", true),
+            ("http://[::1]:9900", true),
+            ("http://backend.composio.dev", false),
+            ("http://localhost.example.com", false),
+            ("ftp://127.0.0.1/", false),
+            ("https://user:pw@backend.composio.dev", false),
+            ("https://backend.composio.dev/?a=b", false),
+            ("https://backend.composio.dev/#a", false),
+            ("data:text/plain,x", false),
         ] {
-            assert_eq!(settings(base).endpoint().ok().map(String::from).as_deref(), endpoint, "{base}");
+            let settings = ComposioSettings { base_url: Url::parse(url).unwrap(), ..good() };
+            let refused = settings.validate().err().map(|error| error.key);
+            assert_eq!(refused, (!ok).then_some("base_url"), "{url}");
         }
     }
 
     #[test]
-    fn the_key_never_shows_and_must_fit_a_header() {
-        let good = settings("https://backend.composio.dev");
-        assert!(!format!("{good:?} {:?}", good.key_header().unwrap()).contains("ak_1"));
-        for bad in ["", "  ", "ak_1\n"] {
-            let bad = ComposioSettings { api_key: bad.into(), ..good.clone() };
-            assert!(matches!(bad.key_header(), Err(ComposioSettingsError::ApiKey)));
-        }
-    }
-
-    #[test]
-    fn numbers_out_of_range_are_named() {
-        let good = settings("https://backend.composio.dev");
-        good.check_numbers().unwrap();
-        for (bad, key) in [
-            (ComposioSettings { requests_per_minute: 0, ..good.clone() }, "requests_per_minute"),
-            (ComposioSettings { reserve: 1.0, ..good.clone() }, "reserve"),
-            (ComposioSettings { reserve: f64::NAN, ..good.clone() }, "reserve"),
-            (ComposioSettings { reserve: -0.1, ..good.clone() }, "reserve"),
-            (ComposioSettings { max_attempts: 0, ..good.clone() }, "max_attempts"),
-            (ComposioSettings { timeout_total: Duration::ZERO, ..good.clone() }, "timeout_total"),
+    fn errors_name_the_key_and_nothing_shows_the_secret() {
+        for (key, settings) in [
+            ("api_key", ComposioSettings { api_key: SecretString::from(" "), ..good() }),
+            ("requests_per_minute", ComposioSettings { requests_per_minute: 0, ..good() }),
+            ("reserve", ComposioSettings { reserve: 1.0, ..good() }),
+            ("reserve", ComposioSettings { reserve: f64::NAN, ..good() }),
+            ("max_attempts", ComposioSettings { max_attempts: 0, ..good() }),
+            ("timeout_connect", ComposioSettings { timeout_connect: Duration::ZERO, ..good() }),
+            ("timeout_total", ComposioSettings { timeout_total: Duration::ZERO, ..good() }),
         ] {
-            assert!(bad.check_numbers().unwrap_err().to_string().contains(key), "{key}");
+            assert_eq!(settings.validate().unwrap_err().key, key);
         }
+        assert!(!format!("{:?}", good()).contains("ak_hidden"));
     }
 }

@@ -1,230 +1,250 @@
-//! Turns the provider's JSON into accounts: narrow structs, open words, tolerant numbers and dates.
+//! Bytes of an answer become accounts: narrow and lenient, but never silently incomplete.
 //!
-//! An answer carries live credentials in `state`, `data` and `params`. Those fields have no place here,
-//! so the parser walks over them without keeping anything. A parse error names the field, never a value.
+//! Only what a decision needs is modelled. `state`, `data` and `params` carry live credentials and have no
+//! field here, so the parser skips them without keeping a copy. Fields of another type than documented count
+//! as absent; what cannot be absent (`items`, an item's `id`, `status`, `toolkit`) makes the whole answer
+//! unreadable, because a dropped item would look like an account that is gone.
 //!
-//! A list is what absence is concluded from, so nothing is left out quietly: an item without a readable
-//! `id`, `status` or `toolkit`, or with a switch (`is_disabled`) of an unknown form, makes the whole answer
-//! unreadable. The scan then narrows it down to the one user, who becomes unknown; the others go on.
-//! Every other field may be missing, null or odd.
+//! Errors are fixed words: the JSON parser's own messages quote values.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime};
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer};
 
-use crate::domain::{Account, AccountId, AuthConfigId, ReasonHint, Status, Timestamp, ToolkitSlug, UserId};
+use crate::domain::{
+    Account, AccountId, AuthConfigId, ReasonHint, Status, Timestamp, ToolkitSlug, UserId, from_millis, millis,
+};
 
-/// One page of a list (contract, section 1.3).
-#[derive(Deserialize)]
+/// Longest name of an account that is kept; the rest is cut.
+const LONGEST_NAME: usize = 200;
+/// Longest id, slug or scheme (ids of the provider have about 15 characters, user ids up to 256).
+const LONGEST_ID: usize = 256;
+/// Longest cursor that is sent back; it goes into a URL.
+const LONGEST_CURSOR: usize = 4096;
+
+/// One page of the list.
 pub(super) struct Page {
-    pub(super) items: Vec<Item>,
-    #[serde(default, deserialize_with = "opaque")]
-    pub(super) next_cursor: Option<String>,
-    #[serde(default, deserialize_with = "count")]
-    pub(super) total_items: Option<u64>,
+    pub items: Vec<Item>,
+    /// None at the end of the list.
+    pub next_cursor: Option<String>,
+    /// How many accounts the provider says the whole list has, where it says so.
+    pub total_items: Option<u64>,
 }
 
-/// A list of which only is known that it is one.
-#[derive(Deserialize)]
-pub(super) struct AnyPage {
-    #[serde(rename = "items")]
-    _items: Vec<IgnoredAny>,
-}
-
-/// One account as it is sent (contract, section 9, ITEM).
-#[derive(Deserialize)]
+/// One account, its owner as the answer named it.
 pub(super) struct Item {
-    #[serde(deserialize_with = "required")]
-    pub(super) id: String,
-    #[serde(deserialize_with = "required")]
-    status: String,
-    toolkit: Toolkit,
-    #[serde(default, deserialize_with = "opaque")]
-    user_id: Option<String>,
-    #[serde(default)]
-    auth_config: Option<AuthConfig>,
-    #[serde(default, deserialize_with = "opaque")]
-    status_reason: Option<String>,
-    #[serde(default, deserialize_with = "switch")]
-    is_disabled: bool,
-    #[serde(default, deserialize_with = "instant")]
-    created_at: Option<Timestamp>,
-    #[serde(default, deserialize_with = "instant")]
-    updated_at: Option<Timestamp>,
-    #[serde(default, deserialize_with = "opaque")]
-    alias: Option<String>,
-    #[serde(default, deserialize_with = "opaque")]
-    word_id: Option<String>,
-    #[serde(default, rename = "authScheme", deserialize_with = "opaque")]
-    auth_scheme: Option<String>,
-    #[serde(default)]
-    experimental: Option<Experimental>,
+    /// None where the answer names none.
+    pub owner: Option<UserId>,
+    /// Everything else; `account.user` is the owner or blank.
+    pub account: Account,
 }
 
-/// An object with a slug; some answers have carried the slug alone.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Toolkit {
-    Object { slug: String },
-    Slug(String),
-}
-
-#[derive(Deserialize)]
-struct AuthConfig {
-    #[serde(default, deserialize_with = "opaque")]
-    id: Option<String>,
-    #[serde(default, deserialize_with = "switch")]
-    is_disabled: bool,
-    #[serde(default, deserialize_with = "opaque")]
-    auth_scheme: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Experimental {
-    #[serde(default, deserialize_with = "opaque")]
-    account_type: Option<String>,
-}
-
-/// Why an answer could not be read.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum ReadError {
-    /// No JSON, or JSON that stops in the middle: a proxy's page, a cut connection.
-    NotJson,
-    /// JSON of another shape; names the field.
-    Shape(String),
-}
-
-/// Reads a body as `T`.
-pub(super) fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, ReadError> {
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        if error.inner().is_data() {
-            let path = error.path().to_string();
-            ReadError::Shape(if path == "." { "no list of items".to_owned() } else { format!("field {path}") })
-        } else {
-            ReadError::NotJson
-        }
+/// Reads one answer, or says in fixed words why not.
+pub(super) fn parse_page(body: &[u8]) -> Result<Page, String> {
+    let page: WirePage = serde_json::from_slice(body).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => "not a list of accounts".to_owned(),
+        _ => "not JSON".to_owned(),
     })?;
-    json.end().map_err(|_| ReadError::NotJson)?;
-    Ok(value)
+    let items = page.items.ok_or("no `items`")?;
+    let items = items
+        .into_iter()
+        .enumerate()
+        .map(|(at, item)| item.read().map_err(|field| format!("item {at} of a page has no readable `{field}`")));
+    let next_cursor = match page.next_cursor {
+        None | Some(Loose::Null(())) => None,
+        Some(Loose::Text(text)) if text.is_empty() => None,
+        Some(Loose::Text(text)) if text.len() <= LONGEST_CURSOR => Some(text),
+        Some(Loose::Number(number)) => Some(number.to_string()),
+        // An unreadable cursor is not the end of the list.
+        Some(_) => return Err("unreadable `next_cursor`".to_owned()),
+    };
+    Ok(Page {
+        items: items.collect::<Result<_, _>>()?,
+        next_cursor,
+        total_items: page.total_items.and_then(Loose::count),
+    })
 }
 
-impl Item {
-    /// The owner as the provider names them; none where the field is missing, null or empty.
-    pub(super) fn owner(&self) -> Option<UserId> {
-        self.user_id.as_deref().filter(|owner| !owner.is_empty()).map(UserId::new)
-    }
-
-    /// The account, as `user`'s; none where the toolkit's slug is blank.
-    pub(super) fn into_account(self, user: UserId) -> Option<Account> {
-        let (Toolkit::Object { slug } | Toolkit::Slug(slug)) = self.toolkit;
-        let slug = slug.trim().to_lowercase();
-        let auth_config = self.auth_config.unwrap_or(AuthConfig { id: None, is_disabled: false, auth_scheme: None });
-        let shared = self.experimental.and_then(|e| e.account_type).is_some_and(|t| t.eq_ignore_ascii_case("SHARED"));
-        (!slug.is_empty()).then(|| Account {
-            id: AccountId::new(self.id),
-            user,
-            toolkit: ToolkitSlug::new(slug),
-            auth_config: AuthConfigId::new(auth_config.id.unwrap_or_default()),
-            auth_config_disabled: auth_config.is_disabled,
-            auth_scheme: self.auth_scheme.or(auth_config.auth_scheme).map(|scheme| scheme.to_ascii_uppercase()),
-            status: Status::parse(&self.status),
-            reason: ReasonHint::parse(self.status_reason.as_deref()),
-            is_disabled: self.is_disabled,
-            shared,
-            alias: self.alias.map(bounded),
-            word_id: self.word_id.map(bounded),
-            created_at: self.created_at,
-            updated_at: self.updated_at,
-        })
-    }
+#[derive(Deserialize)]
+struct WirePage {
+    #[serde(default)]
+    items: Option<Vec<WireItem>>,
+    #[serde(default)]
+    next_cursor: Option<Loose>,
+    #[serde(default)]
+    total_items: Option<Loose>,
 }
 
-/// Names people give their accounts; longer ones are cut. The provider bounds user ids at 256 as well.
-const MAX_NAME_CHARS: usize = 256;
-
-fn bounded(mut name: String) -> String {
-    if let Some((end, _)) = name.char_indices().nth(MAX_NAME_CHARS) {
-        name.truncate(end);
-    }
-    name
+#[derive(Deserialize)]
+struct WireItem {
+    id: Option<Loose>,
+    user_id: Option<Loose>,
+    status: Option<Loose>,
+    status_reason: Option<Loose>,
+    toolkit: Option<Maybe<WireToolkit>>,
+    auth_config: Option<Maybe<WireAuthConfig>>,
+    is_disabled: Option<Loose>,
+    created_at: Option<Loose>,
+    updated_at: Option<Loose>,
+    alias: Option<Loose>,
+    word_id: Option<Loose>,
+    #[serde(rename = "authScheme")]
+    auth_scheme: Option<Loose>,
+    experimental: Option<Maybe<WireExperimental>>,
 }
 
-/// A scalar whose type does not matter; objects and lists are walked over.
+#[derive(Deserialize)]
+struct WireToolkit {
+    slug: Option<Loose>,
+}
+
+#[derive(Deserialize, Default)]
+struct WireAuthConfig {
+    id: Option<Loose>,
+    auth_scheme: Option<Loose>,
+    is_disabled: Option<Loose>,
+}
+
+#[derive(Deserialize)]
+struct WireExperimental {
+    account_type: Option<Loose>,
+}
+
+/// A value that should be an object.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Scalar {
+enum Maybe<T> {
+    Object(T),
+    Else(Loose),
+}
+
+/// A plain value of whatever type.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Loose {
+    Null(()),
+    Flag(bool),
+    Number(serde_json::Number),
     Text(String),
-    Switch(bool),
-    Whole(i64),
-    Number(f64),
-    Other(IgnoredAny),
+    Else(IgnoredAny),
 }
 
-fn scalar<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Scalar>, D::Error> {
-    Option::<Scalar>::deserialize(from)
-}
-
-/// Text, or a number as text; anything else counts as missing.
-fn opaque<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    Ok(match scalar(from)? {
-        Some(Scalar::Text(text)) => Some(text),
-        Some(Scalar::Whole(number)) => Some(number.to_string()),
-        _ => None,
-    })
-}
-
-fn required<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    let text = String::deserialize(from)?;
-    if text.trim().is_empty() { Err(serde::de::Error::custom("blank")) } else { Ok(text) }
-}
-
-/// A count; numbers come as `3` or `3.0`, sometimes as text. Anything else counts as missing.
-fn count<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    Ok(match scalar(from)? {
-        Some(Scalar::Whole(number)) => u64::try_from(number).ok(),
-        // Formatting a whole float gives its digits without a fraction, so no cast is needed.
-        Some(Scalar::Number(number)) if number.fract() == 0.0 => format!("{number:.0}").parse().ok(),
-        Some(Scalar::Text(text)) => text.trim().parse().ok(),
-        _ => None,
-    })
-}
-
-/// True or false in the forms JSON writers use. Another form is an error: read as "on" it would silence a
-/// broken account, read as "off" it would mail about one that was switched off on purpose.
-fn switch<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
-    match scalar(from)? {
-        None | Some(Scalar::Switch(false) | Scalar::Whole(0)) => Ok(false),
-        Some(Scalar::Switch(true) | Scalar::Whole(1)) => Ok(true),
-        Some(Scalar::Text(text)) if text.eq_ignore_ascii_case("true") => Ok(true),
-        Some(Scalar::Text(text)) if text.eq_ignore_ascii_case("false") => Ok(false),
-        _ => Err(serde::de::Error::custom("neither true nor false")),
+impl<T> Maybe<T> {
+    fn object(self) -> Option<T> {
+        match self {
+            Self::Object(object) => Some(object),
+            Self::Else(_) => None,
+        }
     }
 }
 
-/// Numbers from here on are milliseconds since the epoch, smaller ones seconds (the year 5138).
-const FIRST_MILLIS: i64 = 100_000_000_000;
+impl Loose {
+    fn text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
 
-/// An instant: RFC 3339, the same without a zone (UTC), or epoch seconds or milliseconds. An unreadable
-/// one is missing, and never costs the row (contract, section 8.18).
-fn instant<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
-    let at = match scalar(from)? {
-        Some(Scalar::Text(text)) => parse_instant(text.trim()),
-        Some(Scalar::Whole(number)) if number >= FIRST_MILLIS => DateTime::from_timestamp_millis(number),
-        Some(Scalar::Whole(number)) => DateTime::from_timestamp(number, 0),
-        _ => None,
-    };
-    Ok(at.and_then(|at| DateTime::from_timestamp_millis(at.timestamp_millis())))
+    fn flag(&self) -> bool {
+        match self {
+            Self::Flag(flag) => *flag,
+            Self::Text(text) => text.eq_ignore_ascii_case("true"),
+            Self::Number(number) => number.as_f64() == Some(1.0),
+            _ => false,
+        }
+    }
+
+    /// A whole number that is not negative, also as `3.0` or `"3"`.
+    fn count(self) -> Option<u64> {
+        match self {
+            Self::Number(number) => number.as_u64().or_else(|| whole(number.as_f64()?)),
+            Self::Text(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
+    fn instant(&self) -> Option<Timestamp> {
+        match self {
+            Self::Text(text) => parse_instant(text.trim()),
+            Self::Number(number) => {
+                // Seconds or milliseconds: 100,000,000,000 s is the year 5138, as ms it is 1973.
+                let value = i64::try_from(number.as_u64().or_else(|| whole(number.as_f64()?))?).ok()?;
+                let ms = if value < 100_000_000_000 { value * 1000 } else { value };
+                DateTime::from_timestamp_millis(ms)
+            }
+            _ => None,
+        }
+    }
 }
 
-fn parse_instant(text: &str) -> Option<DateTime<Utc>> {
-    let zoned = DateTime::parse_from_rfc3339(text).map(|at| at.to_utc());
-    let forms = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
-    zoned
-        .ok()
-        .or_else(|| forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok()).map(|at| at.and_utc()))
+impl WireItem {
+    /// The item, or the name of the field without which it cannot be judged.
+    fn read(self) -> Result<Item, &'static str> {
+        let id = self.id.and_then(identifier).ok_or("id")?;
+        let status = self.status.and_then(Loose::text).filter(|word| !word.trim().is_empty()).ok_or("status")?;
+        let slug = match self.toolkit {
+            Some(Maybe::Object(toolkit)) => toolkit.slug,
+            Some(Maybe::Else(plain)) => Some(plain),
+            None => None,
+        };
+        let slug = slug.and_then(identifier).ok_or("toolkit")?;
+        let owner = match self.user_id {
+            None | Some(Loose::Null(())) => None,
+            Some(Loose::Text(text)) => Some(UserId::new(text)),
+            Some(Loose::Number(number)) => Some(UserId::new(number.to_string())),
+            Some(_) => return Err("user_id"),
+        };
+        let auth_config = self.auth_config.and_then(Maybe::object).unwrap_or_default();
+        let scheme = auth_config.auth_scheme.and_then(identifier).or_else(|| self.auth_scheme.and_then(identifier));
+        let kind = self.experimental.and_then(Maybe::object).and_then(|experimental| experimental.account_type?.text());
+        let reason = self.status_reason.and_then(Loose::text);
+        let account = Account {
+            id: AccountId::new(id),
+            user: owner.clone().unwrap_or_else(|| UserId::new("")),
+            toolkit: ToolkitSlug::new(slug.to_lowercase()),
+            auth_config: AuthConfigId::new(auth_config.id.and_then(identifier).unwrap_or_default()),
+            auth_config_disabled: auth_config.is_disabled.is_some_and(|flag| flag.flag()),
+            auth_scheme: scheme.map(|scheme| scheme.to_ascii_uppercase()),
+            status: Status::parse(&status),
+            reason: ReasonHint::parse(reason.as_deref()),
+            is_disabled: self.is_disabled.is_some_and(|flag| flag.flag()),
+            shared: kind.is_some_and(|kind| kind.eq_ignore_ascii_case("SHARED")),
+            alias: self.alias.and_then(name),
+            word_id: self.word_id.and_then(name),
+            created_at: self.created_at.and_then(|at| at.instant()),
+            updated_at: self.updated_at.and_then(|at| at.instant()),
+        };
+        Ok(Item { owner, account })
+    }
 }
 
-#[cfg(test)]
-#[path = "wire_tests.rs"]
-mod tests;
+/// An id, slug or scheme: not blank, not endless, nothing a log line could trip over.
+fn identifier(value: Loose) -> Option<String> {
+    let text = value.text()?;
+    let good = !text.trim().is_empty() && text.len() <= LONGEST_ID && !text.chars().any(char::is_control);
+    good.then_some(text)
+}
+
+/// A name somebody chose: control characters removed, cut to [`LONGEST_NAME`] characters, none if nothing is left.
+fn name(value: Loose) -> Option<String> {
+    let clean: String = value.text()?.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
+    (!clean.trim().is_empty()).then_some(clean)
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be whole and in range")]
+fn whole(value: f64) -> Option<u64> {
+    // 2^53: above it a double no longer tells neighbours apart.
+    (value.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&value)).then_some(value as u64)
+}
+
+/// An ISO date and time with an offset, or without one as UTC, cut to milliseconds.
+fn parse_instant(text: &str) -> Option<Timestamp> {
+    let exact = DateTime::parse_from_rfc3339(text).map(|at| at.to_utc()).ok().or_else(|| {
+        ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"]
+            .iter()
+            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+            .map(|at| at.and_utc())
+    })?;
+    Some(from_millis(millis(exact)))
+}

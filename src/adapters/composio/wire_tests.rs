@@ -1,121 +1,133 @@
-//! What is tolerated in an answer and what is not.
+//! Answers as they come, and as they may come one day.
 
 use serde_json::{Value, json};
 
-use super::*;
+use super::wire::{Item, Page, parse_page};
+use crate::domain::{Status, UserId, from_millis};
 
-fn item(change: &Value) -> Value {
-    let mut item = json!({
-        "id": "ca_1", "status": "EXPIRED", "toolkit": {"slug": "GMail", "logo": "x"}, "user_id": "u1",
-        "auth_config": {"id": "ac_1", "is_disabled": false, "auth_scheme": "oauth2", "deprecated": {"uuid": "x"}},
-        "is_disabled": false, "created_at": "2026-01-01T00:00:00.123Z", "updated_at": "2026-01-02T00:00:00Z",
-        "state": {"authScheme": "OAUTH2", "val": {"access_token": "ya29.secret"}},
-        "data": {"refresh_token": "1//secret"}, "params": {"x": "secret"}
-    });
-    for (key, value) in change.as_object().unwrap() {
-        item[key] = value.clone();
-    }
-    item
+fn parse(body: &Value) -> Result<Page, String> {
+    parse_page(body.to_string().as_bytes())
 }
 
-fn account(change: &Value) -> Option<Account> {
-    let page: Page = read(json!({"items": [item(change)]}).to_string().as_bytes()).ok()?;
-    page.items.into_iter().next()?.into_account(UserId::new("u1"))
+fn base() -> Value {
+    json!({"id": "ca_1", "user_id": "u", "status": "ACTIVE", "toolkit": {"slug": "gmail"}})
+}
+
+/// The minimal item with `field` set to `value`.
+fn with(field: &str, value: Value) -> Result<Item, String> {
+    let mut item = base();
+    item[field] = value;
+    Ok(parse(&json!({"items": [item]}))?.items.remove(0))
 }
 
 #[test]
-fn an_account_keeps_what_decisions_need_and_no_credential() {
-    let account = account(&json!({
-        "alias": "work", "word_id": "gmail_red-castle", "status_reason": "OAuth refresh token expired",
-        "experimental": {"account_type": "SHARED"}
-    }))
-    .unwrap();
-    assert_eq!(account.toolkit.as_str(), "gmail");
-    assert_eq!(account.auth_config.as_str(), "ac_1");
-    assert_eq!(account.auth_scheme.as_deref(), Some("OAUTH2"));
-    assert_eq!((account.status.as_str(), account.reason), ("EXPIRED", ReasonHint::RefreshRefused));
-    assert_eq!((account.label(), account.shared), (Some("work"), true));
-    assert_eq!(account.created_at.unwrap().timestamp_millis(), 1_767_225_600_123);
-    assert!(!format!("{account:?}").contains("secret"));
-}
-
-#[test]
-fn odd_and_missing_fields_cost_no_row() {
-    let base = account(&json!({})).unwrap();
-    for (change, expected) in [
-        (json!({"created_at": "yesterday"}), Account { created_at: None, ..base.clone() }),
-        (json!({"created_at": null, "updated_at": {}}), Account { created_at: None, updated_at: None, ..base.clone() }),
-        (json!({"created_at": 1_767_225_600_123_i64}), base.clone()),
-        (json!({"created_at": "2026-01-01 00:00:00.123"}), base.clone()),
-        (json!({"created_at": "2026-01-01T02:00:00.123+02:00"}), base.clone()),
-        (json!({"toolkit": "gmail"}), base.clone()),
-        (json!({"is_disabled": null, "experimental": null, "alias": ["x"], "new_field": {"a": [1]}}), base.clone()),
-        (json!({"is_disabled": "true"}), Account { is_disabled: true, ..base.clone() }),
-        (json!({"status": "PAUSED"}), Account { status: Status::Other("PAUSED".into()), ..base.clone() }),
-        (json!({"user_id": 42}), base.clone()),
-        (json!({"alias": "x".repeat(1000)}), Account { alias: Some("x".repeat(256)), ..base.clone() }),
-        (
-            json!({"auth_config": null}),
-            Account { auth_config: AuthConfigId::new(""), auth_scheme: None, ..base.clone() },
-        ),
-        (
-            json!({"auth_config": null, "authScheme": "API_KEY"}),
-            Account { auth_config: AuthConfigId::new(""), auth_scheme: Some("API_KEY".into()), ..base.clone() },
-        ),
+fn an_answer_that_is_no_list_is_refused_in_fixed_words() {
+    for (body, words) in [
+        ("<!DOCTYPE html>", "not JSON"),
+        ("", "not JSON"),
+        (r#"{"items":[{"id":"SECRET-1""#, "not JSON"),
+        (r#""SECRET-1""#, "not a list of accounts"),
+        (r#"{"items":"SECRET-1"}"#, "not a list of accounts"),
+        (r#"{"items":[null]}"#, "not a list of accounts"),
+        (r#"{"items":["SECRET-1"]}"#, "not a list of accounts"),
+        ("{}", "no `items`"),
+        (r#"{"items":null}"#, "no `items`"),
+        (r#"{"items":[],"next_cursor":{"a":1}}"#, "unreadable `next_cursor`"),
+        (r#"{"items":[],"next_cursor":true}"#, "unreadable `next_cursor`"),
     ] {
-        assert_eq!(account(&change), Some(expected), "{change}");
+        assert_eq!(parse_page(body.as_bytes()).err().as_deref(), Some(words), "{body}");
     }
 }
 
 #[test]
-fn what_a_conclusion_rests_on_must_be_there() {
-    for change in [
-        json!({"id": null}),
-        json!({"id": " "}),
-        json!({"id": {"a": 1}}),
-        json!({"status": null}),
-        json!({"toolkit": null}),
-        json!({"toolkit": {"name": "Gmail"}}),
-        json!({"toolkit": {"slug": " "}}),
-        json!({"is_disabled": "perhaps"}),
-        json!({"auth_config": {"id": "ac_1", "is_disabled": 7}}),
+fn one_unreadable_item_makes_the_answer_unreadable() {
+    for (field, value) in [
+        ("id", json!(null)),
+        ("id", json!("")),
+        ("id", json!({"SECRET": 1})),
+        ("id", json!("a\nb")),
+        ("status", json!(null)),
+        ("status", json!(" ")),
+        ("status", json!(7)),
+        ("toolkit", json!(null)),
+        ("toolkit", json!({})),
+        ("toolkit", json!({"slug": ""})),
+        ("user_id", json!({"id": "u"})),
+        ("user_id", json!(["u"])),
     ] {
-        assert_eq!(account(&change), None, "{change}");
+        let error = with(field, value.clone()).err().unwrap_or_else(|| panic!("{field} {value} was read"));
+        assert_eq!(error, format!("item 0 of a page has no readable `{field}`"), "{value}");
     }
 }
 
 #[test]
-fn a_failed_read_names_the_field_and_no_value() {
-    let body = json!({"items": [item(&json!({})), item(&json!({"id": {"token": "ya29.secret"}}))]}).to_string();
-    for (body, error) in [
-        (body.as_str(), ReadError::Shape("field items[1].id".into())),
-        (r#"{"data": []}"#, ReadError::Shape("no list of items".into())),
-        (r#"{"items": null}"#, ReadError::Shape("field items".into())),
-        (r#"["x"]"#, ReadError::Shape("field items".into())),
-        (r#"{"items": [], "next_cursor": "#, ReadError::NotJson),
-        ("<html>hello</html>", ReadError::NotJson),
-        ("", ReadError::NotJson),
-        (r#"{"items": []} trailing"#, ReadError::NotJson),
+fn lists_are_read_tolerantly() {
+    for (next, total, expected) in [
+        (json!(null), json!(3), (None, Some(3))),
+        (json!(""), json!(3.0), (None, Some(3))),
+        (json!("c=="), json!("3"), (Some("c=="), Some(3))),
+        (json!(2), json!(null), (Some("2"), None)),
+        (json!("c"), json!(-1), (Some("c"), None)),
+        (json!("c"), json!(1.5), (Some("c"), None)),
     ] {
-        let read = read::<Page>(body.as_bytes()).err();
-        if body == r#"["x"]"# {
-            assert!(matches!(read, Some(ReadError::Shape(_))), "a list is no page");
-        } else {
-            assert_eq!(read, Some(error), "{body}");
-        }
+        let page = parse(&json!({"items": [], "next_cursor": next, "total_items": total, "new": {}})).unwrap();
+        assert_eq!((page.next_cursor.as_deref(), page.total_items), expected, "{next} {total}");
     }
 }
 
 #[test]
-fn counts_and_cursors_come_in_several_forms() {
-    for (page, cursor, total) in [
-        (json!({"items": [], "next_cursor": "abc==", "total_items": 3}), Some("abc=="), Some(3)),
-        (json!({"items": [], "next_cursor": null, "total_items": 3.0}), None, Some(3)),
-        (json!({"items": [], "next_cursor": 2, "total_items": "3"}), Some("2"), Some(3)),
-        (json!({"items": [], "total_items": -1}), None, None),
-        (json!({"items": []}), None, None),
+fn owners_are_kept_byte_for_byte() {
+    for (value, owner) in [
+        (json!(null), None),
+        (json!(" U "), Some(" U ")),
+        (json!(""), Some("")),
+        (json!(42), Some("42")),
+        (json!("a\u{0}b"), Some("a\u{0}b")),
     ] {
-        let page: Page = read(page.to_string().as_bytes()).unwrap();
-        assert_eq!((page.next_cursor.as_deref(), page.total_items), (cursor, total));
+        let item = with("user_id", value.clone()).unwrap();
+        assert_eq!(item.owner.as_ref().map(UserId::as_str), owner, "{value}");
     }
+}
+
+#[test]
+fn times_are_read_in_many_forms_and_never_drop_the_row() {
+    for (value, ms) in [
+        (json!("2026-01-10T00:00:00.123Z"), Some(1_768_003_200_123)),
+        (json!("2026-01-10T00:00:00.123999Z"), Some(1_768_003_200_123)),
+        (json!("2026-01-10T01:00:00+01:00"), Some(1_768_003_200_000)),
+        (json!("2026-01-10T00:00:00"), Some(1_768_003_200_000)),
+        (json!("2026-01-10 00:00:00.5"), Some(1_768_003_200_500)),
+        (json!(1_768_003_200_123_i64), Some(1_768_003_200_123)),
+        (json!(1_768_003_200), Some(1_768_003_200_000)),
+        (json!("yesterday"), None),
+        (json!({"seconds": 1}), None),
+        (json!(null), None),
+        (json!(1e300), None),
+        (json!(u64::MAX), None),
+    ] {
+        let item = with("created_at", value.clone()).unwrap();
+        assert_eq!(item.account.created_at, ms.map(from_millis), "{value}");
+    }
+}
+
+#[test]
+fn odd_fields_are_absent_or_bounded() {
+    let account = |field: &str, value: Value| with(field, value).unwrap().account;
+    assert_eq!(account("toolkit", json!("GMail")).toolkit.as_str(), "gmail", "a plain slug, in lower case");
+    assert_eq!(account("status", json!("paused")).status, Status::Other("PAUSED".into()));
+    assert!(account("is_disabled", json!("TRUE")).is_disabled && account("is_disabled", json!(1)).is_disabled);
+    assert!(!account("is_disabled", json!({"by": "x"})).is_disabled);
+    assert_eq!(account("alias", json!("ż\u{1b}[31m".repeat(300))).alias.map(|name| name.chars().count()), Some(200));
+    assert_eq!(account("alias", json!("\n \t")).alias, None);
+    assert_eq!(account("word_id", json!(["x"])).word_id, None);
+    assert_eq!(account("authScheme", json!("oauth2")).auth_scheme.as_deref(), Some("OAUTH2"));
+    let config =
+        account("auth_config", json!({"id": "ac_1", "auth_scheme": "no_auth", "is_disabled": true, "new": [1]}));
+    assert_eq!((config.auth_config.as_str(), config.auth_scheme.as_deref()), ("ac_1", Some("NO_AUTH")));
+    assert!(config.auth_config_disabled);
+    assert_eq!(account("auth_config", json!("ac_1")).auth_config.as_str(), "");
+    assert!(account("experimental", json!({"account_type": "shared"})).shared);
+    assert!(!account("experimental", json!(true)).shared);
+    let secrets = json!({"val": {"access_token": "SECRET-1"}});
+    assert!(!format!("{:?}", account("state", secrets)).contains("SECRET"));
 }
