@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::{
-    Account, ChannelName, Contact, Cursor, FailureClass, Notice, Timestamp, UnknownReason, UserId, UserPage,
+    Account, AccountId, ChannelName, Contact, Cursor, FailureClass, Notice, Timestamp, UnknownReason, UserId, UserPage,
 };
 
 /// The users of the product's database; read-only.
@@ -71,6 +71,10 @@ pub trait Provider: Send + Sync {
     /// least one id and only queryable ones. With one user, items without an owner are that user's.
     async fn accounts_of(&self, users: &[UserId]) -> Result<AccountList, ProviderError>;
 
+    /// The accounts with these ids, all of `user`: for accounts a user's list lacks, before anybody
+    /// concludes that they are gone. `ids` holds 1 to 100 ids; what does not come back does not exist.
+    async fn accounts_by_id(&self, user: &UserId, ids: &[AccountId]) -> Result<Vec<Account>, ProviderError>;
+
     /// One cheap authenticated request, for `check`.
     async fn check(&self) -> Result<(), ProviderError>;
 
@@ -110,7 +114,7 @@ pub enum ProviderError {
     )]
     ForeignAccount {
         /// The account that should not have come back.
-        account: crate::domain::AccountId,
+        account: AccountId,
         /// The user the provider says it belongs to.
         owner: UserId,
     },

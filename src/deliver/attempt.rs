@@ -16,6 +16,8 @@ use crate::telemetry::events;
 const RECHECK_LIMIT: Duration = Duration::from_mins(2);
 /// The outer bound around every exchange with a mail server or a webhook; the channels' own are shorter.
 const SEND_LIMIT: Duration = Duration::from_mins(2);
+/// Ids per request, as many as a page has items.
+const MOST_IDS: usize = 100;
 /// A connect attempt under way is decided within the provider's 10 minutes.
 const POSTPONE: TimeDelta = TimeDelta::minutes(15);
 
@@ -109,8 +111,18 @@ impl Deliverer {
                 owner: foreign.user.clone(),
             }));
         }
+        let mut fresh = list.accounts;
+        // An account the list lacks is asked for by its id before its incident may be closed as gone.
+        let about = open.iter().filter(|incident| planned.iter().any(|item| item.incident == incident.id));
+        let missing: Vec<_> = about
+            .map(|incident| incident.anchor.account.id.clone())
+            .filter(|anchor| !fresh.iter().any(|account| account.id == *anchor))
+            .collect();
+        for ids in missing.chunks(MOST_IDS) {
+            fresh.extend(self.provider.accounts_by_id(&claimed.user, ids).await.map_err(DeliverError::Provider)?);
+        }
         let before = Before { planned: &planned, open: &open, known: &known, observed_at };
-        Ok(recheck(&before, list.accounts, &self.reconnect_url, self.clock.now()))
+        Ok(recheck(&before, fresh, &self.reconnect_url, self.clock.now()))
     }
 
     async fn send(

@@ -449,6 +449,20 @@ async fn a_renamed_toolkit_is_no_news() {
 }
 
 #[tokio::test]
+async fn an_account_the_last_look_lacks_is_asked_for_by_its_id_before_it_counts_as_gone() {
+    let rig = seen_working(&["hidden", "gone"]).await;
+    break_slack(&rig, "hidden");
+    break_slack(&rig, "gone");
+    rig.world.at_contact(|world, user| match user.as_str() {
+        "gone" => world.remove("gone", "ca_gone"),
+        _ => world.hide("hidden", "ca_hidden"),
+    });
+    let summary = rig.run().await;
+    assert_eq!(summary.counters.incidents_closed, 1);
+    assert_eq!(rig.world.take_told(), ["email hidden: slack", "webhook:product hidden: slack"]);
+}
+
+#[tokio::test]
 async fn a_foreign_account_in_the_last_look_stops_everything() {
     let rig = seen_working(&["u1"]).await;
     break_slack(&rig, "u1");

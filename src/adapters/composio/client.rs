@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use url::Url;
 
 use super::limiter::Limiter;
-use super::list::{ListUrl, read_list};
+use super::list::{ListUrl, read_by_id, read_list};
 use super::request::{Attempt, Sender};
 use super::retry::{DEADLINE, RetryRules, with_retries};
 use super::settings::{ComposioSettings, ComposioSettingsError};
 use super::wire::{Page, parse_page};
-use crate::domain::{IdMint, UserId};
+use crate::domain::{Account, AccountId, IdMint, UserId};
 use crate::ports::{AccountList, Clock, Provider, ProviderError, ProviderUsage};
 
 /// Composio over HTTPS. One per process: it holds the limiter all tasks share.
@@ -63,6 +63,10 @@ impl ComposioProvider {
 impl Provider for ComposioProvider {
     async fn accounts_of(&self, users: &[UserId]) -> Result<AccountList, ProviderError> {
         read_list(self, &self.list_url, users).await
+    }
+
+    async fn accounts_by_id(&self, user: &UserId, ids: &[AccountId]) -> Result<Vec<Account>, ProviderError> {
+        read_by_id(self, &self.list_url, user, ids).await
     }
 
     async fn check(&self) -> Result<(), ProviderError> {

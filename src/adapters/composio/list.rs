@@ -35,14 +35,19 @@ impl ListUrl {
         Ok(Self(base))
     }
 
-    /// The first page, or the one after `cursor`. SHARED accounts are left out unless all are asked for.
-    fn of(&self, users: &[UserId], cursor: Option<&str>) -> Url {
+    /// The first page of what `asked` selects, or the page after `cursor`.
+    fn of(&self, asked: &Asked<'_>, cursor: Option<&str>) -> Url {
         let mut url = self.0.clone();
-        let joined = users.iter().map(UserId::as_str).collect::<Vec<_>>().join(",");
+        let (name, joined) = match asked {
+            Asked::Users(users) => ("user_ids", users.iter().map(UserId::as_str).collect::<Vec<_>>().join(",")),
+            Asked::Ids(_, ids) => {
+                ("connected_account_ids", ids.iter().map(AccountId::as_str).collect::<Vec<_>>().join(","))
+            }
+        };
         let mut query = url.query_pairs_mut();
         query
-            .append_pair("user_ids", &joined)
-            .append_pair("account_type", "ALL")
+            .append_pair(name, &joined)
+            .append_pair("account_type", "ALL") // SHARED accounts are left out otherwise.
             .append_pair("order_by", "created_at")
             .append_pair("order_direction", "asc")
             .append_pair("limit", PAGE_LIMIT);
@@ -61,6 +66,24 @@ impl ListUrl {
     }
 }
 
+/// What a list is asked for.
+enum Asked<'a> {
+    /// Everything of these users.
+    Users(&'a [UserId]),
+    /// These accounts of one user.
+    Ids(&'a UserId, &'a [AccountId]),
+}
+
+impl Asked<'_> {
+    /// Whose accounts may come back.
+    fn owners(&self) -> &[UserId] {
+        match self {
+            Self::Users(users) => users,
+            Self::Ids(user, _) => std::slice::from_ref(*user),
+        }
+    }
+}
+
 /// Every account of `users`; see [`crate::ports::Provider::accounts_of`].
 pub(super) async fn read_list(
     provider: &ComposioProvider,
@@ -73,8 +96,33 @@ pub(super) async fn read_list(
         let detail = ", not sent: no id, a blank one or one with a comma".to_owned();
         return Err(ProviderError::Rejected { status: 400, detail });
     }
+    read(provider, list, &Asked::Users(users)).await
+}
+
+/// The accounts with these ids; see [`crate::ports::Provider::accounts_by_id`].
+pub(super) async fn read_by_id(
+    provider: &ComposioProvider,
+    list: &ListUrl,
+    user: &UserId,
+    ids: &[AccountId],
+) -> Result<Vec<Account>, ProviderError> {
+    let askable = !ids.is_empty() && ids.iter().all(|id| !id.as_str().is_empty() && !id.as_str().contains(','));
+    if !askable {
+        let detail = ", not sent: no account id, a blank one or one with a comma".to_owned();
+        return Err(ProviderError::Rejected { status: 400, detail });
+    }
+    let found = read(provider, list, &Asked::Ids(user, ids)).await?.accounts;
+    // A filter that is not honoured would answer with the user's other accounts, or with everybody's.
+    match found.iter().find(|account| !ids.contains(&account.id)) {
+        Some(other) => Err(ProviderError::ForeignAccount { account: other.id.clone(), owner: user.clone() }),
+        None => Ok(found),
+    }
+}
+
+/// Reads until the list adds up, at most twice.
+async fn read(provider: &ComposioProvider, list: &ListUrl, asked: &Asked<'_>) -> Result<AccountList, ProviderError> {
     for _ in 0..2 {
-        let walk = walk(provider, list, users).await?;
+        let walk = walk(provider, list, asked).await?;
         if walk.adds_up() {
             return Ok(AccountList { accounts: walk.accounts, pages: walk.pages });
         }
@@ -98,14 +146,15 @@ impl Walk {
     }
 }
 
-async fn walk(provider: &ComposioProvider, list: &ListUrl, users: &[UserId]) -> Result<Walk, ProviderError> {
+async fn walk(provider: &ComposioProvider, list: &ListUrl, asked: &Asked<'_>) -> Result<Walk, ProviderError> {
+    let users = asked.owners();
     let mut accounts: Vec<Account> = Vec::new();
     let mut place: HashMap<AccountId, usize> = HashMap::new();
     let mut followed: HashSet<String> = HashSet::new();
     let mut cursor: Option<String> = None;
     let mut first_total = None;
     for number in 1..=MAX_PAGES {
-        let page = provider.page(&list.of(users, cursor.as_deref()), users.len() > 1).await?;
+        let page = provider.page(&list.of(asked, cursor.as_deref()), users.len() > 1).await?;
         let Page { items, next_cursor, total_items } = page;
         if number == 1 {
             first_total = total_items;

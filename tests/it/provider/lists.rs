@@ -1,7 +1,7 @@
 //! Whole lists: every page, every user, nobody else's accounts.
 
 use reconnectd::adapters::composio::MAX_PAGES;
-use reconnectd::domain::{ReasonHint, Status};
+use reconnectd::domain::{AccountId, ReasonHint, Status, UserId};
 use reconnectd::ports::{Provider as _, ProviderError, ProviderUsage};
 use reconnectd::simulator::{Fault, SimAccount};
 
@@ -26,6 +26,25 @@ async fn an_account_is_read_with_all_that_a_decision_needs() {
     assert_eq!((read.created_at, read.updated_at), (Some(made), Some(broke)));
     assert_eq!((read.alias.as_deref(), read.word_id.as_deref()), (Some("Work account"), Some("slack_red-castle")));
     assert!(read.shared && !read.is_disabled && !read.auth_config_disabled);
+}
+
+#[tokio::test]
+async fn accounts_are_read_by_their_ids_and_only_their_users() {
+    let bench = Bench::new().await;
+    bench.put(&[("ca_1", "u"), ("ca_2", "u"), ("ca_3", "u"), ("ca_9", "other")]);
+    let ids = |ids: &[&str]| -> Vec<AccountId> { ids.iter().map(|id| AccountId::new(*id)).collect() };
+    let user = UserId::new("u");
+    let found = bench.provider.accounts_by_id(&user, &ids(&["ca_1", "ca_3", "ca_gone"])).await.unwrap();
+    assert_eq!(found.iter().map(|account| account.id.as_str()).collect::<Vec<_>>(), ["ca_1", "ca_3"]);
+    assert_eq!(bench.simulator.requests().last().unwrap().param("connected_account_ids"), Some("ca_1,ca_3,ca_gone"));
+    let error = bench.provider.accounts_by_id(&user, &ids(&["ca_1", "ca_9"])).await.unwrap_err();
+    assert!(matches!(error, ProviderError::ForeignAccount { .. }), "{error:?}");
+    let before = bench.simulator.request_count();
+    for unusable in [&[][..], &["ca_1,ca_9"][..], &[""][..]] {
+        let error = bench.provider.accounts_by_id(&user, &ids(unusable)).await.unwrap_err();
+        assert!(matches!(error, ProviderError::Rejected { .. }), "{error:?}");
+    }
+    assert_eq!(bench.simulator.request_count(), before, "nothing is sent that would ask for others' accounts");
 }
 
 #[tokio::test]

@@ -206,6 +206,10 @@ impl Provider for World {
         self.answer(users)
     }
 
+    async fn accounts_by_id(&self, _: &UserId, _: &[AccountId]) -> Result<Vec<Account>, ProviderError> {
+        Err(ProviderError::Malformed("a scan reads whole lists only".into()))
+    }
+
     async fn check(&self) -> Result<(), ProviderError> {
         unreachable!("a scan checks nothing")
     }

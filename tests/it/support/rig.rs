@@ -45,6 +45,7 @@ pub struct World {
     /// Told when somebody hangs where [`World::hang`] said.
     pub hanging: tokio::sync::Notify,
     asked: Mutex<Vec<UserId>>,
+    hidden: Mutex<Vec<Account>>,
 }
 
 /// Where the outside world stops answering.
@@ -86,6 +87,13 @@ impl World {
         if let Some(list) = self.accounts.lock().unwrap().get_mut(&UserId::new(user)) {
             list.retain(|account| account.id != AccountId::new(id));
         }
+    }
+
+    /// Leaves an account out of its user's list; asked for by its id, it is still there.
+    pub fn hide(&self, user: &str, id: &str) {
+        let mut accounts = self.accounts.lock().unwrap();
+        let list = accounts.get_mut(&UserId::new(user)).unwrap();
+        self.hidden.lock().unwrap().extend(list.extract_if(.., |account| account.id == AccountId::new(id)));
     }
 
     /// Makes the provider list this account of `user` as somebody else's.
@@ -225,6 +233,13 @@ impl Provider for FakeProvider {
         let accounts = self.0.accounts.lock().unwrap();
         let listed = users.iter().flat_map(|user| accounts.get(user).cloned().unwrap_or_default()).collect();
         Ok(AccountList { accounts: listed, pages: 1 })
+    }
+
+    async fn accounts_by_id(&self, user: &UserId, ids: &[AccountId]) -> Result<Vec<Account>, ProviderError> {
+        let accounts = self.0.accounts.lock().unwrap();
+        let hidden = self.0.hidden.lock().unwrap();
+        let listed = accounts.get(user).into_iter().flatten().chain(hidden.iter());
+        Ok(listed.filter(|account| account.user == *user && ids.contains(&account.id)).cloned().collect())
     }
 
     async fn check(&self) -> Result<(), ProviderError> {
