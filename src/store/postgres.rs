@@ -12,12 +12,16 @@ use sqlx::{AssertSqlSafe, Postgres, Transaction};
 
 use super::errors::StoreError;
 use super::migrations;
-use super::session::{Backend, Row, Session, Statement, Value};
+use super::session::{Backend, Dialect, Row, Session, Statement, Value};
 
 /// A run writes on one connection and delivers on a few.
 const CONNECTIONS: u32 = 8;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-const NOW: &str = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
+const DIALECT: Dialect = Dialect {
+    now: "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+    skip_locked: "FOR UPDATE SKIP LOCKED",
+    placeholder: |number| format!("${number}"),
+};
 /// A page of 500 users takes milliseconds; a statement that takes this long will not come back.
 const SESSION_OPTIONS: [(&str, &str); 2] =
     [("statement_timeout", "60s"), ("idle_in_transaction_session_timeout", "60s")];
@@ -71,7 +75,7 @@ impl Backend for PostgresBackend {
 struct PostgresSession(Transaction<'static, Postgres>);
 
 fn query(statement: Statement) -> sqlx::query::Query<'static, Postgres, PgArguments> {
-    let (text, keep_prepared) = statement.text_for(NOW, "FOR UPDATE SKIP LOCKED");
+    let (text, keep_prepared) = statement.text_for(&DIALECT);
     let mut query = sqlx::query(AssertSqlSafe(text)).persistent(keep_prepared);
     for value in statement.into_args() {
         query = match value {

@@ -4,8 +4,6 @@
 //! family is written once against this trait; SQLite and PostgreSQL differ in how a transaction begins,
 //! what the clock is called and how rows are locked, and nowhere else.
 
-use std::borrow::Cow;
-
 use async_trait::async_trait;
 use sqlx::Row as _;
 
@@ -44,16 +42,27 @@ value_from! {
 }
 
 /// A statement and its arguments. `{now}` in the text stands for the database's own clock in
-/// milliseconds, `{skip_locked}` for the row lock PostgreSQL needs where several workers claim.
+/// milliseconds, `{skip_locked}` for the row lock PostgreSQL needs where several workers claim, and
+/// `{values}` for the rows of [`Statement::values`].
 #[derive(Debug, Clone)]
 pub struct Statement {
-    text: Cow<'static, str>,
+    text: &'static str,
     args: Vec<Value>,
+    rows: Option<Rows>,
 }
 
-/// A statement with fixed text.
+/// The shape of a statement's `{values}`.
+#[derive(Debug, Clone, Copy)]
+struct Rows {
+    count: usize,
+    width: usize,
+    /// The number of the first placeholder.
+    first: usize,
+}
+
+/// A statement.
 pub fn sql(text: &'static str) -> Statement {
-    Statement { text: Cow::Borrowed(text), args: Vec::new() }
+    Statement { text, args: Vec::new(), rows: None }
 }
 
 impl Statement {
@@ -64,40 +73,48 @@ impl Statement {
         self
     }
 
-    /// Replaces `{values}` by one parenthesised row of placeholders per row of `rows` (or per value for
-    /// an `IN` list of one-column rows), numbered after the arguments bound so far. `rows` must not be
-    /// empty and all rows must have the same width.
+    /// Makes `{values}` stand for one parenthesised row of placeholders per row (an `IN` list has rows of
+    /// one value). `rows` must not be empty, all rows must have the same width, and nothing may be bound
+    /// afterwards.
     #[must_use]
     pub fn values(mut self, rows: Vec<Vec<Value>>) -> Self {
-        let mut next = self.args.len();
-        let mut list = String::new();
-        for row in rows {
-            let open = if list.is_empty() { "(" } else { ", (" };
-            list.push_str(open);
-            for (index, value) in row.into_iter().enumerate() {
-                next += 1;
-                if index > 0 {
-                    list.push_str(", ");
-                }
-                list.push('$');
-                list.push_str(&next.to_string());
-                self.args.push(value);
-            }
-            list.push(')');
-        }
-        self.text = Cow::Owned(self.text.replace("{values}", &list));
+        let width = rows.first().map_or(0, Vec::len);
+        self.rows = Some(Rows { count: rows.len(), width, first: self.args.len() + 1 });
+        self.args.extend(rows.into_iter().flatten());
         self
     }
 
-    /// The text for one dialect and whether it is worth keeping prepared (fixed text is).
-    pub(super) fn text_for(&self, now: &str, skip_locked: &str) -> (String, bool) {
-        let fixed = matches!(self.text, Cow::Borrowed(_));
-        (self.text.replace("{now}", now).replace("{skip_locked}", skip_locked), fixed)
+    /// The text in one dialect, and whether it is worth keeping prepared (what does not vary is).
+    pub(super) fn text_for(&self, dialect: &Dialect) -> (String, bool) {
+        let text = self.text.replace("{now}", dialect.now).replace("{skip_locked}", dialect.skip_locked);
+        let Some(rows) = self.rows else { return (text, true) };
+        let mut list = String::with_capacity(rows.count * rows.width * 8);
+        for row in 0..rows.count {
+            list.push_str(if row == 0 { "(" } else { ", (" });
+            for column in 0..rows.width {
+                if column > 0 {
+                    list.push_str(", ");
+                }
+                list.push_str(&(dialect.placeholder)(rows.first + row * rows.width + column));
+            }
+            list.push(')');
+        }
+        (text.replace("{values}", &list), false)
     }
 
     pub(super) fn into_args(self) -> Vec<Value> {
         self.args
     }
+}
+
+/// Where the two databases' SQL differs.
+pub(super) struct Dialect {
+    /// The database's clock in milliseconds since the Unix epoch.
+    pub now: &'static str,
+    /// Locks the rows a worker claims and passes over those of others.
+    pub skip_locked: &'static str,
+    /// The placeholder with a number, within `{values}`.
+    pub placeholder: fn(usize) -> String,
 }
 
 /// One row of an answer.
