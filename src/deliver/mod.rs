@@ -77,19 +77,20 @@ pub struct Delivered {
 impl Deliverer {
     /// Sends everything that is due, and what becomes due within half a minute.
     pub async fn deliver_due(self: Arc<Self>, counters: &mut RunCounters) -> Result<Delivered, DeliverError> {
-        let mut round = Round { failed: HashSet::new(), delivered: Delivered::default(), error: None };
+        let mut round = Round::default();
         let mut in_flight = JoinSet::new();
         loop {
             // The permit (room in `in_flight`) comes before the lease: a leased row is worked on at once.
             while round.error.is_none() && in_flight.len() < CONCURRENCY {
                 let Some(claimed) = self.claim(&round.open_channels(&self.channels)).await? else { break };
+                round.looked_again = false;
                 let this = Arc::clone(&self);
                 in_flight.spawn(async move { this.attempt(claimed).await });
             }
             match in_flight.join_next().await {
                 Some(Ok((claimed, ended))) => round.count(claimed, ended, counters),
                 Some(Err(panic)) => std::panic::resume_unwind(panic.into_panic()),
-                None if round.error.is_none() && self.wait_for_more(&round).await? => {}
+                None if round.error.is_none() && self.wait_for_more(&mut round).await? => {}
                 None => break,
             }
         }
@@ -110,13 +111,18 @@ impl Deliverer {
     }
 
     /// Waits for the next delivery if it is due soon. Says whether it is worth another look.
-    async fn wait_for_more(&self, round: &Round) -> Result<bool, StoreError> {
+    async fn wait_for_more(&self, round: &mut Round) -> Result<bool, StoreError> {
         let mut work = self.store.begin_read().await?;
         let next = work.next_attempt_at(&round.open_channels(&self.channels)).await?;
         work.roll_back();
         let Some(wait) = next.map(|next| (next - self.clock.now()).to_std().unwrap_or_default()) else {
             return Ok(false);
         };
+        // Due and yet not claimed: it became due this very moment (look again, once), or another process was
+        // faster and it is that process's to see to.
+        if wait.is_zero() {
+            return Ok(!std::mem::replace(&mut round.looked_again, true));
+        }
         if wait > LINGER {
             return Ok(false);
         }
@@ -126,8 +132,11 @@ impl Deliverer {
 }
 
 /// What happened so far in one call.
+#[derive(Default)]
 struct Round {
     failed: HashSet<DeliveryId>,
+    /// Whether nothing was claimed since something due was looked for a second time.
+    looked_again: bool,
     delivered: Delivered,
     error: Option<DeliverError>,
 }

@@ -74,8 +74,8 @@ impl Statement {
     }
 
     /// Makes `{values}` stand for one parenthesised row of placeholders per row (an `IN` list has rows of
-    /// one value). `rows` must not be empty, all rows must have the same width, and nothing may be bound
-    /// afterwards.
+    /// one value). `rows` must not be empty, all rows must have the same width, nothing may be bound
+    /// afterwards, and the text's own placeholders must stand before `{values}`, once each and in order.
     #[must_use]
     pub fn values(mut self, rows: Vec<Vec<Value>>) -> Self {
         let width = rows.first().map_or(0, Vec::len);
@@ -88,6 +88,7 @@ impl Statement {
     pub(super) fn text_for(&self, dialect: &Dialect) -> (String, bool) {
         let text = self.text.replace("{now}", dialect.now).replace("{skip_locked}", dialect.skip_locked);
         let Some(rows) = self.rows else { return (text, true) };
+        let text = if dialect.nameless { nameless(&text) } else { text };
         let mut list = String::with_capacity(rows.count * rows.width * 8);
         for row in 0..rows.count {
             list.push_str(if row == 0 { "(" } else { ", (" });
@@ -95,7 +96,12 @@ impl Statement {
                 if column > 0 {
                     list.push_str(", ");
                 }
-                list.push_str(&(dialect.placeholder)(rows.first + row * rows.width + column));
+                if dialect.nameless {
+                    list.push('?');
+                } else {
+                    list.push('$');
+                    list.push_str(&(rows.first + row * rows.width + column).to_string());
+                }
             }
             list.push(')');
         }
@@ -113,8 +119,23 @@ pub(super) struct Dialect {
     pub now: &'static str,
     /// Locks the rows a worker claims and passes over those of others.
     pub skip_locked: &'static str,
-    /// The placeholder with a number, within `{values}`.
-    pub placeholder: fn(usize) -> String,
+    /// Whether placeholders of statements with `{values}` are plain `?`, numbered by their order.
+    pub nameless: bool,
+}
+
+/// `$1`, `$2` … as `?`.
+fn nameless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        if c == '$' {
+            while rest.next_if(char::is_ascii_digit).is_some() {}
+            out.push('?');
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// One row of an answer.
