@@ -18,9 +18,11 @@ use super::session::{Backend, Row, Session, Statement, Value};
 const CONNECTIONS: u32 = 8;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const NOW: &str = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
-/// A page of 500 users takes milliseconds; a statement that takes this long will not come back.
-const SESSION_OPTIONS: [(&str, &str); 2] =
-    [("statement_timeout", "60s"), ("idle_in_transaction_session_timeout", "60s")];
+/// A page of 500 users takes milliseconds; a statement that takes this long will not come back. The server's
+/// warnings are left out: the rollback of every released connection would cause one each ("there is no
+/// transaction in progress"), and errors come as errors.
+const SESSION_OPTIONS: [(&str, &str); 3] =
+    [("statement_timeout", "60s"), ("idle_in_transaction_session_timeout", "60s"), ("client_min_messages", "error")];
 
 pub(super) struct PostgresBackend {
     pool: PgPool,
