@@ -22,9 +22,11 @@ const DIALECT: Dialect = Dialect {
     skip_locked: "FOR UPDATE SKIP LOCKED",
     nameless: false,
 };
-/// A page of 500 users takes milliseconds; a statement that takes this long will not come back.
-const SESSION_OPTIONS: [(&str, &str); 2] =
-    [("statement_timeout", "60s"), ("idle_in_transaction_session_timeout", "60s")];
+/// A page of 500 users takes milliseconds; a statement that takes this long will not come back. The server's
+/// warnings are left out: the rollback of every released connection would cause one each ("there is no
+/// transaction in progress"), and errors come as errors.
+const SESSION_OPTIONS: [(&str, &str); 3] =
+    [("statement_timeout", "60s"), ("idle_in_transaction_session_timeout", "60s"), ("client_min_messages", "error")];
 
 pub(super) struct PostgresBackend {
     pool: PgPool,

@@ -8,6 +8,7 @@ mod channels_webhook;
 mod config;
 mod crashes;
 mod directory;
+mod docs;
 mod provider;
 mod random_walks;
 mod scan;
