@@ -11,3 +11,5 @@ mod secrets;
 mod settings;
 mod setup;
 mod simulate;
+mod terminal;
+mod unreachable;

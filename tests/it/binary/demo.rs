@@ -87,6 +87,20 @@ async fn the_demo_needs_nothing_and_tells_exactly_those_concerned_once() {
 }
 
 #[tokio::test]
+async fn without_a_folder_it_makes_one_and_says_where() {
+    let empty = tempfile::tempdir().unwrap();
+    let temporary = [("TMPDIR".to_owned(), empty.path().to_str().unwrap().to_owned())];
+    let output = Running::start(empty.path(), "demo", &["demo"], &temporary).finish().await.expect(0);
+    let made = format!("Everything is in {}/reconnectd-demo-", empty.path().display());
+    assert!(output.stdout.contains(&made), "{}", output.stdout);
+    // The configuration it leaves behind works as the last lines of the output say.
+    let told = output.stdout.lines().find(|line| line.contains("explain hana")).unwrap();
+    let arguments: Vec<&str> = told.split("reconnectd ").nth(1).unwrap().split(' ').collect();
+    let story = Running::start(empty.path(), "explain", &arguments, &[]).finish().await.expect(0);
+    assert!(story.stdout.contains("User hana") && story.stdout.contains("second_account"), "{}", story.stdout);
+}
+
+#[tokio::test]
 async fn a_folder_that_exists_is_left_alone() {
     let empty = tempfile::tempdir().unwrap();
     let taken = empty.path().join("taken");

@@ -32,7 +32,7 @@ async fn hung_while_scanning(state: Dialect) -> (Setup, Running) {
     setup.set("directory.page_size", "2");
     setup.set("composio.users_per_request", "1");
     setup.set("composio.concurrency", "1");
-    setup.simulator.change(|settings| settings.faults.slow_for = Duration::from_secs(600));
+    setup.simulator.change(|settings| settings.faults.slow_for = Duration::from_mins(10));
     setup.simulator.fail_user(&UserId::new("u09"), Fault::Slow);
     let running = setup.spawn(&["once", "--summary", "json"]);
     until("the provider is asked about u09", || setup.asked().iter().any(|user| user == "u09")).await;
@@ -71,6 +71,16 @@ async fn asked_to_stop_while_scanning() {
     goes_on(&setup).await;
 }
 
+/// A process that is alive keeps its right to run: the other says so and leaves.
+async fn beside_a_process_that_is_alive() {
+    let (setup, running) = hung_while_scanning(Dialect::Sqlite).await;
+    let asked = setup.asked().len();
+    let output = setup.run(&["once", "--summary", "json"]).await.expect(0);
+    assert!(output.stderr.contains("another run is under way"), "{}", output.stderr);
+    assert_eq!((output.stdout.as_str(), setup.asked().len(), setup.told().len()), ("", asked, 0));
+    running.kill();
+}
+
 /// Lets the leases of deliveries that a dead process had in hand (5 minutes) lapse.
 async fn leases_of_deliveries_lapse(setup: &Setup) {
     setup.on_state("UPDATE deliveries SET lease_expires_at = 0 WHERE lease_expires_at IS NOT NULL").await;
@@ -96,7 +106,7 @@ async fn killed_while_posting() {
     until("all workers wait for an answer", || setup.sink.received().len() == 4).await;
     running.kill();
     let summary = setup.once(0).await;
-    assert_eq!((&summary["notices_planned"], &summary["deliveries_sent"]), (&6.into(), &2.into()), "{summary}");
+    assert_eq!((&summary["deliveries_sent"], &summary["deliveries_pending"]), (&2.into(), &4.into()), "{summary}");
     assert_eq!(setup.told(), USERS[..6], "the others are not lost, and what hung is not repeated yet");
     leases_of_deliveries_lapse(&setup).await;
     assert_eq!(setup.once(0).await["deliveries_sent"], 4);
@@ -142,6 +152,7 @@ async fn whoever_is_killed_loses_nothing_and_doubles_nothing() {
         killed_while_scanning(Dialect::Sqlite),
         killed_while_scanning(Dialect::Postgres),
         asked_to_stop_while_scanning(),
+        beside_a_process_that_is_alive(),
         Box::pin(killed_while_posting()),
         Box::pin(killed_while_mailing()),
     );

@@ -33,6 +33,8 @@ pub const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 /// What the provider says of an account whose grant was withdrawn.
 pub const REFUSED: &str = "Permanent auth error during token refresh";
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_reconnectd");
+
 /// Longer than any command may take on two loaded cores, the wait for a dead run's lease (20 s) included.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -94,13 +96,18 @@ impl Setup {
             ("reconnect.url", "https://app.acme.example/settings?toolkit={toolkit}".to_owned()),
             ("reconnect.product", "Acme".to_owned()),
             ("policy.first_run", "notify".to_owned()),
-            ("webhook.name", "product".to_owned()),
-            ("webhook.url", self.sink.url()),
-            ("webhook.secret", WEBHOOK_SECRET.to_owned()),
         ] {
             self.text(key, &value);
         }
         self.set("composio.requests_per_minute", "100000");
+        self.add_webhook();
+    }
+
+    /// Tells by webhook from now on, as a setup does unless it is taken out.
+    pub fn add_webhook(&mut self) {
+        self.text("webhook.name", "product");
+        self.text("webhook.url", &self.sink.url());
+        self.text("webhook.secret", WEBHOOK_SECRET);
         self.set("webhook.allow_private", "true");
     }
 
@@ -274,8 +281,29 @@ impl Running {
     /// the given variables alone.
     pub fn start(folder: &Path, name: &str, arguments: &[&str], variables: &[(String, String)]) -> Self {
         let (stdout, stderr) = (folder.join(format!("{name}.stdout")), folder.join(format!("{name}.stderr")));
-        let child = Command::new(env!("CARGO_BIN_EXE_reconnectd"))
-            .args(arguments)
+        Self::start_command(Command::new(PROGRAM).args(arguments), folder, stdout, stderr, variables)
+    }
+
+    /// The same on a terminal, which is what standard output and standard error then are together.
+    pub fn start_on_a_terminal(folder: &Path, arguments: &str) -> Self {
+        let (stdout, stderr) = (folder.join("terminal.stdout"), folder.join("terminal.stderr"));
+        let line = format!("{PROGRAM} {arguments}");
+        let variables = [("TERM", "xterm"), ("SHELL", "/bin/sh"), ("COLUMNS", "200")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        // Of Debian's essential package bsdutils: gives the command a pseudo-terminal and its exit code to us.
+        let mut script = Command::new("/usr/bin/script");
+        script.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]);
+        Self::start_command(&mut script, folder, stdout, stderr, &variables)
+    }
+
+    fn start_command(
+        command: &mut Command,
+        folder: &Path,
+        stdout: PathBuf,
+        stderr: PathBuf,
+        variables: &[(String, String)],
+    ) -> Self {
+        let child = command
             .current_dir(folder)
             .env_clear()
             .envs(variables.iter().map(|(name, value)| (name, value)))
