@@ -1,7 +1,8 @@
 //! `check` and `migrate`: everything the configuration names is reached, each failing piece has its own line, and
 //! nothing is sent.
 
-use super::setup::{Output, Setup};
+use super::process::Output;
+use super::setup::Setup;
 
 /// The lines of the result as (ok, what, words).
 pub fn findings(output: &Output) -> Vec<(bool, String, String)> {

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::setup::Running;
+use super::process::Running;
 
 const EVERYBODY: [&str; 24] = [
     "ada",

@@ -4,7 +4,8 @@
 use reconnectd::domain::UserId;
 use reconnectd::simulator::{Fault, KeyScope};
 
-use super::setup::{Output, Setup};
+use super::process::Output;
+use super::setup::Setup;
 
 /// Three users whose Slack broke, to be told by mail and webhook.
 async fn three_broken() -> Setup {

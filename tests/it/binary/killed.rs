@@ -15,7 +15,8 @@ use reconnectd::domain::UserId;
 use reconnectd::simulator::{Fault, SimulatorOptions};
 use serde_json::Value;
 
-use super::setup::{Running, Setup, until};
+use super::process::{Running, until};
+use super::setup::Setup;
 use crate::directory::product::Dialect;
 use crate::support::smtp::AiosmtpdServer;
 use crate::support::smtp_faults::{Act, FaultySmtp, Moment};

@@ -12,7 +12,8 @@ use reconnectd::domain::AccountId;
 use reconnectd::simulator::SimulatorOptions;
 use serde_json::Value;
 
-use super::setup::{Output, REFUSED, Setup, WEBHOOK_SECRET};
+use super::process::Output;
+use super::setup::{REFUSED, Setup, WEBHOOK_SECRET};
 use crate::directory::product::Dialect;
 
 /// Keys may be added to the summary, never renamed or taken away: machines read it.

@@ -11,7 +11,8 @@ use reconnectd::domain::UserId;
 use reconnectd::simulator::{Fault, SECRET_MARKER, SimulatorOptions};
 use sqlx::Connection as _;
 
-use super::setup::{Output, Setup, WEBHOOK_SECRET};
+use super::process::Output;
+use super::setup::{Setup, WEBHOOK_SECRET};
 use crate::directory::product::Dialect;
 use crate::support::smtp_faults::{Act, FaultySmtp, Moment};
 

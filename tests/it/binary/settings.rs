@@ -39,7 +39,7 @@ async fn the_configuration_is_where_the_command_line_says_or_in_the_working_dire
     std::fs::write(&elsewhere, setup.configuration()).unwrap();
 
     let output = setup.spawn_as_it_is(&["migrate"]).finish().await.expect(2);
-    assert!(output.stderr.contains("[composio] api_key: is missing"), "there is no file: {}", output.stderr);
+    assert!(output.stderr.contains("no reconnectd.toml here: [composio] api_key: is missing"), "{}", output.stderr);
     let output = setup.spawn_as_it_is(&["--config", "missing.toml", "once"]).finish().await.expect(2);
     assert!(output.stderr.contains("missing.toml"), "{}", output.stderr);
     setup.spawn_as_it_is(&["--config", elsewhere.to_str().unwrap(), "once"]).finish().await.expect(0);

@@ -5,7 +5,8 @@
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::setup::{Running, Setup, until};
+use super::process::{Running, until};
+use super::setup::Setup;
 
 /// A plain HTTP exchange: everything the server answered.
 async fn get(address: &str, path: &str, key: &str) -> String {

@@ -1,10 +1,9 @@
 //! On a terminal: a progress bar and a log for people, the summary last.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
-
 use std::time::Duration;
 
-use super::setup::{Running, Setup};
+use super::process::Running;
+use super::setup::Setup;
 
 #[tokio::test]
 async fn a_bar_shows_the_scan_and_the_log_is_for_people() {

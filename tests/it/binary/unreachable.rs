@@ -5,8 +5,9 @@
 use futures_util::future::join_all;
 
 use super::check::findings;
+use super::process::Output;
 use super::secrets::LEVEL;
-use super::setup::{Output, Setup};
+use super::setup::Setup;
 use crate::support::databases::{mariadb_database, postgres_database};
 
 const PASSWORD: &str = "planted-password";
