@@ -27,7 +27,7 @@ pub enum Place {
     File(PathBuf),
     /// An environment variable, by its name.
     Variable(String),
-    /// No file was given and no variable names the key.
+    /// No file was given, the default one is not there, and no variable names the key.
     Environment,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for Place {
             Self::Line { path, line, column } => write!(f, "{}:{line}:{column}", shown(&path.to_string_lossy())),
             Self::File(path) => f.write_str(&shown(&path.to_string_lossy())),
             Self::Variable(name) => f.write_str(&shown(name)),
-            Self::Environment => f.write_str("environment"),
+            Self::Environment => write!(f, "no {} here", super::DEFAULT_FILE),
         }
     }
 }

@@ -4,7 +4,7 @@
 
 mod faults;
 mod ids;
-mod product;
+pub mod product;
 
 use product::{ALL, Dialect, Product, sorted, walk};
 use proptest::prelude::*;

@@ -3,6 +3,7 @@
 mod support;
 
 mod architecture;
+mod binary;
 mod channels_email;
 mod channels_webhook;
 mod config;

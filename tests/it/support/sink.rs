@@ -58,6 +58,7 @@ impl From<u16> for Reply {
 struct Book {
     received: Vec<Received>,
     replies: VecDeque<Reply>,
+    stalls: usize,
 }
 
 /// A running endpoint.
@@ -97,6 +98,11 @@ impl Sink {
     pub fn reply_with<R: Into<Reply>>(&self, replies: Vec<R>) {
         self.book.lock().unwrap().replies.extend(replies.into_iter().map(Into::into));
     }
+
+    /// The next `requests` requests are taken and never answered.
+    pub fn stall_next(&self, requests: usize) {
+        self.book.lock().unwrap().stalls = requests;
+    }
 }
 
 impl Drop for Sink {
@@ -106,11 +112,16 @@ impl Drop for Sink {
 }
 
 async fn take(State(book): State<Arc<Mutex<Book>>>, headers: HeaderMap, body: Bytes) -> Response {
-    let reply = {
+    let (reply, stalls) = {
         let mut book = book.lock().unwrap();
         book.received.push(Received { headers, body: body.to_vec() });
-        book.replies.pop_front().unwrap_or(Reply::from(204))
+        let stalls = book.stalls > 0;
+        book.stalls = book.stalls.saturating_sub(1);
+        (if stalls { Reply::default() } else { book.replies.pop_front().unwrap_or(Reply::from(204)) }, stalls)
     };
+    if stalls {
+        std::future::pending::<()>().await;
+    }
     let mut response = (StatusCode::from_u16(reply.status).unwrap(), "x".repeat(reply.body_bytes)).into_response();
     for (name, value) in reply.headers {
         response.headers_mut().insert(name, HeaderValue::from_static(value));

@@ -1,0 +1,16 @@
+//! The real program as a process: its commands, exit codes, output, and what it does to the world around it.
+
+mod check;
+mod demo;
+mod exit_codes;
+mod explain;
+mod killed;
+mod once;
+mod process;
+mod quirks;
+mod secrets;
+mod settings;
+mod setup;
+mod simulate;
+mod terminal;
+mod unreachable;

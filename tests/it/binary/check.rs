@@ -1,0 +1,59 @@
+//! `check` and `migrate`: everything the configuration names is reached, each failing piece has its own line, and
+//! nothing is sent.
+
+use super::process::Output;
+use super::setup::Setup;
+
+/// The lines of the result as (ok, what, words).
+pub fn findings(output: &Output) -> Vec<(bool, String, String)> {
+    let line = |line: &str| {
+        let (mark, rest) = line.split_once(' ').unwrap_or((line, ""));
+        assert!(["ok", "FAILED"].contains(&mark), "{line}");
+        let (what, words) = rest.trim_start().split_once(' ').unwrap_or((rest, ""));
+        (mark == "ok", what.to_owned(), words.trim().to_owned())
+    };
+    output.stdout.lines().map(line).collect()
+}
+
+#[tokio::test]
+async fn a_check_reaches_everything_and_sends_nothing() {
+    let setup = Setup::new().await.with_mail().await;
+    setup.broken_user("u1").await;
+    let output = setup.run(&["check"]).await.expect(0);
+    let findings = findings(&output);
+    assert!(findings.iter().all(|(ok, ..)| *ok), "{}", output.stdout);
+    let pieces: Vec<&str> = findings.iter().map(|(_, what, _)| what.as_str()).collect();
+    assert_eq!(pieces, ["configuration", "state", "directory", "provider", "email", "webhook:product"]);
+    assert!(findings[2].2.contains("1 users"), "{}", output.stdout);
+    assert_eq!((setup.mailed().len(), setup.told().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn two_failing_pieces_are_two_lines_and_a_refused_key_decides_the_code() {
+    let mut setup = Setup::new().await;
+    setup.text("composio.api_key", "ak_revoked");
+    setup.text("webhook.url", "http://127.0.0.1:1/hook");
+    let output = setup.run(&["check"]).await.expect(3);
+    let failing = findings(&output).iter().filter(|(ok, ..)| !ok).count();
+    assert_eq!(failing, 2, "{}", output.stdout);
+}
+
+#[tokio::test]
+async fn a_configuration_without_channels_is_allowed_and_said() {
+    let mut setup = Setup::new().await;
+    setup.remove("webhook");
+    setup.broken_user("u1").await;
+    let output = setup.run(&["check"]).await.expect(0);
+    assert!(output.stdout.contains("nobody is told"), "{}", output.stdout);
+    assert_eq!(setup.once(0).await["silenced"]["no_channel"], 1);
+}
+
+#[tokio::test]
+async fn migrating_twice_is_migrating_once() {
+    let setup = Setup::new().await;
+    let first = setup.run(&["migrate"]).await.expect(0);
+    let second = setup.run(&["migrate"]).await.expect(0);
+    assert_eq!(first.stdout, second.stdout);
+    assert!(first.stdout.contains("up to date"), "{}", first.stdout);
+    setup.once(0).await;
+}

@@ -1,0 +1,111 @@
+//! `demo`: needs nothing, shows everything, tells nobody twice.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+
+use std::path::Path;
+
+use super::process::Running;
+
+const EVERYBODY: [&str; 24] = [
+    "ada",
+    "ben",
+    "cleo",
+    "dan",
+    "eve",
+    "finn",
+    "gus",
+    "hana",
+    "ivan",
+    "jo",
+    "kim",
+    "lou",
+    "mia",
+    "ned",
+    "ola",
+    "pat",
+    "quin",
+    "rosa",
+    "sam",
+    "tess",
+    "uma",
+    "default",
+    "vic,west",
+    "wöi & /#%+1",
+];
+
+/// Those whose account worked, broke, is theirs to mend, and was not mended before the notice went out.
+const BROKEN: [&str; 8] = ["ben", "cleo", "finn", "hana", "jo", "ola", "tess", "wöi & /#%+1"];
+
+fn contents(folder: &Path, extension: &str) -> Vec<String> {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let all: Vec<_> = paths.collect();
+    assert!(all.iter().all(|path| path.extension().is_some_and(|found| found == extension)), "{all:?}");
+    all.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn the_demo_needs_nothing_and_tells_exactly_those_concerned_once() {
+    let empty = tempfile::tempdir().unwrap();
+    let output = Running::start(empty.path(), "demo", &["demo", "--folder", "show"], &[]).finish().await.expect(0);
+    let row = |user: &str| {
+        let found: Vec<&str> =
+            output.stdout.lines().filter(|line| line.trim_start().starts_with(&format!("{user:<12} "))).collect();
+        assert_eq!(found.len(), 1, "{user} has one line:\n{}", output.stdout);
+        found[0].to_owned()
+    };
+    for user in EVERYBODY {
+        let (line, told) = (row(user), BROKEN.contains(&user));
+        assert_eq!(line.contains("mail + webhook"), told, "{line}");
+        let why = line.trim_end();
+        assert!(user == "ada" || !why.ends_with(" no"), "no reason is given: {line}");
+    }
+    assert!(row("uma").contains(" webhook ") && !row("uma").contains("mail + webhook"));
+    assert!(output.stdout.contains("Told a second time: 0."));
+    assert_eq!(output.stderr, "");
+
+    let show = empty.path().join("show");
+    let mails = contents(&show.join("mails"), "eml");
+    let address = |user: &str| if user.starts_with("wöi") { "woi".to_owned() } else { user.to_owned() };
+    for user in BROKEN {
+        let to = format!("{}@example.com", address(user));
+        let to_them =
+            mails.iter().filter(|mail| mail.lines().any(|line| line.starts_with("To:") && line.contains(&to)));
+        assert_eq!(to_them.count(), 1, "{user} gets one mail");
+    }
+    assert_eq!(mails.len(), BROKEN.len());
+    let mut expected: Vec<String> = BROKEN.iter().chain(&["uma"]).map(|user| (*user).to_owned()).collect();
+    expected.sort();
+    let event = |text: &String| -> String {
+        let written: serde_json::Value = serde_json::from_str(text).unwrap();
+        let body = written.get("body").unwrap_or(&written);
+        let body = body.as_str().map_or_else(|| body.clone(), |text| serde_json::from_str(text).unwrap());
+        body["data"]["user_id"].as_str().unwrap().to_owned()
+    };
+    let mut told: Vec<String> = contents(&show.join("webhooks"), "json").iter().map(event).collect();
+    told.sort();
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn without_a_folder_it_makes_one_and_says_where() {
+    let empty = tempfile::tempdir().unwrap();
+    let temporary = [("TMPDIR".to_owned(), empty.path().to_str().unwrap().to_owned())];
+    let output = Running::start(empty.path(), "demo", &["demo"], &temporary).finish().await.expect(0);
+    let made = format!("Everything is in {}/reconnectd-demo-", empty.path().display());
+    assert!(output.stdout.contains(&made), "{}", output.stdout);
+    // The configuration it leaves behind works as the last lines of the output say.
+    let told = output.stdout.lines().find(|line| line.contains("explain hana")).unwrap();
+    let arguments: Vec<&str> = told.split("reconnectd ").nth(1).unwrap().split(' ').collect();
+    let story = Running::start(empty.path(), "explain", &arguments, &[]).finish().await.expect(0);
+    assert!(story.stdout.contains("User hana") && story.stdout.contains("second_account"), "{}", story.stdout);
+}
+
+#[tokio::test]
+async fn a_folder_that_exists_is_left_alone() {
+    let empty = tempfile::tempdir().unwrap();
+    let taken = empty.path().join("taken");
+    std::fs::create_dir(&taken).unwrap();
+    let output = Running::start(empty.path(), "demo", &["demo", "--folder", "taken"], &[]).finish().await.expect(1);
+    assert!(output.stderr.contains("does not exist yet"), "{}", output.stderr);
+    assert_eq!(std::fs::read_dir(&taken).unwrap().count(), 0);
+}
