@@ -172,9 +172,8 @@ impl App {
 
 /// How this process names itself to others: host and process id.
 fn holder() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = host.trim();
-    format!("{}:{}", if host.is_empty() { "localhost" } else { host }, std::process::id())
+    let host = hostname::get().map_or_else(|_| "localhost".to_owned(), |name| name.to_string_lossy().into_owned());
+    format!("{host}:{}", std::process::id())
 }
 
 /// 64 bits from the operating system: the standard library seeds its hashers with them.

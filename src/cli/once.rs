@@ -64,6 +64,9 @@ fn report(outcome: Option<Result<RunOutcome, RunError>>, form: Form) -> Exit {
         }
         Some(Ok(RunOutcome::HeldElsewhere(held))) => {
             let remaining = held.remaining.as_secs();
+            if form == Form::Json {
+                output::result(&format!("{{\"held_by\":{:?},\"remaining_s\":{remaining}}}", held.holder));
+            }
             output::complain(&format!(
                 "another run is under way ({}; its lease lasts {remaining} s more)",
                 held.holder

@@ -27,12 +27,11 @@ impl Pipeline {
         let now = self.ports.clock.now();
         let mut work = self.store.begin().await?;
         work.renew_lease(&lease, self.settings.lease_ttl).await?;
-        let mut dead = work.unfinished_runs().await?.into_iter();
-        let newest = dead.next();
-        for run in newest.iter().chain(dead.as_slice()) {
+        let latest = work.latest_runs(1).await?.pop();
+        for run in work.unfinished_runs().await? {
             work.end_run(&run.id, RunEnd::Abandoned, &run.counters, Some("its process ended"), now).await?;
         }
-        let resumable = newest.filter(|run| now - run.updated_at <= RESUME_WITHIN);
+        let resumable = latest.filter(|run| can_go_on(run, now));
         let baseline = self.baseline(&mut work, resumable.as_ref(), now).await?;
         let running = self.running(Some(lease), baseline, resumable, now);
         work.insert_run(&RunRow {
@@ -235,6 +234,13 @@ impl Pipeline {
         work.release_lease(lease).await?;
         work.commit().await
     }
+}
+
+/// A run that was killed is finished; one that failed while scanning goes on, so that an outage does not cost
+/// the pages before it. One that failed later has nothing left to go on with: the next run scans anew.
+fn can_go_on(run: &RunRow, now: Timestamp) -> bool {
+    let fresh = now - run.updated_at <= RESUME_WITHIN;
+    fresh && (run.state == "running" || (run.state == "failed" && !run.scan_done))
 }
 
 /// An error and its causes in one line.

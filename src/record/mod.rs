@@ -11,7 +11,6 @@ use std::collections::HashMap;
 
 use crate::domain::{IdMint, Observation, RunCounters, RunId, ScannedPage, Timestamp, UserId, UserObservation};
 use crate::store::{KnownAccount, KnownUser, OpenIncidentRow, SeenUser, StoreError, Work};
-use crate::telemetry::events;
 
 use changes::{PageChanges, UserChanges};
 
@@ -63,25 +62,26 @@ pub async fn record_page(
         }
     }
     let users = storable.iter().map(|seen| seen_user(seen)).collect();
-    write(work, users, &changes, context).await?;
-    count_users(page, counters);
+    counters.incidents_closed += write(work, users, &changes, context).await?;
     counters.incidents_opened += changes.opened.len() as u64;
-    counters.incidents_closed += changes.closed.len() as u64;
+    count_users(page, counters);
     changes.log();
     Ok(())
 }
 
+/// Writes everything in the one transaction; returns how many incidents this call closed.
 async fn write(
     work: &mut Work,
     users: Vec<SeenUser>,
     changes: &PageChanges,
     context: RecordContext<'_>,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     work.upsert_users(users, context.now).await?;
     work.upsert_accounts(&changes.accounts).await?;
     work.append_transitions(&changes.transitions, context.run, context.now).await?;
+    let mut closed = 0;
     for close in &changes.closed {
-        work.close_incident(&close.close, context.now).await?;
+        closed += u64::from(work.close_incident(&close.close, context.now).await?);
     }
     for (id, toolkit) in &changes.renamed {
         work.rename_incident(id, toolkit).await?;
@@ -89,7 +89,8 @@ async fn write(
     for change in &changes.moved {
         work.move_incident(change).await?;
     }
-    work.open_incidents(&changes.opened, context.run, context.now).await
+    work.open_incidents(&changes.opened, context.run, context.now).await?;
+    Ok(closed)
 }
 
 /// What was stored of the page's users before this observation.
@@ -134,14 +135,7 @@ fn count_users(page: &ScannedPage, counters: &mut RunCounters) {
         match &seen.observation {
             Observation::Complete(_) => {}
             Observation::Unknown(_) => counters.users_unknown += 1,
-            Observation::Unqueryable => {
-                counters.users_unqueryable += 1;
-                tracing::debug!(
-                    event = events::USER_UNQUERYABLE,
-                    user = %seen.user,
-                    "This id cannot be asked about by user_ids (it holds a comma or a NUL); its accounts are not audited."
-                );
-            }
+            Observation::Unqueryable => counters.users_unqueryable += 1,
         }
     }
 }

@@ -118,12 +118,22 @@ fn queryable_once(users: &[UserId], found: &mut Found) -> Vec<UserId> {
     let mut seen = HashSet::with_capacity(users.len());
     let (ask, never): (Vec<_>, Vec<_>) =
         users.iter().filter(|user| seen.insert(*user)).cloned().partition(UserId::is_queryable);
-    for user in never {
-        warn!(event = events::USER_UNQUERYABLE, user = %user, "The provider cannot be asked about this id.");
-        found.observations.insert(user, Observation::Unqueryable);
+    for user in never.iter().take(UNQUERYABLE_LINES_PER_PAGE) {
+        warn!(
+            event = events::USER_UNQUERYABLE, user = %user,
+            "The provider cannot be asked about this id (a comma, a NUL, or nothing but space); it is not audited."
+        );
     }
+    let more = never.len().saturating_sub(UNQUERYABLE_LINES_PER_PAGE);
+    if more > 0 {
+        warn!(event = events::USER_UNQUERYABLE, more, "The provider cannot be asked about more ids of this page.");
+    }
+    found.observations.extend(never.into_iter().map(|user| (user, Observation::Unqueryable)));
     ask
 }
+
+/// A directory may be full of such ids; the summary counts them all.
+const UNQUERYABLE_LINES_PER_PAGE: usize = 5;
 
 fn in_order(users: Vec<UserId>, found: &Found) -> Vec<UserObservation> {
     users

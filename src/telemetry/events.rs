@@ -43,7 +43,5 @@ pub const DELIVERY_CANCELLED: &str = "delivery.cancelled";
 pub const CHANNEL_STOPPED: &str = "channel.stopped";
 /// The configuration cannot be used.
 pub const CONFIG_INVALID: &str = "config.invalid";
-/// The state database was migrated.
-pub const STATE_MIGRATED: &str = "state.migrated";
 /// The simulator is listening.
 pub const SIMULATOR_LISTENING: &str = "simulator.listening";

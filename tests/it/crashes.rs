@@ -6,8 +6,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use reconnectd::domain::{ChannelName, Notice, RunId, UserId};
+use reconnectd::domain::{ChannelName, Notice, RunId, Status, UserId};
 use reconnectd::pipeline::{RunError, RunOutcome};
+use reconnectd::ports::ProviderError;
 use reconnectd::store::StoreError;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
@@ -108,6 +109,35 @@ async fn a_run_killed_while_scanning_is_gone_on_from_at_its_checkpoint() {
 #[tokio::test]
 async fn the_same_on_postgresql() {
     killed_while_scanning(Rig::over(&postgres_database().await).await).await;
+}
+
+#[tokio::test]
+async fn a_run_that_failed_while_scanning_is_gone_on_from_too() {
+    let rig = Rig::new().await;
+    six_broken(&rig).await;
+    rig.world.provider_fails(|user| (user.as_str() == "u5").then_some(ProviderError::Gone));
+    rig.try_run().await.unwrap_err();
+    rig.world.provider_recovers();
+    rig.world.take_asked();
+    let summary = rig.run().await;
+    assert!(summary.resumed_from.is_some());
+    assert_eq!(rig.world.take_asked()[..2], ["u5", "u6"]);
+    assert_eq!(rig.world.take_told().len(), 12);
+
+    // One that failed while delivering has nothing left to scan: the next one scans anew.
+    rig.later(DAY);
+    rig.world.change("u1", "ca_u1", |account| account.status = Status::Active);
+    rig.run().await;
+    let now = rig.now();
+    rig.world.change("u1", "ca_u1", |account| *account = broken(account.clone(), now));
+    rig.world.at_contact(|world, _| world.provider_fails(|_| Some(ProviderError::Gone)));
+    rig.try_run().await.unwrap_err();
+    rig.world.provider_recovers();
+    rig.world.at_contact(|_, _| {});
+    rig.later(Duration::from_hours(1));
+    let summary = rig.run().await;
+    assert_eq!((summary.resumed_from, summary.counters.users_scanned), (None, 6));
+    assert_eq!(rig.world.take_told().len(), 2, "what was planned is not lost");
 }
 
 #[tokio::test]
