@@ -47,7 +47,7 @@ impl AppError {
         match self {
             Self::Composio(_) | Self::Email(_) | Self::Webhook(_) => true,
             Self::Directory(error) => matches!(error, DirectoryError::Misconfigured { .. }),
-            Self::Store(error) => matches!(error, StoreError::Url(_)),
+            Self::Store(error) => matches!(error, StoreError::Url(_) | StoreError::Misconfigured(_)),
         }
     }
 }

@@ -41,6 +41,9 @@ pub(super) async fn run(config: Option<&Path>, args: OnceArgs) -> Exit {
         () = asked_to_stop() => None,
     };
     ticking.finish();
+    if outcome.is_none() && !args.dry_run {
+        step_aside(&pipeline).await;
+    }
     let exit = report(outcome, args.summary);
     close(&pipeline).await;
     exit
@@ -105,6 +108,14 @@ async fn asked_to_stop() {
 
 /// A connection that is still busy with an interrupted statement must not keep the process.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// The next run would wait up to 20 s for the lease to lapse; if it cannot be given back now, it will.
+async fn step_aside(pipeline: &Pipeline) {
+    let given_back = tokio::time::timeout(CLOSE_LIMIT, pipeline.step_aside()).await;
+    if !matches!(given_back, Ok(Ok(()))) {
+        tracing::warn!(event = events::RUN_FAILED, "The right to run could not be given back; it lapses by itself.");
+    }
+}
 
 async fn close(pipeline: &Pipeline) {
     if tokio::time::timeout(CLOSE_LIMIT, pipeline.store.close()).await.is_err() {

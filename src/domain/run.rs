@@ -1,5 +1,6 @@
-//! What one run counted. Stored with every checkpoint, so that a run that goes on after a crash reports
-//! the whole, and printed as the summary.
+//! What one run counted. Stored with every checkpoint, so that a run that goes on after a crash counts on,
+//! and printed as the summary. What happened between the last checkpoint and the crash is on record in the
+//! outbox, but in nobody's counters: checkpoints are each recorded page and the end of planning.
 
 use std::collections::BTreeMap;
 

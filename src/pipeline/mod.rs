@@ -196,6 +196,11 @@ impl Pipeline {
             let channels = self.planned_channels();
             let context = self.plan_context(running.baseline.taking_stock, &channels);
             plan::plan(&self.store, &context, lease, self.settings.lease_ttl, &mut running.counters).await?;
+            let mut work = self.store.begin().await?;
+            work.renew_lease(lease, self.settings.lease_ttl).await?;
+            let now = self.ports.clock.now();
+            work.checkpoint_run(&self.run_id, None, true, &running.counters, now).await?;
+            work.commit().await?;
         }
         if running.baseline.taking_stock {
             return Ok(Delivered::default());

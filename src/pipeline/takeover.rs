@@ -148,6 +148,14 @@ impl Pipeline {
         }
     }
 
+    /// Gives the right to run back after [`Pipeline::run_once`] was dropped, so that the next run need not
+    /// wait for it to lapse. The holder's name tells processes apart.
+    pub async fn step_aside(&self) -> Result<(), StoreError> {
+        let mut work = self.store.begin().await?;
+        work.release_leases_of(&self.settings.holder).await?;
+        work.commit().await
+    }
+
     /// Renews the lease until it is lost; never returns otherwise. Without a lease, waits for ever.
     pub(super) async fn keep_lease(&self, lease: Option<&Lease>) -> StoreError {
         let Some(lease) = lease else { return std::future::pending().await };

@@ -100,16 +100,16 @@ impl Summary {
         }
         if !self.complete {
             remarks.push(format!(
-                "INCOMPLETE: {} users could not be fetched; what was known about them still stands, and the next run \
-                 asks again. The log events scan.user_unknown say why.",
-                self.counters.users_unknown
+                "INCOMPLETE: {} could not be fetched; what was known still stands, and the next run asks again. The log \
+                 events scan.user_unknown say why.",
+                users(self.counters.users_unknown)
             ));
         }
         if self.counters.users_unqueryable > 0 {
             remarks.push(format!(
-                "{} users have a comma in their id; Composio's user_ids filter cannot ask for them, so their accounts \
-                 are not audited.",
-                self.counters.users_unqueryable
+                "NOT AUDITED: {} with a comma in the id (or nothing but space), for whom Composio's user_ids filter \
+                 cannot ask.",
+                users(self.counters.users_unqueryable)
             ));
         }
         for channel in &self.channels_stopped {
@@ -120,6 +120,10 @@ impl Summary {
         }
         remarks
     }
+}
+
+fn users(n: u64) -> String {
+    if n == 1 { "1 user".to_owned() } else { format!("{n} users") }
 }
 
 fn aside(parts: &[(u64, &str)]) -> String {

@@ -6,6 +6,9 @@ pub enum StoreError {
     /// The `[state] url` is not one we can open.
     #[error("[state] url: {0}; use sqlite://PATH or postgres://USER@HOST/DATABASE")]
     Url(String),
+    /// The login, the database's name or the file's folder is wrong: the configuration must change.
+    #[error("the state database refused us; check [state] url: login, database, or the file's folder")]
+    Misconfigured(#[source] sqlx::Error),
     /// Busy, unreachable, out of connections: the same call may work later.
     #[error("the state database is unavailable, may work later")]
     Transient(#[source] sqlx::Error),
@@ -35,12 +38,19 @@ impl StoreError {
 /// starting up, too many connections.
 const TRANSIENT_CODES: [&str; 7] = ["5", "517", "40001", "40P01", "57P01", "57P03", "53300"];
 
+/// SQLite: 14 (cannot open the file). PostgreSQL: invalid password, invalid authorization, no such database,
+/// insufficient privilege.
+const MISCONFIGURED_CODES: [&str; 5] = ["14", "28P01", "28000", "3D000", "42501"];
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_) => Self::Transient(error),
             sqlx::Error::Database(db) if db.code().is_some_and(|code| TRANSIENT_CODES.contains(&code.as_ref())) => {
                 Self::Transient(error)
+            }
+            sqlx::Error::Database(db) if db.code().is_some_and(|code| MISCONFIGURED_CODES.contains(&code.as_ref())) => {
+                Self::Misconfigured(error)
             }
             _ => Self::Fatal(error),
         }

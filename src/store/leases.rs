@@ -63,6 +63,12 @@ impl Work {
         self.session.execute(release.bind(lease.name).bind(lease.token)).await?;
         Ok(())
     }
+
+    /// Gives back every lease of `holder` at once.
+    pub async fn release_leases_of(&mut self, holder: &str) -> Result<(), StoreError> {
+        self.session.execute(sql("UPDATE leases SET expires_at = 0 WHERE holder = $1").bind(holder)).await?;
+        Ok(())
+    }
 }
 
 fn ttl_ms(ttl: Duration) -> i64 {

@@ -44,7 +44,8 @@ async fn runs_end_with_a_code() {
         (refused_login(&postgres_database().await), refused_login(&mariadb_database().await));
     let cases = [
         ("state.url", postgres.as_str(), 1),
-        ("state.url", &refused_postgres, 1),
+        ("state.url", &refused_postgres, 2),
+        ("state.url", "sqlite:///no/such/folder/state.db", 2),
         ("directory.url", &postgres, 1),
         ("directory.url", &mysql, 1),
         // A login that is refused does not get better by waiting.
