@@ -7,7 +7,6 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
-use tokio::sync::watch;
 
 use crate::adapters::clock::SystemClock;
 use crate::adapters::composio::{ComposioProvider, ComposioSettings, ComposioSettingsError};
@@ -16,7 +15,7 @@ use crate::adapters::email::{EmailChannel, EmailSettings, EmailSettingsError};
 use crate::adapters::webhook::{WebhookChannel, WebhookSettings, WebhookSettingsError};
 use crate::config::{Config, FirstRun, UsersPerRequest};
 use crate::domain::{IdMint, RetrySchedule, RunId};
-use crate::pipeline::{LEASE_TTL, Pipeline, Ports, Progress, RunSettings};
+use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
 use crate::scan::{self, ScanOptions};
 use crate::store::{Store, StoreError};
@@ -159,14 +158,9 @@ impl App {
         let (provider, channels) = (self.provider()?, self.channels()?);
         let store = self.store().await?;
         let directory = self.directory().await?;
-        Ok(Pipeline {
-            store,
-            ports: Ports { directory, provider, channels, clock: Arc::clone(&self.clock) },
-            settings: self.settings(dry_run),
-            run_id: self.run_id.clone(),
-            mint: Arc::clone(&self.mint),
-            progress: watch::Sender::new(Progress::default()),
-        })
+        let ports = Ports { directory, provider, channels, clock: Arc::clone(&self.clock) };
+        let (settings, mint) = (self.settings(dry_run), Arc::clone(&self.mint));
+        Ok(Pipeline::new(store, ports, settings, self.run_id.clone(), mint))
     }
 }
 

@@ -117,11 +117,13 @@ CREATE TABLE notifications (
 CREATE INDEX notifications_by_user ON notifications (user_id, created_at);
 
 -- Which incidents a notification is about. The primary key makes a second notice of the same incident
--- and number impossible.
+-- and number impossible. `spent` is 1 once the item was in something that was sent or tried; an item that
+-- was only ever called off leaves its number free.
 CREATE TABLE notification_items (
     incident_id     TEXT COLLATE "C"    NOT NULL,
     number          BIGINT NOT NULL,
     notification_id TEXT COLLATE "C"    NOT NULL REFERENCES notifications (notification_id),
+    spent           BIGINT NOT NULL,
     PRIMARY KEY (incident_id, number)
 );
 CREATE INDEX notification_items_by_notification ON notification_items (notification_id);
@@ -143,7 +145,7 @@ CREATE TABLE deliveries (
     settled_at       BIGINT,
     UNIQUE (notification_id, channel)
 );
-CREATE INDEX deliveries_due ON deliveries (next_attempt_at, delivery_id) WHERE state = 'pending';
+CREATE INDEX deliveries_due ON deliveries (channel, next_attempt_at, delivery_id) WHERE state = 'pending';
 
 -- One try of a delivery: written when the lease is taken, completed once when it ends. A row without an
 -- outcome is a worker that died.

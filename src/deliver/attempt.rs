@@ -7,15 +7,18 @@ use tokio::time::timeout;
 
 use super::recheck::{Before, Rechecked, recheck};
 use super::{DeliverError, Deliverer};
-use crate::domain::{Contact, FailureClass, Notice, Silence, Timestamp, Verdict};
+use crate::domain::{Contact, FailureClass, IncidentId, Notice, Silence, Timestamp, Verdict};
 use crate::ports::{Channel, ProviderError, Receipt, SendError};
-use crate::store::{ClaimedDelivery, PlannedItem, Settlement};
+use crate::store::{ClaimedDelivery, PlannedItem, Settlement, StoreError};
 use crate::telemetry::events;
 
 /// The provider's own retries included; what is not answered by then is tried again later.
 const RECHECK_LIMIT: Duration = Duration::from_mins(2);
 /// The outer bound around every exchange with a mail server or a webhook; the channels' own are shorter.
 const SEND_LIMIT: Duration = Duration::from_mins(2);
+/// How often and after which pauses a settlement is tried while the state database is away: for a minute.
+const SETTLE_TRIES: u32 = 60;
+const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 /// Ids per request, as many as a page has items.
 const MOST_IDS: usize = 100;
 /// A connect attempt under way is decided within the provider's 10 minutes.
@@ -42,7 +45,10 @@ enum Decided {
     Sent(Receipt),
     Cancel(Silence),
     Postpone,
+    /// Before anything was sent.
     Fail(SendError),
+    /// Something may have been sent.
+    SendFailed(SendError),
 }
 
 impl Deliverer {
@@ -55,6 +61,11 @@ impl Deliverer {
         let Some(channel) = self.channels.iter().find(|channel| *channel.name() == claimed.channel) else {
             return Ok(Ended { closed: 0, outcome: Outcome::LeaseLost }); // Not ours: claims name our channels only.
         };
+        if claimed.attempt > self.retry.max_attempts {
+            // Only workers that died can have used them up: whoever settles an attempt gives up at the last.
+            let failure = failure(FailureClass::Refused, format!("its worker died {} times", claimed.attempt - 1));
+            return self.settle(claimed, &Rechecked::default(), Decided::Fail(failure)).await;
+        }
         let contact = match self.directory.contact(&claimed.user).await {
             Ok(Some(contact)) if channel.needs_address() && contact.email.is_none() => {
                 return self.settle(claimed, &Rechecked::default(), Decided::Cancel(Silence::NoAddress)).await;
@@ -144,8 +155,8 @@ impl Deliverer {
         };
         match timeout(SEND_LIMIT, channel.send(&notice)).await {
             Ok(Ok(receipt)) => Decided::Sent(receipt),
-            Ok(Err(error)) => Decided::Fail(error),
-            Err(_) => Decided::Fail(failure(FailureClass::OutcomeUnknown, "no answer in time".into())),
+            Ok(Err(error)) => Decided::SendFailed(error),
+            Err(_) => Decided::SendFailed(failure(FailureClass::OutcomeUnknown, "no answer in time".into())),
         }
     }
 
@@ -157,20 +168,54 @@ impl Deliverer {
         decided: Decided,
     ) -> Result<Ended, DeliverError> {
         let now = self.clock.now();
-        let (settlement, outcome) = self.settlement(claimed, decided, now);
+        let spent = match &decided {
+            Decided::Sent(_) | Decided::SendFailed(_) => {
+                rechecked.items.iter().map(|item| item.incident.clone()).collect()
+            }
+            // Nobody can be told until the directory changes: asking again in every run would change nothing.
+            Decided::Cancel(Silence::NoAddress | Silence::UserGone) => self.planned_incidents(claimed).await?,
+            _ => Vec::new(),
+        };
+        let (settlement, outcome) = self.settlement(claimed, decided, spent, now);
+        // What was said cannot be unsaid: a state database that is away for a moment must not make the next
+        // run say it again. The lease outlasts these tries.
+        let (closed, ours) =
+            with_patience(SETTLE_TRIES, SETTLE_PAUSE, || self.write(claimed, rechecked, &settlement, now)).await?;
+        Self::log(claimed, &settlement, &outcome);
+        Ok(Ended { closed, outcome: if ours { outcome } else { Outcome::LeaseLost } })
+    }
+
+    async fn write(
+        &self,
+        claimed: &ClaimedDelivery,
+        rechecked: &Rechecked,
+        settlement: &Settlement,
+        now: Timestamp,
+    ) -> Result<(u64, bool), StoreError> {
         let mut work = self.store.begin().await?;
         let mut closed = 0;
         for close in &rechecked.closed {
             closed += u64::from(work.close_incident(close, now).await?);
         }
-        let ours = work.settle_delivery(claimed, &settlement, now).await?;
+        let ours = work.settle_delivery(claimed, settlement, now).await?;
         work.commit().await?;
-        Self::log(claimed, &settlement, &outcome);
-        Ok(Ended { closed, outcome: if ours { outcome } else { Outcome::LeaseLost } })
+        Ok((closed, ours))
     }
 
-    fn settlement(&self, claimed: &ClaimedDelivery, decided: Decided, now: Timestamp) -> (Settlement, Outcome) {
-        let settled = |state, outcome, detail, next_attempt_at| Settlement { state, outcome, detail, next_attempt_at };
+    async fn planned_incidents(&self, claimed: &ClaimedDelivery) -> Result<Vec<IncidentId>, StoreError> {
+        let mut work = self.store.begin_read().await?;
+        Ok(work.items_of(&claimed.notification).await?.into_iter().map(|item| item.incident).collect())
+    }
+
+    fn settlement(
+        &self,
+        claimed: &ClaimedDelivery,
+        decided: Decided,
+        spent: Vec<IncidentId>,
+        now: Timestamp,
+    ) -> (Settlement, Outcome) {
+        let settled =
+            |state, outcome, detail, next_attempt_at| Settlement { state, outcome, detail, next_attempt_at, spent };
         match decided {
             Decided::Sent(receipt) => (settled("delivered", "sent", receipt.detail, now), Outcome::Sent),
             Decided::Cancel(reason) => {
@@ -180,7 +225,7 @@ impl Deliverer {
                 let reason = Silence::Pending;
                 (settled("pending", reason.code(), reason.words().into(), now + POSTPONE), Outcome::Postponed)
             }
-            Decided::Fail(error) => {
+            Decided::Fail(error) | Decided::SendFailed(error) => {
                 let (state, next) = match self.retry.after(claimed.attempt, error.class, self.mint.unit()) {
                     Verdict::RetryAfter(wait) => ("pending", now + TimeDelta::from_std(wait).unwrap_or_default()),
                     Verdict::Dead => ("dead", now),
@@ -223,6 +268,38 @@ impl Deliverer {
     }
 }
 
+/// Tries `write` up to `tries` times with `pause` in between; the last error is given back.
+async fn with_patience<T, E, F>(tries: u32, pause: Duration, mut write: impl FnMut() -> F) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    let mut number = 1;
+    loop {
+        match write().await {
+            Err(_) if number < tries => tokio::time::sleep(pause).await,
+            done => return done,
+        }
+        number += 1;
+    }
+}
+
 fn failure(class: FailureClass, detail: String) -> SendError {
     SendError { class, detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_said_is_written_down_even_if_the_database_is_away_for_a_while() {
+        for (failures, calls, written) in [(0, 1, true), (3, 4, true), (9, 5, false)] {
+            let mut made = 0;
+            let done = with_patience(5, Duration::from_secs(1), || {
+                made += 1;
+                std::future::ready(if made > failures { Ok(()) } else { Err("away") })
+            });
+            assert_eq!((done.await.is_ok(), made), (written, calls), "{failures} failures");
+        }
+    }
 }

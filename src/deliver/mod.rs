@@ -82,14 +82,23 @@ impl Deliverer {
         loop {
             // The permit (room in `in_flight`) comes before the lease: a leased row is worked on at once.
             while round.error.is_none() && in_flight.len() < CONCURRENCY {
-                let Some(claimed) = self.claim(&round.open_channels(&self.channels)).await? else { break };
-                round.looked_again = false;
-                let this = Arc::clone(&self);
-                in_flight.spawn(async move { this.attempt(claimed).await });
+                match self.claim(&mut round).await {
+                    Ok(Some(claimed)) => {
+                        let this = Arc::clone(&self);
+                        in_flight.spawn(async move { this.attempt(claimed).await });
+                    }
+                    Ok(None) => break,
+                    // What is in flight is finished and settled all the same.
+                    Err(error) => round.error = Some(DeliverError::Store(error)),
+                }
             }
             match in_flight.join_next().await {
                 Some(Ok((claimed, ended))) => round.count(claimed, ended, counters),
-                Some(Err(panic)) => std::panic::resume_unwind(panic.into_panic()),
+                // Its lease lapses and the attempt counts; the others go on.
+                Some(Err(panic)) => tracing::error!(
+                    event = events::DELIVERY_RETRY, error = %panic,
+                    "An attempt ended without a word; it will be repeated once its lease has lapsed."
+                ),
                 None if round.error.is_none() && self.wait_for_more(&mut round).await? => {}
                 None => break,
             }
@@ -101,13 +110,23 @@ impl Deliverer {
         }
     }
 
-    async fn claim(&self, channels: &[ChannelName]) -> Result<Option<ClaimedDelivery>, StoreError> {
+    /// The next delivery that is due, the channels taking turns.
+    async fn claim(&self, round: &mut Round) -> Result<Option<ClaimedDelivery>, StoreError> {
+        let channels = round.open_channels(&self.channels);
         let now = self.clock.now();
         let token = self.mint.uuid(now);
-        let mut work = self.store.begin().await?;
-        let claimed = work.claim_delivery(channels, &token, LEASE_TTL, &self.run, now).await?;
-        work.commit().await?;
-        Ok(claimed)
+        for turn in 0..channels.len() {
+            let channel = &channels[(round.turn + turn) % channels.len()];
+            let mut work = self.store.begin().await?;
+            let claimed = work.claim_delivery(channel, &token, LEASE_TTL, &self.run, now).await?;
+            work.commit().await?;
+            if claimed.is_some() {
+                round.turn += turn + 1;
+                round.looked_again = false;
+                return Ok(claimed);
+            }
+        }
+        Ok(None)
     }
 
     /// Waits for the next delivery if it is due soon. Says whether it is worth another look.
@@ -135,6 +154,8 @@ impl Deliverer {
 #[derive(Default)]
 struct Round {
     failed: HashSet<DeliveryId>,
+    /// Whose turn it is among the channels.
+    turn: usize,
     /// Whether nothing was claimed since something due was looked for a second time.
     looked_again: bool,
     delivered: Delivered,

@@ -47,14 +47,15 @@ pub(super) fn recheck(before: &Before<'_>, fresh: Vec<Account>, url: &ReconnectU
         let toolkit =
             judged.iter().find(|j| j.account.id == *anchor_id).map_or(&incident.toolkit, |j| &j.account.toolkit);
         let group: Vec<_> = judged.iter().filter(|judged| judged.account.toolkit == *toolkit).collect();
-        let open = OpenIncident { id: incident.id.clone(), anchor: anchor_id.clone() };
+        let (id, baseline) = (incident.id.clone(), incident.baseline);
+        let open = OpenIncident { id, anchor: anchor_id.clone(), baseline };
         let speak_of = match next_incident(Some(&open), &group) {
             IncidentChange::Close(evidence) => {
                 result.closed.push(close(&incident.id, evidence));
                 result.dropped.push(Silence::Healed);
                 continue;
             }
-            IncidentChange::Move(to) => to,
+            IncidentChange::Move(to) | IncidentChange::Renew(to) => to,
             IncidentChange::None | IncidentChange::Open(_) => anchor_id.clone(),
         };
         let Some(subject) = group.iter().find(|judged| judged.account.id == speak_of) else {

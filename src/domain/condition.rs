@@ -71,6 +71,11 @@ pub struct History {
     pub last_active_at: Option<Timestamp>,
     /// Since when we have seen it EXPIRED or FAILED without a break; none if it was not when last seen.
     pub broken_since: Option<Timestamp>,
+    /// It was superseded when last seen and has not worked since: the user has moved on, and does not come
+    /// back to it when the newer account goes away.
+    pub superseded: bool,
+    /// It left the list while it was broken, and is back without having worked: its incident is over.
+    pub ended: bool,
 }
 
 /// An account and what we conclude about it.
@@ -85,6 +90,10 @@ pub struct Judged {
     /// Whether a working account of the same user and toolkit is at least as new as the breakage: the
     /// evidence that the user has reconnected.
     pub newer_active: bool,
+    /// Whether we ever saw it work: then it broke on our watch.
+    pub seen_active: bool,
+    /// Whether an incident about this very breakage is over already; it opens no other.
+    pub ended: bool,
 }
 
 /// The provider expires an unfinished attempt after 10 minutes; an account that changed last within 15
@@ -108,14 +117,16 @@ pub fn judge(accounts: Vec<Account>, history: impl Fn(&AccountId) -> History, no
             // A working sibling of unreadable age counts as newer: silence is the smaller mistake.
             let newer_active = siblings().any(|other| other.created_at.is_none_or(|created| created >= since));
             let has_sibling = siblings().next().is_some();
-            let condition = condition_of(&account, &own, newer_active, has_sibling);
+            let superseded = newer_active || own.superseded;
+            let condition = condition_of(&account, &own, superseded, has_sibling);
             let broke_at = is_down(&account.status).then_some(since);
-            Judged { account, condition, broke_at, newer_active }
+            let (seen_active, ended) = (own.last_active_at.is_some(), own.ended);
+            Judged { account, condition, broke_at, newer_active, seen_active, ended }
         })
         .collect()
 }
 
-fn condition_of(account: &Account, own: &History, newer_active: bool, has_working_sibling: bool) -> Condition {
+fn condition_of(account: &Account, own: &History, superseded: bool, has_working_sibling: bool) -> Condition {
     let once_active = own.last_active_at.is_some() || failed_late(account);
     match account.status {
         _ if account.user.is_nobody() => Condition::Orphan,
@@ -123,7 +134,7 @@ fn condition_of(account: &Account, own: &History, newer_active: bool, has_workin
         _ if account.is_disabled || account.auth_config_disabled => Condition::Intentional,
         Status::Inactive | Status::Revoked => Condition::Intentional,
         Status::Initializing | Status::Initiated => Condition::Pending,
-        Status::Expired | Status::Failed if newer_active => Condition::Superseded,
+        Status::Expired | Status::Failed if superseded => Condition::Superseded,
         Status::Expired if !once_active && never_lived(account) => Condition::NeverConnected,
         Status::Failed if !once_active => Condition::SetupFailed,
         Status::Expired | Status::Failed if has_working_sibling => Condition::SecondAccount,

@@ -29,7 +29,7 @@ fn account(id: &str, status: Status, created: i64, updated: i64) -> Account {
     }
 }
 
-const NEVER: History = History { last_active_at: None, broken_since: None };
+const NEVER: History = History { last_active_at: None, broken_since: None, superseded: false, ended: false };
 
 /// Judges `subject` beside `siblings`, with `own` history for the subject alone.
 fn condition(subject: Account, own: History, siblings: &[Account]) -> Condition {
@@ -41,7 +41,7 @@ fn condition(subject: Account, own: History, siblings: &[Account]) -> Condition 
 }
 
 fn seen_active(minute: i64) -> History {
-    History { last_active_at: Some(at(minute)), broken_since: None }
+    History { last_active_at: Some(at(minute)), ..NEVER }
 }
 
 #[test]
@@ -113,8 +113,15 @@ fn every_row_of_the_class_table() {
         (
             "touched after the reconnect",
             account("a", S::Expired, 0, 9000),
-            History { last_active_at: Some(at(10)), broken_since: Some(at(5000)) },
+            History { last_active_at: Some(at(10)), broken_since: Some(at(5000)), ..NEVER },
             vec![account("b", S::Active, 6000, 6000)],
+            C::Superseded,
+        ),
+        (
+            "superseded before; the newer account is gone again",
+            expired(),
+            History { superseded: true, ..NEVER },
+            vec![],
             C::Superseded,
         ),
         // NEVER_CONNECTED (8.1)
@@ -225,7 +232,7 @@ fn breakage_is_dated_by_the_earliest_evidence_but_not_before_it_last_worked() {
         (Some(0), Some(350), Some(400), 350),
         (Some(0), Some(350), None, 350),
     ] {
-        let own = History { last_active_at: last_active.map(at), broken_since: since.map(at) };
+        let own = History { last_active_at: last_active.map(at), broken_since: since.map(at), ..NEVER };
         assert_eq!(broke(updated, own), at(expected), "{updated:?} {last_active:?} {since:?}");
     }
 }

@@ -29,6 +29,8 @@ pub enum Silence {
     AlreadyNotified,
     /// Another account of the same user and toolkit stands for the incident.
     CoveredByIncident,
+    /// Its incident is over, and it has not worked since.
+    EndedBefore,
     /// The user has reconnected since.
     Superseded,
     /// The attempt was never finished.
@@ -61,10 +63,11 @@ pub enum Silence {
 
 impl Silence {
     /// All reasons and their stored codes.
-    pub const CODES: [(Self, &'static str, &'static str); 17] = [
+    pub const CODES: [(Self, &'static str, &'static str); 18] = [
         (Self::Baseline, "baseline", "was already broken when reconnectd first ran (first_run = \"baseline\")"),
         (Self::AlreadyNotified, "already_notified", "this incident was already spoken about"),
         (Self::CoveredByIncident, "covered_by_incident", "another account of the same toolkit stands for the incident"),
+        (Self::EndedBefore, "ended_before", "its incident is over, and it has not worked since"),
         (Self::Superseded, "superseded", "the user has reconnected since: a newer account works"),
         (Self::NeverConnected, "never_connected", "the connect attempt was never finished"),
         (Self::SetupFailed, "setup_failed", "a first connect failed; it never worked"),

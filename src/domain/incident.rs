@@ -16,6 +16,8 @@ pub struct OpenIncident {
     pub id: IncidentId,
     /// The account it stands for.
     pub anchor: AccountId,
+    /// It was broken before this product started to watch; nobody was or will be told about that.
+    pub baseline: bool,
 }
 
 /// The evidence an incident was closed on.
@@ -49,13 +51,22 @@ pub enum IncidentChange {
     Open(AccountId),
     /// The open incident now stands for another account that still needs its user; nobody is told again.
     Move(AccountId),
+    /// The open incident was about old news (`baseline`); it now stands for this account, which broke on our
+    /// watch and is news.
+    Renew(AccountId),
     /// The open incident is over.
     Close(CloseEvidence),
 }
 
 /// Decides for one user and toolkit. `group` holds every account of it, complete; it may be empty.
 pub fn next_incident(open: Option<&OpenIncident>, group: &[&Judged]) -> IncidentChange {
-    let newest = group.iter().filter(|judged| judged.condition.needs_reconnect()).max_by_key(|judged| rank(judged));
+    let broken = || group.iter().filter(|judged| judged.condition.needs_reconnect() && !judged.ended);
+    if open.is_some_and(|open| open.baseline)
+        && let Some(news) = broken().filter(|judged| judged.seen_active && is_users(judged)).max_by_key(|j| rank(j))
+    {
+        return IncidentChange::Renew(news.account.id.clone());
+    }
+    let newest = broken().max_by_key(|judged| rank(judged));
     match (open, newest) {
         (None, None) => IncidentChange::None,
         (None, Some(newest)) => IncidentChange::Open(newest.account.id.clone()),

@@ -20,7 +20,7 @@ fn judged(id: &str, created: i64, condition: Condition) -> Judged {
         created_at: Some(from_millis(created)),
         updated_at: None,
     };
-    Judged { account, condition, broke_at: None, newer_active: false }
+    Judged { account, condition, broke_at: None, newer_active: false, seen_active: false, ended: false }
 }
 
 fn service(judged: Judged) -> Judged {
@@ -36,9 +36,34 @@ fn superseded(id: &str, condition: Condition) -> Judged {
 fn incidents_open_once_move_quietly_and_close_on_evidence_only() {
     use Condition as C;
     use IncidentChange as I;
-    let open = |anchor: &str| Some(OpenIncident { id: IncidentId::new("i"), anchor: AccountId::new(anchor) });
+    let about = |anchor: &str, baseline| {
+        Some(OpenIncident { id: IncidentId::new("i"), anchor: AccountId::new(anchor), baseline })
+    };
+    let open = |anchor: &str| about(anchor, false);
     let id = AccountId::new;
+    let news = |judged: Judged| Judged { seen_active: true, ..judged };
+    let ended = |judged: Judged| Judged { ended: true, ..judged };
     let cases: Vec<(&str, Option<OpenIncident>, Vec<Judged>, IncidentChange)> = vec![
+        ("what ended before opens nothing", None, vec![ended(judged("a", 1, C::Broken))], I::None),
+        (
+            "beside it, something new does",
+            None,
+            vec![ended(judged("a", 9, C::Broken)), judged("b", 1, C::Broken)],
+            I::Open(id("b")),
+        ),
+        ("old news stays old", about("a", true), vec![judged("a", 1, C::Broken), judged("b", 2, C::Broken)], I::None),
+        (
+            "old news gives way to what broke on our watch",
+            about("a", true),
+            vec![judged("a", 9, C::Broken), news(judged("b", 2, C::Broken))],
+            I::Renew(id("b")),
+        ),
+        (
+            "news is news once",
+            about("b", false),
+            vec![judged("a", 9, C::Broken), news(judged("b", 2, C::Broken))],
+            I::None,
+        ),
         ("nothing known", None, vec![], I::None),
         ("healthy", None, vec![judged("a", 1, C::Healthy)], I::None),
         ("abandoned attempts open nothing", None, vec![judged("a", 1, C::NeverConnected)], I::None),

@@ -9,7 +9,7 @@
 
 mod takeover;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -34,8 +34,13 @@ const HEARTBEATS_PER_LEASE: u32 = 3;
 const RESUME_WITHIN: TimeDelta = TimeDelta::hours(6);
 /// Pages that may wait to be recorded: one being recorded, one ready, one being fetched.
 const PAGES_AHEAD: usize = 1;
+/// How often a page is recorded while the state database is away for a moment, and the pause in between;
+/// shorter in all than the life of the lease.
+const RECORD_TRIES: u32 = 4;
+const RECORD_PAUSE: Duration = Duration::from_secs(2);
 const LEASE_NAME: &str = "run";
 const META_BASELINE: &str = "baseline_started_at";
+const META_BASELINE_END: &str = "baseline_finished_at";
 
 /// Everything outside the process.
 #[derive(Clone)]
@@ -144,6 +149,10 @@ pub struct Pipeline {
     pub mint: Arc<IdMint>,
     /// Told after every page.
     pub progress: watch::Sender<Progress>,
+    /// What a run that failed had counted; set when [`Pipeline::run_once`] gives an error.
+    pub failed: OnceLock<Summary>,
+    /// The right to run, while this process has it.
+    lease: Mutex<Option<Lease>>,
 }
 
 /// A run under way.
@@ -159,6 +168,12 @@ struct Running {
 }
 
 impl Pipeline {
+    /// A run that is ready to go over a migrated state database.
+    pub fn new(store: Store, ports: Ports, settings: RunSettings, run_id: RunId, mint: Arc<IdMint>) -> Self {
+        let progress = watch::Sender::new(Progress::default());
+        Self { store, ports, settings, run_id, mint, progress, failed: OnceLock::new(), lease: Mutex::new(None) }
+    }
+
     /// Runs once. Waits up to a lease's life for a dead process's lease to lapse; a live one's answers
     /// [`RunOutcome::HeldElsewhere`]. Dropping the future stops the run; the next one goes on from its
     /// checkpoint.
@@ -177,7 +192,7 @@ impl Pipeline {
                 }
             }
         };
-        let lease = running.lease.clone();
+        let lease = running.lease;
         let outcome = tokio::select! {
             outcome = Box::pin(self.stages(&mut running)) => outcome,
             lost = self.keep_lease(lease.as_ref()) => Err(RunError::Store(lost)),
@@ -195,11 +210,13 @@ impl Pipeline {
         if let Some(lease) = &running.lease {
             let channels = self.planned_channels();
             let context = self.plan_context(running.baseline.taking_stock, &channels);
+            let silenced_before = running.counters.silenced.clone();
             plan::plan(&self.store, &context, lease, self.settings.lease_ttl, &mut running.counters).await?;
+            // A run that is gone on from plans again and counts its silences again.
+            let planned = RunCounters { silenced: silenced_before, ..running.counters.clone() };
             let mut work = self.store.begin().await?;
             work.renew_lease(lease, self.settings.lease_ttl).await?;
-            let now = self.ports.clock.now();
-            work.checkpoint_run(&self.run_id, None, true, &running.counters, now).await?;
+            work.checkpoint_run(&self.run_id, None, true, &planned, self.ports.clock.now()).await?;
             work.commit().await?;
         }
         if running.baseline.taking_stock {
@@ -222,7 +239,7 @@ impl Pipeline {
         let record = async {
             let mut scanned = scanned; // Owned here, so that a failure to record tells the scan to stop.
             while let Some(page) = scanned.recv().await {
-                self.record(&page, running).await?;
+                self.record_patiently(&page, running).await?;
                 let done = running.counters.users_scanned;
                 self.progress.send_replace(Progress { done, total: total.max(done) });
             }
@@ -232,6 +249,18 @@ impl Pipeline {
         // A recording failure makes the scan fail too (nobody takes its pages): the cause comes first.
         record?;
         Ok(scan?)
+    }
+
+    /// Records one page; a deadlock or a dropped connection is no reason to fail a run. Recording a page again
+    /// changes nothing, also when the first try had arrived.
+    async fn record_patiently(&self, page: &ScannedPage, running: &mut Running) -> Result<(), RunError> {
+        for _ in 1..RECORD_TRIES {
+            match self.record(page, running).await {
+                Err(RunError::Store(StoreError::Transient(_))) => tokio::time::sleep(RECORD_PAUSE).await,
+                done => return done,
+            }
+        }
+        self.record(page, running).await
     }
 
     /// Records one page, its checkpoint and the lease's renewal in one transaction.

@@ -1,11 +1,15 @@
 //! The beginning and the end of a run: taking the right to run, going on from a dead run's checkpoint,
 //! keeping the right alive, and writing down how it ended.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::{HEARTBEATS_PER_LEASE, LEASE_NAME, META_BASELINE, Pipeline, RESUME_WITHIN, RunError, RunOutcome, Running};
+use super::{
+    HEARTBEATS_PER_LEASE, LEASE_NAME, META_BASELINE, META_BASELINE_END, Pipeline, RESUME_WITHIN, RunError, RunOutcome,
+    Running,
+};
 use crate::deliver::Delivered;
 use crate::domain::{RunCounters, Timestamp, from_millis, millis};
 use crate::ports::ProviderUsage;
@@ -24,6 +28,7 @@ impl Pipeline {
             Ok(lease) => lease,
             Err(held) => return Ok(Err(held)),
         };
+        *self.lease.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease);
         let now = self.ports.clock.now();
         let mut work = self.store.begin().await?;
         work.renew_lease(&lease, self.settings.lease_ttl).await?;
@@ -114,8 +119,12 @@ impl Pipeline {
         if taking_stock {
             work.set_meta_once(META_BASELINE, &millis(now).to_string()).await?;
         }
-        let since = work.meta(META_BASELINE).await?.and_then(|at| at.parse().ok()).map(from_millis);
-        Ok(Baseline { taking_stock, since })
+        let mut until = None;
+        for key in [META_BASELINE_END, META_BASELINE] {
+            let at = work.meta(key).await?.and_then(|at| at.parse().ok()).map(from_millis);
+            until = until.or(at);
+        }
+        Ok(Baseline { taking_stock, until })
     }
 
     /// Waits for a lease whose holder may be dead, at most its remaining life and a little more.
@@ -149,10 +158,12 @@ impl Pipeline {
     }
 
     /// Gives the right to run back after [`Pipeline::run_once`] was dropped, so that the next run need not
-    /// wait for it to lapse. The holder's name tells processes apart.
+    /// wait for it to lapse.
     pub async fn step_aside(&self) -> Result<(), StoreError> {
+        let held = *self.lease.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(lease) = held else { return Ok(()) };
         let mut work = self.store.begin().await?;
-        work.release_leases_of(&self.settings.holder).await?;
+        work.release_lease(&lease).await?;
         work.commit().await
     }
 
@@ -185,29 +196,29 @@ impl Pipeline {
         let end = if outcome.is_ok() { RunEnd::Finished } else { RunEnd::Failed };
         let detail = outcome.as_ref().err().map(explain_error);
         if let Some(lease) = &running.lease {
-            let ended = self.end(lease, end, &running.counters, detail.as_deref(), now).await;
+            let ended = self.end(lease, running.baseline, end, &running.counters, detail.as_deref(), now).await;
             if outcome.is_ok() {
                 ended?;
             } else if let Err(error) = ended {
                 tracing::warn!(event = events::RUN_FAILED, error = %error, "How the run ended could not be written.");
             }
         }
-        let delivered = outcome?;
-        let mut work = self.store.begin_read().await?;
-        let summary = Summary {
-            run_id: self.run_id.clone(),
-            complete: !running.counters.is_incomplete(),
-            baseline: running.baseline.taking_stock,
-            dry_run: self.settings.dry_run,
-            resumed_from: running.resumed_from,
-            incidents_open: work.count_open_incidents().await?,
-            deliveries_pending: work.count_deliveries("pending").await?,
-            channels_stopped: delivered.stopped.iter().map(|(name, _)| name.to_string()).collect(),
-            duration_ms: u64::try_from((now - running.started_at).max(TimeDelta::zero()).num_milliseconds())
-                .unwrap_or(0),
-            counters: running.counters,
+        let summary = match outcome {
+            Ok(delivered) => {
+                let open = self.open_counts().await?;
+                let stopped = delivered.stopped.iter().map(|(name, _)| name.to_string()).collect();
+                self.sum_up(running, stopped, open, None, now)
+            }
+            Err(error) => {
+                // The state database may be what failed; what was counted is worth saying all the same.
+                let open = self.open_counts().await.unwrap_or_default();
+                let summary = self.sum_up(running, Vec::new(), open, detail, now);
+                if self.failed.set(summary).is_err() {
+                    tracing::debug!(event = events::RUN_FAILED, "This run had failed before.");
+                }
+                return Err(error);
+            }
         };
-        work.roll_back();
         let c = &summary.counters;
         tracing::info!(
             event = events::RUN_FINISHED,
@@ -228,9 +239,40 @@ impl Pipeline {
         Ok(RunOutcome::Ran(Box::new(summary)))
     }
 
+    /// Incidents open and deliveries pending.
+    async fn open_counts(&self) -> Result<(u64, u64), StoreError> {
+        let mut work = self.store.begin_read().await?;
+        Ok((work.count_open_incidents().await?, work.count_deliveries("pending").await?))
+    }
+
+    fn sum_up(
+        &self,
+        running: Running,
+        channels_stopped: Vec<String>,
+        (incidents_open, deliveries_pending): (u64, u64),
+        error: Option<String>,
+        now: Timestamp,
+    ) -> Summary {
+        let took = (now - running.started_at).max(TimeDelta::zero());
+        Summary {
+            run_id: self.run_id.clone(),
+            complete: error.is_none() && !running.counters.is_incomplete(),
+            error,
+            baseline: running.baseline.taking_stock,
+            dry_run: self.settings.dry_run,
+            resumed_from: running.resumed_from,
+            incidents_open,
+            deliveries_pending,
+            channels_stopped,
+            duration_ms: u64::try_from(took.num_milliseconds()).unwrap_or(0),
+            counters: running.counters,
+        }
+    }
+
     async fn end(
         &self,
         lease: &Lease,
+        baseline: Baseline,
         end: RunEnd,
         counters: &RunCounters,
         detail: Option<&str>,
@@ -239,6 +281,9 @@ impl Pipeline {
         let mut work = self.store.begin().await?;
         work.renew_lease(lease, self.settings.lease_ttl).await?;
         work.end_run(&self.run_id, end, counters, detail, now).await?;
+        if baseline.taking_stock && end == RunEnd::Finished {
+            work.set_meta_once(META_BASELINE_END, &millis(now).to_string()).await?;
+        }
         work.release_lease(lease).await?;
         work.commit().await
     }

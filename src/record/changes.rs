@@ -7,7 +7,9 @@ use crate::domain::{
     Account, AccountId, History, IncidentChange, IncidentId, Judged, RunCounters, Silence, Status, Timestamp,
     ToolkitSlug, UserId, judge, next_incident, silence_of,
 };
-use crate::store::{IncidentClose, IncidentMove, KnownAccount, NewIncident, OpenIncidentRow, Transition};
+use crate::store::{
+    IncidentClose, IncidentMove, IncidentRenewal, KnownAccount, NewIncident, OpenIncidentRow, Transition,
+};
 use crate::telemetry::events;
 
 /// Everything a page changes, in the order it is written.
@@ -18,6 +20,7 @@ pub(super) struct PageChanges {
     pub closed: Vec<Closed>,
     pub renamed: Vec<(IncidentId, ToolkitSlug)>,
     pub moved: Vec<IncidentMove>,
+    pub renewed: Vec<IncidentRenewal>,
     pub opened: Vec<NewIncident>,
     pub attention: Vec<(Silence, Account)>,
 }
@@ -46,10 +49,11 @@ impl UserChanges<'_> {
             self.known.drain(..).map(|known| (known.account.id.clone(), known)).collect();
         let history = |id: &AccountId| known.get(id).map_or(History::default(), |k| k.history(self.observed_at));
         let judged = judge(accounts, history, self.context.now);
-        let anchors = self.incidents(&judged, &known, changes);
+        let anchors = self.incidents(&judged, changes);
         for judged in &judged {
             let silence = if judged.condition.needs_reconnect() && !anchors.contains(&judged.account.id) {
-                Some(silence_of(&judged.account, judged.condition).unwrap_or(Silence::CoveredByIncident))
+                let otherwise = if judged.ended { Silence::EndedBefore } else { Silence::CoveredByIncident };
+                Some(silence_of(&judged.account, judged.condition).unwrap_or(otherwise))
             } else {
                 silence_of(&judged.account, judged.condition)
             };
@@ -68,12 +72,7 @@ impl UserChanges<'_> {
     }
 
     /// Decides about the incident of every toolkit involved; returns the accounts open incidents stand for.
-    fn incidents(
-        &self,
-        judged: &[Judged],
-        known: &HashMap<AccountId, KnownAccount>,
-        changes: &mut PageChanges,
-    ) -> BTreeSet<AccountId> {
+    fn incidents(&self, judged: &[Judged], changes: &mut PageChanges) -> BTreeSet<AccountId> {
         let mut groups: BTreeMap<ToolkitSlug, Vec<&Judged>> = BTreeMap::new();
         for judged in judged {
             groups.entry(judged.account.toolkit.clone()).or_default().push(judged);
@@ -100,13 +99,21 @@ impl UserChanges<'_> {
             match next_incident(row.map(|row| &row.incident), group) {
                 IncidentChange::None => {}
                 IncidentChange::Open(anchor) => {
-                    changes.opened.push(self.new_incident(&toolkit, &anchor, group, known));
+                    changes.opened.push(self.new_incident(&toolkit, &anchor, group));
                     anchors.insert(anchor);
                     continue;
                 }
                 IncidentChange::Move(to) => {
                     if let Some(row) = row {
                         changes.moved.push(IncidentMove { id: row.incident.id.clone(), to: to.clone() });
+                    }
+                    anchors.insert(to);
+                    continue;
+                }
+                IncidentChange::Renew(to) => {
+                    if let Some(row) = row {
+                        let broke_at = broke_at(group, &to, self.context.now);
+                        changes.renewed.push(IncidentRenewal { id: row.incident.id.clone(), to: to.clone(), broke_at });
                     }
                     anchors.insert(to);
                     continue;
@@ -124,20 +131,13 @@ impl UserChanges<'_> {
         anchors
     }
 
-    fn new_incident(
-        &self,
-        toolkit: &ToolkitSlug,
-        anchor: &AccountId,
-        group: &[&Judged],
-        known: &HashMap<AccountId, KnownAccount>,
-    ) -> NewIncident {
+    fn new_incident(&self, toolkit: &ToolkitSlug, anchor: &AccountId, group: &[&Judged]) -> NewIncident {
         let now = self.context.now;
-        let broke_at = group.iter().find(|j| j.account.id == *anchor).and_then(|j| j.broke_at).unwrap_or(now);
-        let before = known.get(anchor);
+        let broke_at = broke_at(group, anchor, now);
         // Own history first: what we saw work, broke on our watch.
-        let seen_active = before.is_some_and(|known| known.history(self.observed_at).last_active_at.is_some());
+        let seen_active = group.iter().any(|judged| judged.account.id == *anchor && judged.seen_active);
         let baseline = self.context.baseline;
-        let old_news = baseline.taking_stock || (before.is_none() && baseline.since.is_some_and(|at| broke_at <= at));
+        let old_news = baseline.taking_stock || baseline.until.is_some_and(|at| broke_at <= at);
         NewIncident {
             id: crate::domain::IncidentId::new(self.context.mint.uuid(now)),
             user: self.user.clone(),
@@ -214,6 +214,10 @@ impl UserChanges<'_> {
             ..before.clone()
         });
     }
+}
+
+fn broke_at(group: &[&Judged], account: &AccountId, now: Timestamp) -> Timestamp {
+    group.iter().find(|judged| judged.account.id == *account).and_then(|judged| judged.broke_at).unwrap_or(now)
 }
 
 fn is_working(account: &Account) -> bool {

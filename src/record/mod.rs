@@ -19,9 +19,10 @@ use changes::{PageChanges, UserChanges};
 pub struct Baseline {
     /// This run only takes stock: whatever is broken and was never seen to work was so before.
     pub taking_stock: bool,
-    /// When the first stock-taking began; none if this installation never took stock. A user who could
-    /// not be asked then is judged by the date of the breakage later.
-    pub since: Option<Timestamp>,
+    /// When stock-taking ended; none if this installation never took stock. What broke before that and was
+    /// never seen to work is old news, also where it shows only later: a user who could not be asked then, an
+    /// account that was superseded or switched off.
+    pub until: Option<Timestamp>,
 }
 
 /// What recording depends on besides the page.
@@ -88,6 +89,9 @@ async fn write(
     }
     for change in &changes.moved {
         work.move_incident(change).await?;
+    }
+    for renewal in &changes.renewed {
+        work.renew_incident(renewal).await?;
     }
     work.open_incidents(&changes.opened, context.run, context.now).await?;
     Ok(closed)

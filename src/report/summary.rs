@@ -13,8 +13,11 @@ use crate::domain::{RunCounters, RunId, Silence};
 pub struct Summary {
     /// The run, as on every log line.
     pub run_id: RunId,
-    /// Whether every user's accounts are known.
+    /// Whether the run went to its end and every user's accounts are known.
     pub complete: bool,
+    /// Why the run stopped, where it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
     /// Whether this run only took stock of what is already broken.
     pub baseline: bool,
     /// Whether nothing was written and nothing sent.

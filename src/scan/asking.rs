@@ -61,7 +61,7 @@ impl<'a> Asking<'a> {
             let Some((batch, answer)) = in_flight.next().await else { break };
             match answer {
                 Ok(list) => self.answered(batch, list, &mut found)?,
-                Err(error) => self.failed(batch, error, &mut waiting, &mut found)?,
+                Err(error) => self.failed(batch, error, &mut waiting, &mut found).await?,
             }
         }
         Ok(in_order(users, &found))
@@ -85,7 +85,7 @@ impl<'a> Asking<'a> {
         Ok(())
     }
 
-    fn failed(
+    async fn failed(
         &mut self,
         batch: Batch,
         error: ProviderError,
@@ -98,7 +98,12 @@ impl<'a> Asking<'a> {
             waiting.split(batch);
             return Ok(());
         }
-        let error = self.health.failed(error)?;
+        let error = match self.health.failed(error) {
+            // Twenty users side by side may each have a trouble of their own: one cheap request tells that from
+            // an outage.
+            Err(ScanError::ProviderDown { last, .. }) if self.provider.check().await.is_ok() => last,
+            judged => judged?,
+        };
         for user in batch.users {
             warn!(
                 event = events::USER_UNKNOWN,

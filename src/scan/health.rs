@@ -36,6 +36,7 @@ impl Health {
             ProviderError::Unavailable { .. } | ProviderError::TimedOut(_) => {
                 self.silent += 1;
                 if self.silent >= DOWN_AFTER {
+                    self.silent = 0;
                     return Err(ScanError::ProviderDown { failures: self.silent, last: error });
                 }
             }

@@ -55,7 +55,14 @@ impl KnownAccount {
     pub fn history(&self, observed_at: Option<Timestamp>) -> History {
         let working = self.gone_at.is_none() && self.account.status == Status::Active && !self.account.is_disabled;
         let last_active_at = if working { observed_at.or(self.last_active_at) } else { self.last_active_at };
-        History { last_active_at, broken_since: self.broken_since }
+        let down = self.broken_since.is_some();
+        let gone = self.gone_at.is_some();
+        History {
+            last_active_at,
+            broken_since: self.broken_since,
+            superseded: down && !gone && self.condition == Condition::Superseded,
+            ended: down && (gone || self.silence == Some(Silence::EndedBefore)),
+        }
     }
 }
 

@@ -43,6 +43,17 @@ pub struct IncidentMove {
     pub to: AccountId,
 }
 
+/// An open incident about old news that is about news from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncidentRenewal {
+    /// Which.
+    pub id: IncidentId,
+    /// The account it stands for from now on.
+    pub to: AccountId,
+    /// When that account broke.
+    pub broke_at: Timestamp,
+}
+
 /// An incident that is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IncidentClose {
@@ -71,7 +82,7 @@ pub struct StoredIncident {
     pub decision: Option<String>,
     /// The account it stands for, as last seen.
     pub anchor: KnownAccount,
-    /// Whether a notice about it exists.
+    /// Whether it was spoken about, or is about to be: a notice was sent or tried, or waits in the outbox.
     pub spoken_about: bool,
 }
 
@@ -90,7 +101,7 @@ impl Work {
     pub async fn open_incidents_of(&mut self, users: &[UserId]) -> Result<Vec<OpenIncidentRow>, StoreError> {
         let mut open = Vec::new();
         for chunk in chunks(one_column(users)) {
-            let select = sql("SELECT incident_id, user_id, toolkit, account_id FROM incidents \
+            let select = sql("SELECT incident_id, user_id, toolkit, account_id, baseline FROM incidents \
                  WHERE closed_at IS NULL AND user_id IN ({values}) ORDER BY user_id, toolkit");
             for row in self.session.fetch(select.values(chunk)).await? {
                 open.push(OpenIncidentRow {
@@ -99,6 +110,7 @@ impl Work {
                     incident: OpenIncident {
                         id: IncidentId::new(row.text("incident_id")?),
                         anchor: AccountId::new(row.text("account_id")?),
+                        baseline: row.flag("baseline")?,
                     },
                 });
             }
@@ -132,6 +144,15 @@ impl Work {
         Ok(())
     }
 
+    /// Makes an open incident about old news stand for an account that broke on our watch.
+    pub async fn renew_incident(&mut self, renewal: &IncidentRenewal) -> Result<(), StoreError> {
+        let update = sql("UPDATE incidents SET account_id = $2, broke_at = $3, baseline = 0 \
+             WHERE incident_id = $1 AND closed_at IS NULL");
+        let update = update.bind(renewal.id.as_str()).bind(renewal.to.as_str()).bind(renewal.broke_at);
+        self.session.execute(update).await?;
+        Ok(())
+    }
+
     /// The provider renamed the toolkit: the incident goes on under the new slug, unless one is open there.
     pub async fn rename_incident(&mut self, id: &IncidentId, toolkit: &ToolkitSlug) -> Result<(), StoreError> {
         let update = sql(
@@ -159,7 +180,9 @@ impl Work {
     ) -> Result<Vec<StoredIncident>, StoreError> {
         let select = sql(
             "SELECT i.incident_id, i.toolkit AS incident_toolkit, i.opened_at, i.broke_at, i.baseline, i.decision, \
-             (SELECT count(*) FROM notification_items n WHERE n.incident_id = i.incident_id) AS spoken_about, a.* \
+             (SELECT count(*) FROM notification_items n WHERE n.incident_id = i.incident_id AND (n.spent = 1 \
+             OR EXISTS (SELECT 1 FROM deliveries d WHERE d.notification_id = n.notification_id \
+             AND d.state = 'pending'))) AS spoken_about, a.* \
              FROM incidents i JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
              WHERE i.closed_at IS NULL AND i.user_id IN (SELECT DISTINCT user_id FROM incidents \
              WHERE closed_at IS NULL AND user_id > $1 ORDER BY user_id LIMIT $2) \
@@ -173,12 +196,15 @@ impl Work {
     pub async fn stored_incidents_of(&mut self, users: &[UserId]) -> Result<Vec<StoredIncident>, StoreError> {
         let mut found = Vec::new();
         for chunk in chunks(one_column(users)) {
-            let select =
-                sql("SELECT i.incident_id, i.toolkit AS incident_toolkit, i.opened_at, i.broke_at, i.baseline, \
-                 i.decision, (SELECT count(*) FROM notification_items n WHERE n.incident_id = i.incident_id) \
+            let select = sql(
+                "SELECT i.incident_id, i.toolkit AS incident_toolkit, i.opened_at, i.broke_at, i.baseline, \
+                 i.decision, (SELECT count(*) FROM notification_items n WHERE n.incident_id = i.incident_id AND (n.spent = 1 \
+             OR EXISTS (SELECT 1 FROM deliveries d WHERE d.notification_id = n.notification_id \
+             AND d.state = 'pending'))) \
                  AS spoken_about, a.* \
                  FROM incidents i JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
-                 WHERE i.closed_at IS NULL AND i.user_id IN ({values}) ORDER BY i.user_id, i.incident_id");
+                 WHERE i.closed_at IS NULL AND i.user_id IN ({values}) ORDER BY i.user_id, i.incident_id",
+            );
             for row in self.session.fetch(select.values(chunk)).await? {
                 found.push(stored_incident(&row)?);
             }
@@ -232,7 +258,7 @@ fn stored_incident(row: &Row) -> Result<StoredIncident, StoreError> {
         broke_at: row.instant("broke_at")?,
         baseline: row.flag("baseline")?,
         decision: row.opt_text("decision")?,
-        spoken_about: row.flag("spoken_about")?,
+        spoken_about: row.int("spoken_about")? > 0,
         anchor,
     })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{StoreError, Work, sql};
 
 /// A lease that is held.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
     /// What it is the right to do.
     pub name: &'static str,
@@ -61,12 +61,6 @@ impl Work {
     pub async fn release_lease(&mut self, lease: &Lease) -> Result<(), StoreError> {
         let release = sql("UPDATE leases SET expires_at = 0 WHERE name = $1 AND token = $2");
         self.session.execute(release.bind(lease.name).bind(lease.token)).await?;
-        Ok(())
-    }
-
-    /// Gives back every lease of `holder` at once.
-    pub async fn release_leases_of(&mut self, holder: &str) -> Result<(), StoreError> {
-        self.session.execute(sql("UPDATE leases SET expires_at = 0 WHERE holder = $1").bind(holder)).await?;
         Ok(())
     }
 }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 pub use accounts::{KnownAccount, KnownUser, SeenUser, Transition};
 pub use errors::StoreError;
-pub use incidents::{IncidentClose, IncidentMove, NewIncident, OpenIncidentRow, StoredIncident};
+pub use incidents::{IncidentClose, IncidentMove, IncidentRenewal, NewIncident, OpenIncidentRow, StoredIncident};
 pub use leases::{Lease, LeaseHeld};
 pub use outbox::{ClaimedDelivery, NewDelivery, NewNotification, PlannedItem, Settlement};
 pub use runs::{RunEnd, RunRow};

@@ -76,6 +76,9 @@ pub struct Settlement {
     pub detail: String,
     /// When to try again, where `state` is `pending`.
     pub next_attempt_at: Timestamp,
+    /// The incidents nothing more is to be said about under this notice: they were in what was sent or
+    /// tried, or nobody can be told.
+    pub spent: Vec<IncidentId>,
 }
 
 impl Work {
@@ -91,10 +94,19 @@ impl Work {
              VALUES ($1, $2, $3, $4, $5)");
         let insert = insert.bind(new.id.as_str()).bind(new.user.as_str()).bind(now).bind(run.as_str()).bind(new.reason);
         self.session.execute(insert).await?;
+        // A notice that was called off before anybody was told makes room for another.
+        for chunk in chunks(new.items.iter().map(|item| vec![item.incident.as_str().into()]).collect()) {
+            let clear =
+                sql("DELETE FROM notification_items WHERE spent = 0 AND NOT EXISTS (SELECT 1 FROM deliveries d \
+                 WHERE d.notification_id = notification_items.notification_id AND d.state = 'pending') \
+                 AND incident_id IN ({values})");
+            self.session.execute(clear.values(chunk)).await?;
+        }
         let mut inserted = 0;
         let items = new.items.iter().map(|item| item_values(item, &new.id)).collect();
         for chunk in chunks(items) {
-            let insert = sql("INSERT INTO notification_items (incident_id, number, notification_id) VALUES {values} \
+            let insert =
+                sql("INSERT INTO notification_items (incident_id, number, notification_id, spent) VALUES {values} \
                  ON CONFLICT DO NOTHING");
             inserted += self.session.execute(insert.values(chunk)).await?;
         }
@@ -113,29 +125,23 @@ impl Work {
         Ok(inserted == new.items.len() as u64)
     }
 
-    /// Takes the lease on the next delivery that is due on one of `channels`, and counts the attempt.
+    /// Takes the lease on the next delivery that is due on `channel`, and counts the attempt.
     pub async fn claim_delivery(
         &mut self,
-        channels: &[ChannelName],
+        channel: &ChannelName,
         token: &str,
         ttl: Duration,
         run: &RunId,
         now: Timestamp,
     ) -> Result<Option<ClaimedDelivery>, StoreError> {
-        if channels.is_empty() {
-            return Ok(None);
-        }
         let claim =
             sql("UPDATE deliveries SET lease_token = $1, lease_expires_at = {now} + $2, attempts = attempts + 1 \
              WHERE delivery_id = (SELECT d.delivery_id FROM deliveries d WHERE d.state = 'pending' \
              AND d.next_attempt_at <= $3 AND (d.lease_expires_at IS NULL OR d.lease_expires_at <= {now}) \
-             AND d.channel IN ({values}) ORDER BY d.next_attempt_at, d.delivery_id LIMIT 1 {skip_locked}) \
+             AND d.channel = $4 ORDER BY d.next_attempt_at, d.delivery_id LIMIT 1 {skip_locked}) \
              RETURNING delivery_id, notification_id, channel, outside_id, attempts");
-        let claim = claim
-            .bind(token)
-            .bind(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX))
-            .bind(now)
-            .values(channel_values(channels));
+        let claim =
+            claim.bind(token).bind(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)).bind(now).bind(channel.as_str());
         let rows = self.session.fetch(claim).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let id = DeliveryId::new(row.text("delivery_id")?);
@@ -185,6 +191,11 @@ impl Work {
         if self.session.execute(update).await? == 0 {
             return Ok(false);
         }
+        for chunk in chunks(settlement.spent.iter().map(|id| vec![id.as_str().into()]).collect()) {
+            let spend =
+                sql("UPDATE notification_items SET spent = 1 WHERE notification_id = $1 AND incident_id IN ({values})");
+            self.session.execute(spend.bind(delivery.notification.as_str()).values(chunk)).await?;
+        }
         let finish = sql("UPDATE attempts SET finished_at = $3, outcome = $4, detail = $5 \
              WHERE delivery_id = $1 AND number = $2 AND finished_at IS NULL")
         .bind(delivery.id.as_str())
@@ -217,7 +228,7 @@ impl Work {
 }
 
 fn item_values(item: &PlannedItem, notification: &NotificationId) -> Vec<Value> {
-    vec![item.incident.as_str().into(), item.number.into(), notification.as_str().into()]
+    vec![item.incident.as_str().into(), item.number.into(), notification.as_str().into(), false.into()]
 }
 
 fn channel_values(channels: &[ChannelName]) -> Vec<Vec<Value>> {

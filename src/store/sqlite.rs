@@ -5,6 +5,9 @@
 //! is FULL: the outbox is the only guard against a second notice, so a commit must survive a power cut.
 //! WAL does not work on network file systems.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -36,7 +39,7 @@ pub(super) struct SqliteBackend {
 }
 
 impl SqliteBackend {
-    /// Opens the file, creating it (readable by its owner only, as the process's umask allows) if it is
+    /// Opens the file, creating it (for its owner's eyes only: it holds user ids and account names) if it is
     /// not there. Its directory must exist.
     pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
         let options = url
@@ -47,6 +50,7 @@ impl SqliteBackend {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true);
+        create_private(options.get_filename());
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .idle_timeout(None)
@@ -84,6 +88,12 @@ impl Backend for SqliteBackend {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Creates an empty file with mode 0600 unless there is one; SQLite gives its `-wal` and `-shm` the same mode.
+/// What stands in the way (a missing or closed folder) is SQLite's to report, with a code of its own.
+fn create_private(path: &Path) {
+    drop(OpenOptions::new().write(true).create_new(true).mode(0o600).open(path));
 }
 
 struct SqliteSession(Transaction<'static, Sqlite>);

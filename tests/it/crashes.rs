@@ -182,6 +182,31 @@ async fn a_run_killed_while_sending_is_finished_under_the_same_ids() {
 }
 
 #[tokio::test]
+async fn a_delivery_whose_worker_always_dies_is_given_up_and_harms_nobody_else() {
+    let mut rig = Rig::new().await;
+    rig.channels = vec!["email"];
+    rig.settings.retry.max_attempts = 3;
+    six_broken(&rig).await;
+    for _ in 0..3 {
+        die_at(&rig, Hang::Sending, 6).await;
+        // Every lease lapses, and the next run scans anew.
+        on_sqlite(
+            &rig,
+            "UPDATE deliveries SET lease_expires_at = 0 WHERE lease_expires_at IS NOT NULL; \
+             UPDATE leases SET expires_at = 0; UPDATE runs SET state = 'finished'",
+        )
+        .await;
+    }
+    let before = rig.world.take_sent();
+    assert!(before.len() >= 3, "{}", before.len());
+    let summary = rig.run().await;
+    let story = rig.story(before[0].1.user.as_str()).await;
+    assert_eq!(story.deliveries[0].state, "dead", "{story:?}");
+    assert!(story.deliveries[0].detail.as_deref().unwrap_or("").contains("its worker died 3 times"));
+    assert_eq!(summary.deliveries_pending, 0, "the others are settled one way or the other");
+}
+
+#[tokio::test]
 async fn a_second_runner_says_who_is_running_and_does_nothing() {
     let rig = Rig::new().await;
     six_broken(&rig).await;

@@ -84,6 +84,7 @@ fn every_command_has_its_line() {
 #[test]
 fn every_key_of_the_summary_has_its_line() {
     let summary = Summary {
+        error: Some(String::new()),
         run_id: RunId::new("a"),
         complete: true,
         baseline: false,

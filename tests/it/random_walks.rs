@@ -78,8 +78,7 @@ struct Walk {
 
 impl Walk {
     async fn new() -> Self {
-        let mut rig = Rig::new().await;
-        rig.settings.lease_ttl = Duration::from_millis(60);
+        let rig = Rig::new().await;
         let mut truth = BTreeMap::new();
         for (u, user) in USERS.iter().enumerate() {
             rig.world.user(user);
@@ -177,9 +176,10 @@ impl Walk {
         }
         self.rig.world.hang(None);
         let mut connection = SqliteConnection::connect(&self.rig.url).await.unwrap();
-        // As if the dead process's leases on deliveries had lapsed.
-        let lapse = "UPDATE deliveries SET lease_expires_at = 0 WHERE lease_expires_at IS NOT NULL";
-        sqlx::query(lapse).execute(&mut connection).await.unwrap();
+        // As if the dead process's leases had lapsed.
+        let lapse = "UPDATE deliveries SET lease_expires_at = 0 WHERE lease_expires_at IS NOT NULL; \
+                     UPDATE leases SET expires_at = 0";
+        sqlx::raw_sql(lapse).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
     }
 

@@ -87,14 +87,15 @@ async fn notify(store: &Store, new: &NewNotification) -> bool {
 
 async fn claim(store: &Store, token: &str, ttl: Duration) -> Option<ClaimedDelivery> {
     let mut work = store.begin().await.unwrap();
-    let email = [ChannelName::new("email")];
+    let email = ChannelName::new("email");
     let claimed = work.claim_delivery(&email, token, ttl, &run(), now()).await.unwrap();
     work.commit().await.unwrap();
     claimed
 }
 
 async fn settle(store: &Store, claimed: &ClaimedDelivery, state: &'static str) -> bool {
-    let settlement = Settlement { state, outcome: "sent", detail: "250 ok".into(), next_attempt_at: now() };
+    let settlement =
+        Settlement { state, outcome: "sent", detail: "250 ok".into(), next_attempt_at: now(), spent: Vec::new() };
     let mut work = store.begin().await.unwrap();
     let ours = work.settle_delivery(claimed, &settlement, now()).await.unwrap();
     work.commit().await.unwrap();

@@ -10,11 +10,11 @@ use crate::support::databases::postgres_database;
 use crate::support::rig::{Rig, START_MS, broken, works};
 
 const HOUR: Duration = Duration::from_hours(1);
-const DAY: Duration = Duration::from_hours(24);
-const NOBODY: [&str; 0] = [];
+pub const DAY: Duration = Duration::from_hours(24);
+pub const NOBODY: [&str; 0] = [];
 
 /// A rig with one user per id, each with one Slack account that has been seen to work.
-async fn seen_working(users: &[&str]) -> Rig {
+pub async fn seen_working(users: &[&str]) -> Rig {
     let rig = Rig::new().await;
     add_working(&rig, users).await;
     rig
@@ -29,12 +29,14 @@ async fn add_working(rig: &Rig, users: &[&str]) {
     rig.later(DAY);
 }
 
-fn break_slack(rig: &Rig, user: &str) {
+/// The grant of the user's Slack account is refused now.
+pub fn break_slack(rig: &Rig, user: &str) {
     let now = rig.now();
     rig.world.change(user, &format!("ca_{user}"), |account| *account = broken(account.clone(), now));
 }
 
-trait Counts {
+/// What the walks ask of a summary.
+pub trait Counts {
     fn notices(&self) -> u64;
     fn silenced(&self, reason: &str) -> u64;
 }
@@ -433,6 +435,22 @@ async fn a_second_account_is_named_and_many_dead_rows_are_one_notice() {
     assert_eq!((item("two").label.as_deref(), item("two").second_account), (Some("work"), true));
     assert!(!item("many").second_account);
     assert_eq!(item("many").reconnect_url, "https://app.example.com/zoom");
+}
+
+#[tokio::test]
+async fn twenty_unlucky_users_side_by_side_are_no_outage() {
+    let users: Vec<String> = (10..60).map(|n| format!("u{n}")).collect();
+    let names: Vec<&str> = users.iter().map(String::as_str).collect();
+    let rig = seen_working(&names).await;
+    break_slack(&rig, "u10");
+    break_slack(&rig, "u59");
+    rig.world.provider_fails(|user| {
+        let unlucky = user.as_str() > "u10" && user.as_str() < "u55";
+        unlucky.then(unavailable)
+    });
+    let summary = rig.run().await;
+    assert_eq!((summary.counters.users_unknown, summary.complete), (44, false));
+    assert_eq!(rig.world.take_told().len(), 4, "the others are served");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use reconnectd::domain::{
     Account, AccountId, AuthConfigId, ChannelName, Contact, Cursor, EmailAddress, IdMint, Notice, ReasonHint,
     ReconnectUrl, RetrySchedule, RunId, Status, Timestamp, ToolkitSlug, UserId, UserPage, from_millis,
 };
-use reconnectd::pipeline::{Pipeline, Ports, Progress, RunError, RunOutcome, RunSettings};
+use reconnectd::pipeline::{Pipeline, Ports, RunError, RunOutcome, RunSettings};
 use reconnectd::ports::{
     AccountList, Channel, Clock, Directory, DirectoryError, Provider, ProviderError, ProviderUsage, Receipt, SendError,
 };
@@ -94,6 +94,13 @@ impl World {
         let mut accounts = self.accounts.lock().unwrap();
         let list = accounts.get_mut(&UserId::new(user)).unwrap();
         self.hidden.lock().unwrap().extend(list.extract_if(.., |account| account.id == AccountId::new(id)));
+    }
+
+    /// Puts hidden accounts back into their users' lists.
+    pub fn unhide(&self) {
+        for account in std::mem::take(&mut *self.hidden.lock().unwrap()) {
+            self.put(account);
+        }
     }
 
     /// Makes the provider list this account of `user` as somebody else's.
@@ -314,7 +321,7 @@ impl Rig {
             reconnect_url: ReconnectUrl::parse("https://app.example.com/{toolkit}").unwrap(),
             retry: RetrySchedule::default(),
             holder: "test:1".into(),
-            lease_ttl: Duration::from_millis(300),
+            lease_ttl: Duration::from_secs(2),
         };
         Self {
             world: Arc::new(World::default()),
@@ -334,19 +341,14 @@ impl Rig {
         let channel = |name: &&str| -> Arc<dyn Channel> {
             Arc::new(FakeChannel(Arc::clone(&self.world), ChannelName::new(*name)))
         };
-        Pipeline {
-            store: self.store.clone(),
-            ports: Ports {
-                directory: Arc::new(FakeDirectory(Arc::clone(&self.world), self.page_size)),
-                provider: Arc::new(FakeProvider(Arc::clone(&self.world))),
-                channels: self.channels.iter().map(channel).collect(),
-                clock: self.clock.clone(),
-            },
-            settings: self.settings.clone(),
-            run_id: RunId::new(self.mint.uuid(self.clock.now())),
-            mint: Arc::clone(&self.mint),
-            progress: tokio::sync::watch::Sender::new(Progress::default()),
-        }
+        let ports = Ports {
+            directory: Arc::new(FakeDirectory(Arc::clone(&self.world), self.page_size)),
+            provider: Arc::new(FakeProvider(Arc::clone(&self.world))),
+            channels: self.channels.iter().map(channel).collect(),
+            clock: self.clock.clone(),
+        };
+        let run_id = RunId::new(self.mint.uuid(self.clock.now()));
+        Pipeline::new(self.store.clone(), ports, self.settings.clone(), run_id, Arc::clone(&self.mint))
     }
 
     /// Runs once; it must not find the lease taken.
