@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use super::recheck::{Before, Rechecked, recheck};
 use super::{DeliverError, Deliverer};
 use crate::domain::{Contact, FailureClass, Notice, Silence, Timestamp, Verdict};
+use crate::fault;
 use crate::ports::{Channel, ProviderError, Receipt, SendError};
 use crate::store::{ClaimedDelivery, PlannedItem, Settlement};
 use crate::telemetry::events;
@@ -66,6 +67,7 @@ impl Deliverer {
                 return self.settle(claimed, &Rechecked::default(), Decided::Fail(failure)).await;
             }
         };
+        fault::point("deliver.before_look");
         let rechecked = match timeout(RECHECK_LIMIT, self.recheck(claimed)).await {
             Ok(Ok(rechecked)) => rechecked,
             Ok(Err(DeliverError::Provider(error))) if !error.stops_the_run() => {
@@ -142,7 +144,10 @@ impl Deliverer {
             created_at: claimed.created_at,
             now: self.clock.now(),
         };
-        match timeout(SEND_LIMIT, channel.send(&notice)).await {
+        fault::point("deliver.before_send");
+        let answer = timeout(SEND_LIMIT, channel.send(&notice)).await;
+        fault::point("deliver.after_send");
+        match answer {
             Ok(Ok(receipt)) => Decided::Sent(receipt),
             Ok(Err(error)) => Decided::Fail(error),
             Err(_) => Decided::Fail(failure(FailureClass::OutcomeUnknown, "no answer in time".into())),
@@ -164,7 +169,9 @@ impl Deliverer {
             closed += u64::from(work.close_incident(close, now).await?);
         }
         let ours = work.settle_delivery(claimed, &settlement, now).await?;
+        fault::point("settle.before_commit");
         work.commit().await?;
+        fault::point("settle.after_commit");
         Self::log(claimed, &settlement, &outcome);
         Ok(Ended { closed, outcome: if ours { outcome } else { Outcome::LeaseLost } })
     }

@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::domain::{ChannelName, DeliveryId, IdMint, ReconnectUrl, RetrySchedule, RunCounters, RunId, Silence};
+use crate::fault;
 use crate::ports::{Channel, Clock, Directory, Provider, ProviderError};
 use crate::store::{ClaimedDelivery, Store, StoreError};
 use crate::telemetry::events;
@@ -106,7 +107,9 @@ impl Deliverer {
         let token = self.mint.uuid(now);
         let mut work = self.store.begin().await?;
         let claimed = work.claim_delivery(channels, &token, LEASE_TTL, &self.run, now).await?;
+        fault::point("claim.before_commit");
         work.commit().await?;
+        fault::point("claim.after_commit");
         Ok(claimed)
     }
 

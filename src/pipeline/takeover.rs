@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use super::{HEARTBEATS_PER_LEASE, LEASE_NAME, META_BASELINE, Pipeline, RESUME_WITHIN, RunError, RunOutcome, Running};
 use crate::deliver::Delivered;
 use crate::domain::{RunCounters, Timestamp, from_millis, millis};
+use crate::fault;
 use crate::ports::ProviderUsage;
 use crate::record::Baseline;
 use crate::report::Summary;
@@ -49,7 +50,9 @@ impl Pipeline {
             detail: None,
         })
         .await?;
+        fault::point("begin.before_commit");
         work.commit().await?;
+        fault::point("begin.after_commit");
         tracing::info!(
             event = events::RUN_STARTED,
             baseline = baseline.taking_stock,
@@ -126,7 +129,9 @@ impl Pipeline {
         loop {
             let mut work = self.store.begin().await?;
             let taken = work.take_lease(LEASE_NAME, &self.settings.holder, ttl).await?;
+            fault::point("lease.before_commit");
             work.commit().await?;
+            fault::point("lease.after_commit");
             let held = match taken {
                 Ok(lease) => return Ok(Ok(lease)),
                 Err(held) => held,
@@ -208,6 +213,7 @@ impl Pipeline {
             counters: running.counters,
         };
         work.roll_back();
+        fault::point("run.before_summary");
         let c = &summary.counters;
         tracing::info!(
             event = events::RUN_FINISHED,
@@ -240,7 +246,10 @@ impl Pipeline {
         work.renew_lease(lease, self.settings.lease_ttl).await?;
         work.end_run(&self.run_id, end, counters, detail, now).await?;
         work.release_lease(lease).await?;
-        work.commit().await
+        fault::point("end.before_commit");
+        work.commit().await?;
+        fault::point("end.after_commit");
+        Ok(())
     }
 }
 
