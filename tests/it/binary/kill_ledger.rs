@@ -1,8 +1,8 @@
 //! The real program, killed with SIGKILL at every fault point, between a POST and its answer, between a mail's
 //! final dot and its reply, and at random moments; then left to finish and held against the ledgers of the sinks.
 //!
-//! One installation per place: a first run takes stock (killed there too, where it passes the place), twelve users
-//! break, runs are killed, the last is left alone. The leases of a killed process are made to lapse by SQL, because
+//! On each installation a first run takes stock (killed too, where it passes the place), twelve users break, runs are
+//! killed, the last is left alone. The leases of a killed process are made to lapse by SQL, because
 //! waiting for that (20 s, 5 min) is all they would do. `RECONNECTD_TEST_KILLS` asks for at least so many kills.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a step that fails ends its test; the numbers are shown")]
@@ -26,6 +26,8 @@ use crate::support::smtp_faults::FaultySmtp;
 
 /// Kills at random moments on each database, however few kills are asked for.
 const LEAST_RANDOM: u64 = 4;
+/// From so many kills on one database on, it may take minutes.
+const MANY: u64 = 100;
 /// Kills on one installation at most, so that there is something left to tell.
 const KILLS_IN_A_ROW: u64 = 4;
 /// About as many things can be seen to happen in a run that tells twelve users on two channels.
@@ -171,16 +173,17 @@ impl Installation {
     }
 }
 
-/// Kills at one place: while taking stock, then `times` in a row at its first, second, … passage.
-async fn killed_at(state: Dialect, place: Place, times: usize) -> Tally {
+/// Kills at these places, one after the other: while taking stock, then at the first, second, … passage of each.
+async fn killed_at(state: Dialect, places: &[Place], times: usize) -> Tally {
     let mut installation = Installation::new(state).await;
-    if installation.kill_at(place, 1).await {
-        let stock = installation.run().await;
-        assert_eq!(stock["notices_planned"], 0, "{place:?}: {stock}");
+    for place in places {
+        installation.kill_at(*place, 1).await; // Not every place is passed while taking stock.
     }
-    assert_eq!(installation.arrivals(), 0, "{place:?}: nobody is told while stock is taken");
+    let stock = installation.run().await;
+    assert_eq!(stock["notices_planned"], 0, "{places:?}: {stock}");
+    assert_eq!(installation.arrivals(), 0, "{places:?}: nobody is told while stock is taken");
     installation.break_all();
-    for passage in 1..=times {
+    for (place, passage) in places.iter().flat_map(|place| (1..=times).map(move |passage| (*place, passage))) {
         let killed = installation.kill_at(place, passage).await;
         assert!(killed || passage > 1, "{place:?} was not passed");
     }
@@ -203,9 +206,12 @@ async fn killed_at_random(state: Dialect, rng: &mut fastrand::Rng, most: u64) ->
 
 async fn on_one_database(state: Dialect, wanted: u64, seed: u64) -> Tally {
     let mut tally = Tally::default();
-    let times = if wanted >= 100 { 3 } else { 1 };
-    for place in POINTS.into_iter().map(Place::Point).chain([Place::Post, Place::Dot]) {
-        tally += killed_at(state, place, times).await;
+    // Many kills: each place on an installation of its own, three times in a row. Few: three neighbours on one.
+    let (at_once, times) = if wanted >= MANY { (1, 3) } else { (3, 1) };
+    // In the order a run passes them, so that there is something left to tell after each kill.
+    let places: Vec<Place> = [Place::Post, Place::Dot].into_iter().chain(POINTS.map(Place::Point)).collect();
+    for neighbours in places.chunks(at_once) {
+        tally += killed_at(state, neighbours, times).await;
     }
     let mut rng = fastrand::Rng::with_seed(seed);
     while tally.at_random < LEAST_RANDOM || tally.kills() < wanted {
