@@ -28,5 +28,7 @@ pub mod simulator;
 
 pub mod config;
 
+pub mod fault;
+
 pub mod app;
 pub mod cli;

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use super::recheck::{Before, Rechecked, recheck};
 use super::{DeliverError, Deliverer};
 use crate::domain::{Contact, FailureClass, IncidentId, Notice, Silence, Timestamp, Verdict};
+use crate::fault;
 use crate::ports::{Channel, ProviderError, Receipt, SendError};
 use crate::store::{ClaimedDelivery, PlannedItem, Settlement, StoreError};
 use crate::telemetry::events;
@@ -77,6 +78,7 @@ impl Deliverer {
                 return self.settle(claimed, &Rechecked::default(), Decided::Fail(failure)).await;
             }
         };
+        fault::point("deliver.before_look");
         let rechecked = match timeout(RECHECK_LIMIT, self.recheck(claimed)).await {
             Ok(Ok(rechecked)) => rechecked,
             Ok(Err(DeliverError::Provider(error))) if !error.stops_the_run() => {
@@ -153,7 +155,10 @@ impl Deliverer {
             created_at: claimed.created_at,
             now: self.clock.now(),
         };
-        match timeout(SEND_LIMIT, channel.send(&notice)).await {
+        fault::point("deliver.before_send");
+        let answer = timeout(SEND_LIMIT, channel.send(&notice)).await;
+        fault::point("deliver.after_send");
+        match answer {
             Ok(Ok(receipt)) => Decided::Sent(receipt),
             Ok(Err(error)) => Decided::SendFailed(error),
             Err(_) => Decided::SendFailed(failure(FailureClass::OutcomeUnknown, "no answer in time".into())),
@@ -198,7 +203,9 @@ impl Deliverer {
             closed += u64::from(work.close_incident(close, now).await?);
         }
         let ours = work.settle_delivery(claimed, settlement, now).await?;
+        fault::point("settle.before_commit");
         work.commit().await?;
+        fault::point("settle.after_commit");
         Ok((closed, ours))
     }
 

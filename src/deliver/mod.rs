@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::domain::{ChannelName, DeliveryId, IdMint, ReconnectUrl, RetrySchedule, RunCounters, RunId, Silence};
+use crate::fault;
 use crate::ports::{Channel, Clock, Directory, Provider, ProviderError};
 use crate::store::{ClaimedDelivery, Store, StoreError};
 use crate::telemetry::events;
@@ -119,7 +120,9 @@ impl Deliverer {
             let channel = &channels[(round.turn + turn) % channels.len()];
             let mut work = self.store.begin().await?;
             let claimed = work.claim_delivery(channel, &token, LEASE_TTL, &self.run, now).await?;
+            fault::point("claim.before_commit");
             work.commit().await?;
+            fault::point("claim.after_commit");
             if claimed.is_some() {
                 round.turn += turn + 1;
                 round.looked_again = false;

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::deliver::{DeliverError, Delivered, Deliverer};
 use crate::domain::{Cursor, IdMint, ReconnectUrl, RetrySchedule, RunCounters, RunId, ScannedPage, Timestamp, UserId};
+use crate::fault;
 use crate::plan::{self, PlanContext, PlannedChannel};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider, ProviderError, ProviderUsage};
 use crate::record::{Baseline, RecordContext, record_page};
@@ -217,7 +218,9 @@ impl Pipeline {
             let mut work = self.store.begin().await?;
             work.renew_lease(lease, self.settings.lease_ttl).await?;
             work.checkpoint_run(&self.run_id, None, true, &planned, self.ports.clock.now()).await?;
+            fault::point("planned.before_commit");
             work.commit().await?;
+            fault::point("planned.after_commit");
         }
         if running.baseline.taking_stock {
             return Ok(Delivered::default());
@@ -283,7 +286,9 @@ impl Pipeline {
         } else {
             self.count_requests(&mut counters, running.usage_before);
             work.checkpoint_run(&self.run_id, page.next.as_ref(), scan_done, &counters, now).await?;
+            fault::point("page.before_commit");
             work.commit().await?;
+            fault::point("page.after_commit");
         }
         tracing::debug!(
             event = events::PAGE_RECORDED,

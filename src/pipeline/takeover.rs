@@ -12,6 +12,7 @@ use super::{
 };
 use crate::deliver::Delivered;
 use crate::domain::{RunCounters, Timestamp, from_millis, millis};
+use crate::fault;
 use crate::ports::ProviderUsage;
 use crate::record::Baseline;
 use crate::report::Summary;
@@ -54,7 +55,9 @@ impl Pipeline {
             detail: None,
         })
         .await?;
+        fault::point("begin.before_commit");
         work.commit().await?;
+        fault::point("begin.after_commit");
         tracing::info!(
             event = events::RUN_STARTED,
             baseline = baseline.taking_stock,
@@ -135,7 +138,9 @@ impl Pipeline {
         loop {
             let mut work = self.store.begin().await?;
             let taken = work.take_lease(LEASE_NAME, &self.settings.holder, ttl).await?;
+            fault::point("lease.before_commit");
             work.commit().await?;
+            fault::point("lease.after_commit");
             let held = match taken {
                 Ok(lease) => return Ok(Ok(lease)),
                 Err(held) => held,
@@ -219,6 +224,7 @@ impl Pipeline {
                 return Err(error);
             }
         };
+        fault::point("run.before_summary");
         let c = &summary.counters;
         tracing::info!(
             event = events::RUN_FINISHED,
@@ -285,7 +291,10 @@ impl Pipeline {
             work.set_meta_once(META_BASELINE_END, &millis(now).to_string()).await?;
         }
         work.release_lease(lease).await?;
-        work.commit().await
+        fault::point("end.before_commit");
+        work.commit().await?;
+        fault::point("end.after_commit");
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ use crate::domain::{
     ChannelName, Decision, DeliveryId, IdMint, IncidentFacts, IncidentId, NotificationId, NotifyReason, RunCounters,
     RunId, Timestamp, UserId, decide,
 };
+use crate::fault;
 use crate::store::{Lease, NewDelivery, NewNotification, PlannedItem, Store, StoreError, StoredIncident, Work};
 use crate::telemetry::events;
 
@@ -59,12 +60,16 @@ pub async fn plan(
         let mut work = store.begin().await?;
         work.renew_lease(lease, lease_ttl).await?;
         note_silences(&mut work, &decided, context, counters).await?;
+        fault::point("silences.before_commit");
         work.commit().await?;
+        fault::point("silences.after_commit");
         for (user, due) in decided.due {
             let mut work = store.begin().await?;
             work.renew_lease(lease, lease_ttl).await?;
             if notify(&mut work, &user, &due, context).await? {
+                fault::point("notice.before_commit");
                 work.commit().await?;
+                fault::point("notice.after_commit");
                 counters.notices_planned += 1;
             } else {
                 work.roll_back(); // Another process spoke first.

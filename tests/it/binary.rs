@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod exit_codes;
 mod explain;
+mod kill_ledger;
 mod killed;
 mod once;
 mod process;

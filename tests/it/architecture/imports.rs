@@ -13,15 +13,20 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("scan", &["domain", "ports", "telemetry"]),
     // No ports: nothing of the network can be called inside a transaction.
     ("record", &["domain", "store", "telemetry"]),
-    ("plan", &["domain", "store", "telemetry"]),
-    ("deliver", &["domain", "ports", "store", "telemetry"]),
+    // Moments a test kills the program at; it names nothing and decides nothing.
+    ("fault", &[]),
+    ("plan", &["domain", "fault", "store", "telemetry"]),
+    ("deliver", &["domain", "fault", "ports", "store", "telemetry"]),
     ("schedule", &["domain", "store", "ports"]),
     ("report", &["domain", "store"]),
     ("adapters", &["domain", "ports", "telemetry"]),
     ("simulator", &["domain", "ports", "telemetry"]),
     ("http", &["report", "store", "telemetry", "domain"]),
     ("lifecycle", &["domain", "ports", "telemetry"]),
-    ("pipeline", &["scan", "record", "plan", "deliver", "schedule", "report", "domain", "store", "ports", "telemetry"]),
+    (
+        "pipeline",
+        &["scan", "record", "plan", "deliver", "schedule", "report", "domain", "fault", "store", "ports", "telemetry"],
+    ),
 ];
 
 /// They put everything together.

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a fixture that fails ends its test")]
 
 use std::fs::File;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -87,6 +88,19 @@ impl Running {
         assert_eq!(self.child.try_wait().unwrap(), None, "it ended before it was killed: {}", self.stderr());
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// SIGKILL, if it has not ended by itself. Says whether SIGKILL is what ended it.
+    pub fn kill_or_reap(mut self) -> bool {
+        self.child.kill().unwrap();
+        let status = self.child.wait().unwrap();
+        assert!(status.success() || status.signal() == Some(9), "it failed: {status}: {}", self.stderr());
+        status.signal() == Some(9)
+    }
+
+    /// Whether it has ended by itself.
+    pub fn ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// SIGTERM: it is asked to stop.

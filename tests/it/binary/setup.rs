@@ -203,6 +203,15 @@ impl Setup {
         Running::start(self.folder.path(), &format!("command-{number}"), arguments, &self.variables)
     }
 
+    /// Runs `once`, to be stopped at the fault point `fault` (`name:passage`, see `src/fault.rs`) if there is one.
+    pub fn spawn_faulty(&self, fault: Option<&str>) -> Running {
+        std::fs::write(self.folder.path().join("reconnectd.toml"), self.configuration()).unwrap();
+        let number = self.commands.fetch_add(1, Ordering::Relaxed);
+        let mut variables = self.variables.clone();
+        variables.extend(fault.map(|fault| ("RECONNECTD_FAULT".to_owned(), fault.to_owned())));
+        Running::start(self.folder.path(), &format!("command-{number}"), &["once", "--summary", "json"], &variables)
+    }
+
     /// Runs a command to its end.
     pub async fn run(&self, arguments: &[&str]) -> Output {
         self.spawn(arguments).finish().await

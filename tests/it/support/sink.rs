@@ -23,6 +23,8 @@ pub struct Received {
     pub headers: HeaderMap,
     /// The body, byte for byte.
     pub body: Vec<u8>,
+    /// Whether it was answered; one that was told to stall was not.
+    pub answered: bool,
 }
 
 impl Received {
@@ -114,8 +116,8 @@ impl Drop for Sink {
 async fn take(State(book): State<Arc<Mutex<Book>>>, headers: HeaderMap, body: Bytes) -> Response {
     let (reply, stalls) = {
         let mut book = book.lock().unwrap();
-        book.received.push(Received { headers, body: body.to_vec() });
         let stalls = book.stalls > 0;
+        book.received.push(Received { headers, body: body.to_vec(), answered: !stalls });
         book.stalls = book.stalls.saturating_sub(1);
         (if stalls { Reply::default() } else { book.replies.pop_front().unwrap_or(Reply::from(204)) }, stalls)
     };

@@ -47,7 +47,9 @@ pub enum Act {
 #[derive(Default)]
 struct Book {
     commands: Vec<String>,
-    contents: Vec<String>,
+    /// Each mail and whether its final dot was answered as the server was told to.
+    contents: Vec<(String, bool)>,
+    stalls: usize,
 }
 
 /// A running server.
@@ -88,7 +90,17 @@ impl FaultySmtp {
 
     /// Every mail it was sent to the final dot, whatever it answered.
     pub fn contents(&self) -> Vec<String> {
+        self.book.lock().unwrap().contents.iter().map(|(content, _)| content.clone()).collect()
+    }
+
+    /// The same, each with whether its final dot was answered and not stalled by [`FaultySmtp::stall_next`].
+    pub fn ledger(&self) -> Vec<(String, bool)> {
         self.book.lock().unwrap().contents.clone()
+    }
+
+    /// The next `mails` mails are taken to their final dot and never answered.
+    pub fn stall_next(&self, mails: usize) {
+        self.book.lock().unwrap().stalls = mails;
     }
 }
 
@@ -112,7 +124,16 @@ async fn talk(stream: TcpStream, faults: &HashMap<Moment, Act>, book: &Mutex<Boo
             && !matches!(faults.get(&Moment::Data), Some(Act::Say(reply)) if !reply.starts_with('3'))
         {
             let content = read_content(&mut read).await?;
-            book.lock().unwrap().contents.push(content);
+            let stalls = {
+                let mut book = book.lock().unwrap();
+                let stalls = book.stalls > 0;
+                book.stalls = book.stalls.saturating_sub(1);
+                book.contents.push((content, !stalls));
+                stalls
+            };
+            if stalls {
+                std::future::pending::<()>().await;
+            }
             moment = Moment::Content;
             continue;
         }

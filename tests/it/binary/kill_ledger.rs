@@ -1,0 +1,259 @@
+//! The real program, killed with SIGKILL at every fault point, between a POST and its answer, between a mail's
+//! final dot and its reply, and at random moments; then left to finish and held against the ledgers of the sinks.
+//!
+//! On each installation a first run takes stock (killed too, where it passes the place), twelve users break, runs are
+//! killed, the last is left alone. The leases of a killed process are made to lapse by SQL, because
+//! waiting for that (20 s, 5 min) is all they would do. `RECONNECTD_TEST_KILLS` asks for at least so many kills.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a step that fails ends its test; the numbers are shown")]
+
+mod ledger;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use reconnectd::adapters::clock::SystemClock;
+use reconnectd::domain::AccountId;
+use reconnectd::fault::{POINTS, STOPPED};
+use reconnectd::simulator::SimulatorOptions;
+
+use self::ledger::Tally;
+use super::process::until;
+use super::setup::Setup;
+use crate::directory::product::Dialect;
+use crate::support::smtp_faults::FaultySmtp;
+
+/// Kills at random moments on each database, however few kills are asked for.
+const LEAST_RANDOM: u64 = 4;
+/// From so many kills on one database on, it may take minutes.
+const MANY: u64 = 100;
+/// Kills on one installation at most, so that there is something left to tell.
+const KILLS_IN_A_ROW: u64 = 4;
+/// About as many things can be seen to happen in a run that tells twelve users on two channels.
+const SIGNS_OF_A_RUN: usize = 100;
+
+/// Where a process is killed.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// At a fault point.
+    Point(&'static str),
+    /// Between a POST and its answer.
+    Post,
+    /// Between a mail's final dot and the reply.
+    Dot,
+}
+
+/// One product, its state, its sinks, and what happened to its runs.
+struct Installation {
+    setup: Setup,
+    mail: FaultySmtp,
+    /// Who is to be told about which toolkits.
+    due: Vec<(String, Vec<&'static str>)>,
+    accounts: Vec<AccountId>,
+    tally: Tally,
+}
+
+impl Installation {
+    /// Twelve users whose accounts work, one who broke long ago, one whom nothing happens to.
+    async fn new(state: Dialect) -> Self {
+        let mut setup = Setup::over(state, Dialect::Sqlite, SimulatorOptions::new(Arc::new(SystemClock))).await;
+        let mail = FaultySmtp::start(&[]).await;
+        setup.mail_to(&format!("smtp://{}?tls=none", mail.address()));
+        setup.text("policy.first_run", "baseline");
+        setup.set("directory.page_size", "3");
+        let (mut due, mut accounts) = (Vec::new(), Vec::new());
+        for number in 1..=12 {
+            let user = format!("u{number:02}");
+            let toolkits = if number <= 2 { vec!["gmail", "slack"] } else { vec!["slack"] };
+            setup.user(&user).await;
+            accounts.extend(toolkits.iter().map(|toolkit| setup.works(&user, toolkit)));
+            due.push((user, toolkits));
+        }
+        setup.broken_user("old").await;
+        setup.user("well").await;
+        setup.works("well", "slack");
+        Self { setup, mail, due, accounts, tally: Tally { installations: 1, ..Tally::default() } }
+    }
+
+    fn break_all(&self) {
+        self.accounts.iter().for_each(|account| self.setup.breaks(account));
+    }
+
+    /// A run that is killed at the `passage`-th passage of this place, or ends before. Says whether it was killed.
+    async fn kill_at(&mut self, place: Place, passage: usize) -> bool {
+        let fault = match place {
+            Place::Point(name) => Some(format!("{name}:{passage}")),
+            Place::Post => {
+                self.setup.sink.stall_next(passage);
+                None
+            }
+            Place::Dot => {
+                self.mail.stall_next(passage);
+                None
+            }
+        };
+        let unanswered = self.unanswered() + passage;
+        let mut running = self.setup.spawn_faulty(fault.as_deref());
+        until(&format!("{place:?} was passed for the {passage}th time"), || {
+            let there = match place {
+                Place::Point(_) => running.stderr().contains(STOPPED),
+                Place::Post | Place::Dot => self.unanswered() == unanswered,
+            };
+            there || running.ended()
+        })
+        .await;
+        let killed = running.kill_or_reap();
+        self.after_a_run(killed).await;
+        self.tally.at_places += u64::from(killed);
+        killed
+    }
+
+    /// A run that is killed after something was seen to happen this many times, or ends before.
+    async fn kill_after(&mut self, signs: usize, stall: Option<Place>) -> bool {
+        match stall {
+            Some(Place::Post) => self.setup.sink.stall_next(1),
+            Some(Place::Dot) => self.mail.stall_next(1),
+            _ => {}
+        }
+        let (unanswered, seen) = (self.unanswered(), self.signs());
+        let mut running = self.setup.spawn_faulty(None);
+        until("enough has happened", || {
+            let happened = self.signs() - seen + running.stderr().lines().count();
+            happened >= signs || self.unanswered() > unanswered || running.ended()
+        })
+        .await;
+        let killed = running.kill_or_reap();
+        self.after_a_run(killed).await;
+        self.tally.at_random += u64::from(killed);
+        killed
+    }
+
+    /// What the sinks took so far.
+    fn arrivals(&self) -> usize {
+        self.setup.sink.received().len() + self.mail.ledger().len()
+    }
+
+    /// What the outside saw so far.
+    fn signs(&self) -> usize {
+        self.setup.simulator.requests().len() + self.arrivals()
+    }
+
+    fn unanswered(&self) -> usize {
+        let posts = self.setup.sink.received().iter().filter(|request| !request.answered).count();
+        posts + self.mail.ledger().iter().filter(|(_, answered)| !answered).count()
+    }
+
+    async fn after_a_run(&mut self, killed: bool) {
+        self.tally.runs += 1;
+        self.setup.sink.stall_next(0);
+        self.mail.stall_next(0);
+        if killed {
+            self.setup.on_state("UPDATE leases SET expires_at = 0").await;
+            let lapse = "UPDATE deliveries SET lease_expires_at = 0 WHERE lease_expires_at IS NOT NULL";
+            self.setup.on_state(lapse).await;
+        }
+    }
+
+    /// A run that is left alone.
+    async fn run(&mut self) -> serde_json::Value {
+        let output = self.setup.spawn_faulty(None).finish().await.expect(0);
+        self.tally.runs += 1;
+        output.summary()
+    }
+
+    /// Leaves the program to finish and holds it against the ledgers.
+    async fn finish(mut self) -> Tally {
+        let last = self.run().await;
+        assert_eq!((&last["deliveries_pending"], &last["deliveries_failed"]), (&0.into(), &0.into()), "{last}");
+        let idle = self.run().await;
+        assert_eq!((&idle["notices_planned"], &idle["deliveries_sent"]), (&0.into(), &0.into()), "{idle}");
+        ledger::check(&self.setup, &self.mail, &self.due, &mut self.tally).await;
+        self.tally
+    }
+}
+
+/// Kills at these places, one after the other: while taking stock, then at the first, second, … passage of each.
+async fn killed_at(state: Dialect, places: &[Place], times: usize) -> Tally {
+    let mut installation = Installation::new(state).await;
+    for place in places {
+        installation.kill_at(*place, 1).await; // Not every place is passed while taking stock.
+    }
+    let stock = installation.run().await;
+    assert_eq!(stock["notices_planned"], 0, "{places:?}: {stock}");
+    assert_eq!(installation.arrivals(), 0, "{places:?}: nobody is told while stock is taken");
+    installation.break_all();
+    for (place, passage) in places.iter().flat_map(|place| (1..=times).map(move |passage| (*place, passage))) {
+        let killed = installation.kill_at(place, passage).await;
+        assert!(killed || passage > 1, "{place:?} was not passed");
+    }
+    installation.finish().await
+}
+
+/// Kills at random moments until `most` kills or a run that ended.
+async fn killed_at_random(state: Dialect, rng: &mut fastrand::Rng, most: u64) -> Tally {
+    let mut installation = Installation::new(state).await;
+    installation.run().await;
+    installation.break_all();
+    for _ in 0..most.min(KILLS_IN_A_ROW) {
+        let stall = [None, None, Some(Place::Post), Some(Place::Dot)][rng.usize(..4)];
+        if !installation.kill_after(rng.usize(1..=SIGNS_OF_A_RUN), stall).await {
+            break;
+        }
+    }
+    installation.finish().await
+}
+
+async fn on_one_database(state: Dialect, wanted: u64, seed: u64) -> Tally {
+    let mut tally = Tally::default();
+    // Many kills: each place on an installation of its own, three times in a row. Few: three neighbours on one.
+    let (at_once, times) = if wanted >= MANY { (1, 3) } else { (3, 1) };
+    // In the order a run passes them, so that there is something left to tell after each kill.
+    let places: Vec<Place> = [Place::Post, Place::Dot].into_iter().chain(POINTS.map(Place::Point)).collect();
+    for neighbours in places.chunks(at_once) {
+        tally += killed_at(state, neighbours, times).await;
+    }
+    let mut rng = fastrand::Rng::with_seed(seed);
+    while tally.at_random < LEAST_RANDOM || tally.kills() < wanted {
+        let missing = LEAST_RANDOM.saturating_sub(tally.at_random).max(wanted.saturating_sub(tally.kills()));
+        tally += killed_at_random(state, &mut rng, missing).await;
+    }
+    println!("killed over {state:?}, seed {seed}: {tally}");
+    tally
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_notice_arrives_and_every_repeat_carries_the_id_of_its_first() {
+    let wanted: u64 = std::env::var("RECONNECTD_TEST_KILLS").map_or(0, |wanted| wanted.parse().unwrap());
+    let (mut all, postgres) = tokio::join!(
+        Box::pin(on_one_database(Dialect::Sqlite, wanted.div_ceil(2), 1)),
+        Box::pin(on_one_database(Dialect::Postgres, wanted.div_ceil(2), 2)),
+    );
+    all += postgres;
+    println!("killed in all: {all}");
+    assert!(all.kills() >= wanted.max(60), "{all}");
+}
+
+/// The names in the calls of `fault::point`, once per call.
+fn called(folder: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            names.extend(called(&path));
+        } else {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let calls = text.split("fault::point(\"").skip(1);
+            names.extend(calls.map(|rest| rest.split('"').next().unwrap().to_owned()));
+        }
+    }
+    names
+}
+
+#[test]
+fn every_fault_point_is_in_the_list_and_in_the_code_once() {
+    let mut calls = called(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    calls.sort();
+    assert_eq!(calls, POINTS.iter().collect::<BTreeSet<_>>().into_iter().copied().collect::<Vec<_>>());
+    assert_eq!(calls.len(), POINTS.len(), "a name is listed twice");
+}
