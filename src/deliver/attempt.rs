@@ -85,7 +85,7 @@ impl Deliverer {
         };
         let decided = if rechecked.items.is_empty() {
             match rechecked.dropped.first() {
-                Some(Silence::Pending) if claimed.attempt < self.retry.max_attempts => Decided::Postpone,
+                Some(Silence::Pending) if claimed.attempt_of_allowance < self.retry.max_attempts => Decided::Postpone,
                 reason => Decided::Cancel(reason.copied().unwrap_or(Silence::Healed)),
             }
         } else {
@@ -181,7 +181,8 @@ impl Deliverer {
                 (settled("pending", reason.code(), reason.words().into(), now + POSTPONE), Outcome::Postponed)
             }
             Decided::Fail(error) => {
-                let (state, next) = match self.retry.after(claimed.attempt, error.class, self.mint.unit()) {
+                let (state, next) = match self.retry.after(claimed.attempt_of_allowance, error.class, self.mint.unit())
+                {
                     Verdict::RetryAfter(wait) => ("pending", now + TimeDelta::from_std(wait).unwrap_or_default()),
                     Verdict::Dead => ("dead", now),
                 };
