@@ -6,6 +6,7 @@ mod exit_codes;
 mod explain;
 mod killed;
 mod once;
+mod outbox;
 mod process;
 mod quirks;
 mod secrets;

@@ -10,6 +10,7 @@ mod config;
 mod crashes;
 mod directory;
 mod docs;
+mod outbox;
 mod provider;
 mod random_walks;
 mod scan;
