@@ -1,16 +1,20 @@
 //! `outbox list|show|redeliver|cancel`: what waits or died is seen, put back or called off from a shell.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+
+use std::sync::Arc;
+
+use reconnectd::adapters::clock::SystemClock;
+use reconnectd::simulator::SimulatorOptions;
 use serde_json::Value;
 
 use super::process::Output;
 use super::setup::Setup;
 use crate::directory::product::Dialect;
-use reconnectd::adapters::clock::SystemClock;
-use reconnectd::simulator::SimulatorOptions;
 
 /// Ben's and Kim's webhooks were refused for good, Ada's met a refusal of ourselves and waits.
 async fn two_dead_and_one_waiting(state: Dialect) -> Setup {
-    let setup = Setup::over(state, Dialect::Sqlite, SimulatorOptions::new(std::sync::Arc::new(SystemClock))).await;
+    let setup = Setup::over(state, Dialect::Sqlite, SimulatorOptions::new(Arc::new(SystemClock))).await;
     for (user, status, code) in [("ben", 400_u16, 0), ("kim", 422, 0), ("ada@example.com", 410, 1)] {
         setup.broken_user_at(user, "x@example.com").await;
         setup.sink.reply_with(vec![status]);
