@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::{Exit, output, setup};
 use crate::domain::{Silence, Timestamp, UserId};
-use crate::store::{AccountStory, DeliveryStory, IncidentStory, UserStory};
+use crate::store::{AccountStory, ActionStory, DeliveryStory, IncidentStory, UserStory};
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
@@ -124,6 +124,7 @@ fn tell_delivery(delivery: &DeliveryStory) -> String {
     if delivery.state == "pending" {
         let _infallible = write!(text, ", next attempt {}", when(delivery.next_attempt_at));
     }
+    let _infallible = write!(text, "\n      delivery {}", delivery.id);
     let _infallible =
         write!(text, "\n      decided {}, about {}", when(delivery.created_at), delivery.incidents.join(", "));
     for attempt in &delivery.attempts {
@@ -132,14 +133,23 @@ fn tell_delivery(delivery: &DeliveryStory) -> String {
         let _infallible =
             write!(text, "\n      attempt {} {}  {outcome}  {detail}", attempt.number, when(attempt.started_at));
     }
+    for action in &delivery.actions {
+        let _infallible = write!(text, "\n      {}", tell_action(action));
+    }
     text
 }
 
-fn when(at: Timestamp) -> String {
+/// What an operator did to a delivery, and after how many attempts.
+pub(super) fn tell_action(action: &ActionStory) -> String {
+    let (what, at, operator) = (&action.action, when(action.at), printable(&action.operator));
+    format!("{what} by operator {operator} {at}, after {} attempts", action.attempts)
+}
+
+pub(super) fn when(at: Timestamp) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// Text of the users' own making, without what could move a terminal's cursor.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }

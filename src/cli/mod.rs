@@ -9,6 +9,7 @@ mod demo;
 mod explain;
 mod migrate;
 mod once;
+mod outbox;
 mod output;
 mod progress;
 mod setup;
@@ -41,6 +42,8 @@ enum Command {
     Migrate,
     /// Print what is known of a user: accounts, conditions, history, what was or was not sent, and why.
     Explain(explain::ExplainArgs),
+    /// See what waits or died on its way to people, put it back, or call it off.
+    Outbox(outbox::OutboxArgs),
     /// Serve Composio's API as its documentation and its users describe it, faults included.
     Simulate(Box<simulate::SimulateArgs>),
     /// Show the whole at work on made-up users; needs no configuration.
@@ -93,6 +96,7 @@ pub fn main() -> ExitCode {
             Command::Check => Box::pin(check::run(config)).await,
             Command::Migrate => Box::pin(migrate::run(config)).await,
             Command::Explain(args) => Box::pin(explain::run(config, args)).await,
+            Command::Outbox(args) => Box::pin(outbox::run(config, args)).await,
             Command::Simulate(args) => Box::pin(simulate::run(*args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,
         }

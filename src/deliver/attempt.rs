@@ -62,9 +62,10 @@ impl Deliverer {
         let Some(channel) = self.channels.iter().find(|channel| *channel.name() == claimed.channel) else {
             return Ok(Ended { closed: 0, outcome: Outcome::LeaseLost }); // Not ours: claims name our channels only.
         };
-        if claimed.attempt > self.retry.max_attempts {
+        if claimed.attempt_of_allowance > self.retry.max_attempts {
             // Only workers that died can have used them up: whoever settles an attempt gives up at the last.
-            let failure = failure(FailureClass::Refused, format!("its worker died {} times", claimed.attempt - 1));
+            let failure =
+                failure(FailureClass::Refused, format!("its worker died {} times", claimed.attempt_of_allowance - 1));
             return self.settle(claimed, &Rechecked::default(), Decided::Fail(failure)).await;
         }
         let contact = match self.directory.contact(&claimed.user).await {
@@ -98,7 +99,7 @@ impl Deliverer {
         };
         let decided = if rechecked.items.is_empty() {
             match rechecked.dropped.first() {
-                Some(Silence::Pending) if claimed.attempt < self.retry.max_attempts => Decided::Postpone,
+                Some(Silence::Pending) if claimed.attempt_of_allowance < self.retry.max_attempts => Decided::Postpone,
                 reason => Decided::Cancel(reason.copied().unwrap_or(Silence::Healed)),
             }
         } else {
@@ -233,7 +234,8 @@ impl Deliverer {
                 (settled("pending", reason.code(), reason.words().into(), now + POSTPONE), Outcome::Postponed)
             }
             Decided::Fail(error) | Decided::SendFailed(error) => {
-                let (state, next) = match self.retry.after(claimed.attempt, error.class, self.mint.unit()) {
+                let (state, next) = match self.retry.after(claimed.attempt_of_allowance, error.class, self.mint.unit())
+                {
                     Verdict::RetryAfter(wait) => ("pending", now + TimeDelta::from_std(wait).unwrap_or_default()),
                     Verdict::Dead => ("dead", now),
                 };

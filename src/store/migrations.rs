@@ -26,10 +26,16 @@ macro_rules! migration {
 
 /// The migrations of the SQLite state database.
 pub(super) fn sqlite() -> Migrator {
-    Migrator::with_migrations(vec![migration!("sqlite", 20_261_121_000_000, "create_state")])
+    Migrator::with_migrations(vec![
+        migration!("sqlite", 20_261_121_000_000, "create_state"),
+        migration!("sqlite", 20_261_121_140_000, "add_operator_actions"),
+    ])
 }
 
 /// The migrations of the PostgreSQL state database.
 pub(super) fn postgres() -> Migrator {
-    Migrator::with_migrations(vec![migration!("postgres", 20_261_121_000_000, "create_state")])
+    Migrator::with_migrations(vec![
+        migration!("postgres", 20_261_121_000_000, "create_state"),
+        migration!("postgres", 20_261_121_140_000, "add_operator_actions"),
+    ])
 }

@@ -13,6 +13,7 @@ mod incidents;
 mod leases;
 mod migrations;
 mod outbox;
+mod outbox_admin;
 mod postgres;
 mod runs;
 mod session;
@@ -26,9 +27,10 @@ pub use errors::StoreError;
 pub use incidents::{IncidentClose, IncidentMove, IncidentRenewal, NewIncident, OpenIncidentRow, StoredIncident};
 pub use leases::{Lease, LeaseHeld};
 pub use outbox::{ClaimedDelivery, NewDelivery, NewNotification, PlannedItem, Settlement};
+pub use outbox_admin::{DeliveryFilter, DeliveryRow, OutboxCounts, WholeDelivery};
 pub use runs::{RunEnd, RunRow};
 pub use session::{Backend, Row, Session, Statement, Value, sql};
-pub use stories::{AccountStory, AttemptStory, DeliveryStory, IncidentStory, TransitionStory, UserStory};
+pub use stories::{AccountStory, ActionStory, AttemptStory, DeliveryStory, IncidentStory, TransitionStory, UserStory};
 
 /// The state database.
 #[derive(Clone)]

@@ -61,6 +61,8 @@ pub struct ClaimedDelivery {
     pub created_at: Timestamp,
     /// Which attempt this is; 1 is the first.
     pub attempt: u32,
+    /// Which attempt of its present allowance this is: an operator who puts a delivery back grants a new one.
+    pub attempt_of_allowance: u32,
     /// Proof of the lease.
     pub token: String,
 }
@@ -139,7 +141,7 @@ impl Work {
              WHERE delivery_id = (SELECT d.delivery_id FROM deliveries d WHERE d.state = 'pending' \
              AND d.next_attempt_at <= $3 AND (d.lease_expires_at IS NULL OR d.lease_expires_at <= {now}) \
              AND d.channel = $4 ORDER BY d.next_attempt_at, d.delivery_id LIMIT 1 {skip_locked}) \
-             RETURNING delivery_id, notification_id, channel, outside_id, attempts");
+             RETURNING delivery_id, notification_id, channel, outside_id, attempts, attempts_before_redelivery");
         let claim =
             claim.bind(token).bind(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)).bind(now).bind(channel.as_str());
         let rows = self.session.fetch(claim).await?;
@@ -147,6 +149,7 @@ impl Work {
         let id = DeliveryId::new(row.text("delivery_id")?);
         let notification = NotificationId::new(row.text("notification_id")?);
         let attempt = u32::try_from(row.int("attempts")?).unwrap_or(u32::MAX);
+        let spent_before = u32::try_from(row.int("attempts_before_redelivery")?).unwrap_or(0);
         let insert = sql("INSERT INTO attempts (delivery_id, number, run_id, started_at) VALUES ($1, $2, $3, $4)");
         self.session.execute(insert.bind(id.as_str()).bind(attempt).bind(run.as_str()).bind(now)).await?;
         let select = sql("SELECT user_id, created_at FROM notifications WHERE notification_id = $1");
@@ -161,6 +164,7 @@ impl Work {
             id,
             notification,
             attempt,
+            attempt_of_allowance: attempt.saturating_sub(spent_before),
         }))
     }
 

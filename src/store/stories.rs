@@ -1,7 +1,7 @@
 //! Everything stored about one user, for `explain`: reads only.
 
 use super::accounts::known_account;
-use super::{KnownAccount, StoreError, Work, sql};
+use super::{KnownAccount, Row, StoreError, Work, sql};
 use crate::domain::{Timestamp, UserId};
 
 /// All that is known of one user.
@@ -67,6 +67,8 @@ pub struct IncidentStory {
 /// One delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryStory {
+    /// Its id.
+    pub id: String,
     /// On which channel.
     pub channel: String,
     /// The id the outside saw.
@@ -83,6 +85,8 @@ pub struct DeliveryStory {
     pub incidents: Vec<String>,
     /// Oldest first.
     pub attempts: Vec<AttemptStory>,
+    /// What operators did to it, oldest first.
+    pub actions: Vec<ActionStory>,
 }
 
 /// One attempt.
@@ -90,12 +94,29 @@ pub struct DeliveryStory {
 pub struct AttemptStory {
     /// 1 is the first.
     pub number: i64,
+    /// The run that made it.
+    pub run: String,
     /// When it began.
     pub started_at: Timestamp,
+    /// When it ended; none if its worker died.
+    pub finished_at: Option<Timestamp>,
     /// How it ended; none if its worker died.
     pub outcome: Option<String>,
     /// In words.
     pub detail: Option<String>,
+}
+
+/// What an operator did to a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActionStory {
+    /// `redelivered` or `cancelled`.
+    pub action: String,
+    /// Who, as the command knew them.
+    pub operator: String,
+    /// When.
+    pub at: Timestamp,
+    /// How many attempts there had been.
+    pub attempts: i64,
 }
 
 impl Work {
@@ -138,18 +159,7 @@ impl Work {
 
     async fn incident_stories(&mut self, user: &UserId) -> Result<Vec<IncidentStory>, StoreError> {
         let select = sql("SELECT * FROM incidents WHERE user_id = $1 ORDER BY opened_at, incident_id");
-        let mut stories = Vec::new();
-        for row in self.session.fetch(select.bind(user.as_str())).await? {
-            stories.push(IncidentStory {
-                id: row.text("incident_id")?,
-                toolkit: row.text("toolkit")?,
-                account: row.text("account_id")?,
-                opened_at: row.instant("opened_at")?,
-                closed: row.opt_instant("closed_at")?.zip(row.opt_text("close_evidence")?),
-                decision: row.opt_text("decision")?,
-            });
-        }
-        Ok(stories)
+        self.session.fetch(select.bind(user.as_str())).await?.iter().map(incident_story).collect()
     }
 
     async fn delivery_stories(&mut self, user: &UserId) -> Result<Vec<DeliveryStory>, StoreError> {
@@ -157,16 +167,7 @@ impl Work {
              WHERE n.user_id = $1 ORDER BY d.created_at, d.delivery_id");
         let mut stories = Vec::new();
         for row in self.session.fetch(select.bind(user.as_str())).await? {
-            let mut attempts = Vec::new();
-            let select = sql("SELECT * FROM attempts WHERE delivery_id = $1 ORDER BY number");
-            for attempt in self.session.fetch(select.bind(row.text("delivery_id")?)).await? {
-                attempts.push(AttemptStory {
-                    number: attempt.int("number")?,
-                    started_at: attempt.instant("started_at")?,
-                    outcome: attempt.opt_text("outcome")?,
-                    detail: attempt.opt_text("detail")?,
-                });
-            }
+            let id = row.text("delivery_id")?;
             let notification = crate::domain::NotificationId::new(row.text("notification_id")?);
             let items = self.items_of(&notification).await?;
             stories.push(DeliveryStory {
@@ -177,9 +178,52 @@ impl Work {
                 created_at: row.instant("created_at")?,
                 next_attempt_at: row.instant("next_attempt_at")?,
                 incidents: items.iter().map(|item| item.incident.as_str().to_owned()).collect(),
-                attempts,
+                attempts: self.attempt_stories(&id).await?,
+                actions: self.action_stories(&id).await?,
+                id,
             });
         }
         Ok(stories)
     }
+
+    pub(super) async fn attempt_stories(&mut self, delivery: &str) -> Result<Vec<AttemptStory>, StoreError> {
+        let select = sql("SELECT * FROM attempts WHERE delivery_id = $1 ORDER BY number").bind(delivery);
+        let mut attempts = Vec::new();
+        for row in self.session.fetch(select).await? {
+            attempts.push(AttemptStory {
+                number: row.int("number")?,
+                run: row.text("run_id")?,
+                started_at: row.instant("started_at")?,
+                finished_at: row.opt_instant("finished_at")?,
+                outcome: row.opt_text("outcome")?,
+                detail: row.opt_text("detail")?,
+            });
+        }
+        Ok(attempts)
+    }
+
+    pub(super) async fn action_stories(&mut self, delivery: &str) -> Result<Vec<ActionStory>, StoreError> {
+        let select = sql("SELECT * FROM operator_actions WHERE delivery_id = $1 ORDER BY number").bind(delivery);
+        let mut actions = Vec::new();
+        for row in self.session.fetch(select).await? {
+            actions.push(ActionStory {
+                action: row.text("action")?,
+                operator: row.text("operator")?,
+                at: row.instant("at")?,
+                attempts: row.int("attempts")?,
+            });
+        }
+        Ok(actions)
+    }
+}
+
+pub(super) fn incident_story(row: &Row) -> Result<IncidentStory, StoreError> {
+    Ok(IncidentStory {
+        id: row.text("incident_id")?,
+        toolkit: row.text("toolkit")?,
+        account: row.text("account_id")?,
+        opened_at: row.instant("opened_at")?,
+        closed: row.opt_instant("closed_at")?.zip(row.opt_text("close_evidence")?),
+        decision: row.opt_text("decision")?,
+    })
 }

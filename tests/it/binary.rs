@@ -7,6 +7,7 @@ mod explain;
 mod kill_ledger;
 mod killed;
 mod once;
+mod outbox;
 mod process;
 mod quirks;
 mod secrets;

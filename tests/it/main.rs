@@ -11,6 +11,7 @@ mod crashes;
 mod directory;
 mod docs;
 mod old_news;
+mod outbox;
 mod provider;
 mod random_walks;
 mod scan;
