@@ -88,12 +88,12 @@ pub(super) fn of_connect_error(place: &str, error: &SmtpError) -> SendError {
     if let Some(kind) = refused.filter(|kind| SYSTEM_REFUSALS.contains(kind)) {
         decided.detail = format!("{}: {kind}", Step::Connect.name());
     }
-    named(place, decided)
+    named(place, &decided)
 }
 
 /// Nothing came of connecting within the time limit.
 pub(super) fn no_connection(place: &str, after: Duration) -> SendError {
-    named(place, stalled(Step::Connect, after))
+    named(place, &stalled(Step::Connect, after))
 }
 
 /// What the system says of a connection, better said without its error number.
@@ -106,7 +106,7 @@ const SYSTEM_REFUSALS: [io::ErrorKind; 5] = [
 ];
 
 /// `connecting: …` becomes `connecting to host:port: …`.
-fn named(place: &str, error: SendError) -> SendError {
+fn named(place: &str, error: &SendError) -> SendError {
     let step = Step::Connect.name();
     let rest = error.detail.strip_prefix(step).unwrap_or(&error.detail);
     SendError { class: error.class, detail: format!("{step} to {place}{rest}") }

@@ -38,9 +38,8 @@ pub(super) fn of_status(
         200..=299 => return Ok(Receipt { detail: format!("HTTP {}", status.as_u16()) }),
         429 | 503 => retry_after(headers, now).map_or(FailureClass::Transient, FailureClass::RateLimited),
         408 | 425 | 500..=599 => FailureClass::Transient,
-        300..=399 | 401 | 403 | 404 | 410 => FailureClass::ChannelBroken,
-        // RFC 9110, section 15.5, and RFC 6585: nothing of this says anything about one event.
-        405 | 406 | 411 | 415 | 421 | 426 | 431 => FailureClass::ChannelBroken,
+        // RFC 9110, section 15.5, and RFC 6585: none of these says anything about one event.
+        300..=399 | 401 | 403..=406 | 410 | 411 | 415 | 421 | 426 | 431 => FailureClass::ChannelBroken,
         400..=499 => FailureClass::Refused,
         // A final answer below 200 or above 599 is no HTTP; who knows what became of the event.
         _ => FailureClass::OutcomeUnknown,
