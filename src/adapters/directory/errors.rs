@@ -86,7 +86,11 @@ const ID_REMEDY: &str = "check [directory] id: it must hold text, uuids or integ
 
 /// `place` is `host:port` or a file; named where the database itself has said nothing.
 fn map(doing: &'static str, place: &str, error: &sqlx::Error, statement_remedy: &str) -> DirectoryError {
-    let words = scrub(&error.to_string(), WORDS_MAX_CHARS);
+    let said = match error {
+        sqlx::Error::Io(cause) => cause.to_string(),
+        other => other.to_string(),
+    };
+    let words = scrub(&said, WORDS_MAX_CHARS);
     let words = if matches!(error, sqlx::Error::Database(_)) { words } else { format!("{place}: {words}") };
     let source = Box::new(DatabaseWords(words));
     let remedy = match fault(error) {
