@@ -34,7 +34,7 @@ pub trait Directory: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// Unreachable, timed out, out of connections: may work later.
-    #[error("directory: {doing} failed, may work later")]
+    #[error("{doing} failed, may work later")]
     Unavailable {
         /// What was being done.
         doing: &'static str,
@@ -43,7 +43,7 @@ pub enum DirectoryError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The table, a column, the filter or the login is wrong: the configuration must change.
-    #[error("directory: {doing} was refused; {remedy}")]
+    #[error("{doing} was refused; {remedy}")]
     Misconfigured {
         /// What was being done.
         doing: &'static str,

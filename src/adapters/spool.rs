@@ -35,7 +35,8 @@ impl Spool {
     pub(super) async fn write(&self, id: &str, extension: &str, bytes: &[u8]) -> Result<Receipt, SendError> {
         let name = format!("{}.{extension}", file_stem(id));
         self.replace(&name, bytes).await.map_err(|e| failure("writing", &e))?;
-        Ok(Receipt { detail: format!("file {name}") })
+        // Not the name: a mail's looks like an address and would be masked wherever it is shown.
+        Ok(Receipt { detail: "written to the folder".to_owned() })
     }
 
     /// Whether a file can be written here: makes the folder and writes an empty file that it removes again.
@@ -99,7 +100,7 @@ mod tests {
         assert!(names(&folder).is_empty());
         spool.write("<id-1@acme.example>", "eml", b"one").await.unwrap();
         let receipt = spool.write("<id-1@acme.example>", "eml", b"two").await.unwrap();
-        assert_eq!(receipt.detail, "file id-1@acme.example.eml");
+        assert_eq!(receipt.detail, "written to the folder");
         assert_eq!(names(&folder), ["id-1@acme.example.eml"]);
         assert_eq!(std::fs::read(folder.join("id-1@acme.example.eml")).unwrap(), b"two");
         assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);

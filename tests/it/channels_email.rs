@@ -117,6 +117,8 @@ async fn every_refusal_has_its_class() {
         (Moment::Rcpt, "550-5.1.1 <mary@example.com>: no such\r\n550 5.1.1 user here\r\n", Refused),
         (Moment::Rcpt, "552 5.2.2 full\r\n", Transient),
         (Moment::Rcpt, "554 5.7.1 <mary@example.com>: Relay access denied\r\n", ChannelBroken),
+        (Moment::Rcpt, "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked\r\n", ChannelBroken),
+        (Moment::Rcpt, "550 5.7.1 <mary@example.com>: not allowed to write to this group\r\n", Refused),
         (Moment::Data, "421 4.3.0 later\r\n", Transient),
         (Moment::Data, "554 5.5.1 no\r\n", ChannelBroken),
         (Moment::Content, "452 4.3.1 disk full\r\n", Transient),
@@ -144,6 +146,10 @@ async fn silence_and_hanging_up_are_harmless_before_the_content_and_unknown_afte
         let class = if sent { FailureClass::OutcomeUnknown } else { FailureClass::Transient };
         assert_eq!(error.class, class, "{fault:?}: {error}");
         assert_eq!(server.contents().len(), usize::from(sent), "{fault:?}");
+        if moment == Moment::Greeting {
+            let place = format!("connecting to {}: ", server.address());
+            assert!(error.detail.starts_with(&place), "{fault:?}: {error}");
+        }
     });
     futures_util::future::join_all(attempts).await;
 }
@@ -218,9 +224,13 @@ async fn without_starttls_a_mail_that_needs_encryption_stays() {
 #[tokio::test]
 async fn nobody_listening_is_transient() {
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let channel = channel(&format!("smtp://{closed}?tls=none"), PATIENT);
-    assert_eq!(channel.check().await.unwrap_err().class, FailureClass::Transient);
-    assert_eq!(channel.send(&notice(vec![item("slack", None)])).await.unwrap_err().class, FailureClass::Transient);
+    let channel = channel(&format!("smtp://mailer:hunter2@{closed}?tls=none"), PATIENT);
+    for error in
+        [channel.check().await.unwrap_err(), channel.send(&notice(vec![item("slack", None)])).await.unwrap_err()]
+    {
+        assert_eq!(error.class, FailureClass::Transient);
+        assert_eq!(error.detail, format!("connecting to {closed}: connection refused"), "the login is not shown");
+    }
 }
 
 #[tokio::test]

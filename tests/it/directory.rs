@@ -10,7 +10,7 @@ use product::{ALL, Dialect, Product, sorted, walk};
 use proptest::prelude::*;
 use reconnectd::adapters::directory::SqlDirectory;
 use reconnectd::domain::{Contact, EmailAddress, UserId};
-use reconnectd::ports::Directory as _;
+use reconnectd::ports::{Directory as _, DirectoryError};
 
 const PAGE_SIZES: [u32; 3] = [1, 2, 500];
 
@@ -42,6 +42,46 @@ async fn views_may_repeat_ids_and_have_no_types() {
             assert_eq!(directory.contact(&UserId::new("10")).await.unwrap(), Some(Contact::default()));
         }
     }
+}
+
+#[tokio::test]
+async fn an_id_of_two_people_is_nobody_s_to_guess() {
+    for dialect in ALL {
+        let product = Product::new(dialect).await;
+        // Only bytes tell the rows apart: any collation of the columns would hold some of them for equal.
+        let ci = match dialect {
+            Dialect::Sqlite => " COLLATE NOCASE",
+            Dialect::Postgres => "",
+            Dialect::Maria => " COLLATE utf8mb4_general_ci",
+        };
+        product
+            .run(&format!(
+                "CREATE TABLE users (id VARCHAR(20), email VARCHAR(80){ci}, name VARCHAR(80){ci});
+                 INSERT INTO users VALUES ('two', 'mary@example.com', 'M'), ('two', 'bob@example.com', 'M'),
+                     ('case', 'Mary@example.com', 'M'), ('case', 'mary@example.com', 'M'),
+                     ('null', NULL, NULL), ('null', 'mary@example.com', NULL),
+                     ('same', 'mary@example.com', 'M'), ('same', 'mary@example.com', 'M'),
+                     ('one', 'mary@example.com', 'M');"
+            ))
+            .await;
+        let directory = SqlDirectory::connect(product.settings(10)).await.unwrap();
+        for id in ["two", "case", "null"] {
+            let error = directory.contact(&UserId::new(id)).await.expect_err(&format!("{dialect:?} {id}"));
+            let text = error.to_string();
+            assert!(matches!(error, DirectoryError::Misconfigured { .. }), "{dialect:?} {id}: {text}");
+            assert!(text.contains("[directory] id names more than one row"), "{dialect:?} {id}: {text}");
+            assert!(!text.contains("example.com"), "{dialect:?} {id}: {text}");
+        }
+        for id in ["same", "one"] {
+            assert_eq!(address_of(&directory, id).await.as_deref(), Some("mary@example.com"), "{dialect:?} {id}");
+        }
+    }
+    let product = Product::new(Dialect::Sqlite).await;
+    product
+        .run("CREATE TABLE users (id, email, name); INSERT INTO users VALUES (5, 'a@b.c', 'A'), ('5', 'd@e.f', 'D')")
+        .await;
+    let directory = SqlDirectory::connect(product.settings(10)).await.unwrap();
+    assert!(directory.contact(&UserId::new("5")).await.is_err(), "a number and a text that are the same id");
 }
 
 #[tokio::test]

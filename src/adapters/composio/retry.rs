@@ -96,19 +96,19 @@ fn after(
     } else if failed.kind == TransientKind::Throttled {
         limiter.pause(wait, "throttled");
     }
-    let error = ProviderError::Unavailable { attempts: number, last: failed.what };
     if failed.forbidden || number >= max_attempts || Instant::now() + wait >= ends_at {
-        return backoff::Error::permanent(error);
+        return backoff::Error::permanent(ProviderError::Unavailable { attempts: number, last: failed.what });
     }
     tracing::warn!(
         event = events::PROVIDER_RETRY,
         attempt = number,
         wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
         class = failed.kind.class(),
+        error = %failed.what,
         request_id = %failed.request_id,
         "A request to the provider failed and is tried again."
     );
-    backoff::Error::retry_after(error, wait)
+    backoff::Error::retry_after(ProviderError::Unavailable { attempts: number, last: failed.what }, wait)
 }
 
 /// How long to wait after attempt `number` (1 is the first) failed. `unit` in `0.0..1.0` spreads the waits of

@@ -1,7 +1,7 @@
 //! Turns what the database said into an error that says what to do: try later, or change which key.
 //!
 //! The words of the database are kept as the source, scrubbed and bounded: addresses masked, and no URL
-//! and no password in them, since the drivers repeat neither.
+//! and no password in them, since the drivers repeat neither. A server that cannot be reached is named, `host:port`.
 
 use std::time::Duration;
 
@@ -41,38 +41,58 @@ pub(super) fn misconfigured(doing: &'static str, remedy: impl Into<String>) -> D
     DirectoryError::Misconfigured { doing, source: Box::new(DatabaseWords(remedy.clone())), remedy }
 }
 
-/// No answer within our own limit.
-pub(super) fn timed_out(doing: &'static str, limit: Duration) -> DirectoryError {
-    let words = DatabaseWords(format!("no answer within {}", humantime::format_duration(limit)));
+/// No answer from `place` within our own limit.
+pub(super) fn timed_out(doing: &'static str, place: &str, limit: Duration) -> DirectoryError {
+    let words = DatabaseWords(format!("{place}: no answer within {}", humantime::format_duration(limit)));
     DirectoryError::Unavailable { doing, source: Box::new(words) }
 }
 
-/// While connecting: before any configured name was used.
-pub(super) fn at_connect(error: &sqlx::Error) -> DirectoryError {
-    map(super::CONNECTING, error, URL_REMEDY)
+/// The URL cannot be read; nothing of it is known that could be shown.
+pub(super) fn at_url(error: &sqlx::Error) -> DirectoryError {
+    map(super::CONNECTING, "[directory] url", error, URL_REMEDY)
+}
+
+/// While connecting to `place`: before any configured name was used.
+pub(super) fn at_connect(place: &str, error: &sqlx::Error) -> DirectoryError {
+    map(super::CONNECTING, place, error, URL_REMEDY)
+}
+
+/// While opening an SQLite file.
+pub(super) fn at_open(file: &str, error: &sqlx::Error) -> DirectoryError {
+    let opened = at_connect(file, error);
+    let DirectoryError::Misconfigured { doing, source, .. } = opened else { return opened };
+    let remedy = format!("check [directory] url: {file} must be an SQLite file that is there and may be read");
+    DirectoryError::Misconfigured { doing, remedy, source }
 }
 
 /// While trying one configured name, `[directory] key`.
-pub(super) fn at_probe(key: &str, name: &str, error: &sqlx::Error) -> DirectoryError {
+pub(super) fn at_probe(place: &str, key: &str, name: &str, error: &sqlx::Error) -> DirectoryError {
     let remedy = match key {
         "filter" => "correct [directory] filter, an SQL condition over the table's columns".to_owned(),
         "table" => format!("check [directory] table: {name:?} must be a table or view this login may read"),
         _ => format!("check [directory] {key}: {name:?} must be a column this login may read (case counts)"),
     };
-    map("checking the users' table", error, &remedy)
+    map("checking the users' table", place, error, &remedy)
 }
 
 /// While using what the checks at connect accepted.
-pub(super) fn at_run(doing: &'static str, error: &sqlx::Error) -> DirectoryError {
-    map(doing, error, "check [directory] filter and that the columns are still there")
+pub(super) fn at_run(doing: &'static str, place: &str, error: &sqlx::Error) -> DirectoryError {
+    map(doing, place, error, "check [directory] filter and that the columns are still there")
 }
 
 const URL_REMEDY: &str = "check [directory] url: login, database or file name, and TLS parameters";
 const TABLE_REMEDY: &str = "check [directory] table: it must be a table or view this login may read";
 const ID_REMEDY: &str = "check [directory] id: it must hold text, uuids or integers; a view can make them so";
 
-fn map(doing: &'static str, error: &sqlx::Error, statement_remedy: &str) -> DirectoryError {
-    let source = Box::new(DatabaseWords(scrub(&error.to_string(), WORDS_MAX_CHARS)));
+/// `place` is `host:port` or a file; named where the database itself has said nothing.
+fn map(doing: &'static str, place: &str, error: &sqlx::Error, statement_remedy: &str) -> DirectoryError {
+    let said = match error {
+        sqlx::Error::Io(cause) => cause.to_string(),
+        other => other.to_string(),
+    };
+    let words = scrub(&said, WORDS_MAX_CHARS);
+    let words = if matches!(error, sqlx::Error::Database(_)) { words } else { format!("{place}: {words}") };
+    let source = Box::new(DatabaseWords(words));
     let remedy = match fault(error) {
         Fault::Transient => return DirectoryError::Unavailable { doing, source },
         Fault::Url => URL_REMEDY,
@@ -188,7 +208,7 @@ mod tests {
     #[test]
     fn the_words_of_the_database_lose_their_addresses() {
         let error = sqlx::Error::Protocol("near \"mary@example.com\": no".to_owned());
-        let DirectoryError::Unavailable { source, .. } = at_run("testing", &error) else { panic!("{error}") };
+        let DirectoryError::Unavailable { source, .. } = at_run("testing", "db:1", &error) else { panic!("{error}") };
         assert!(source.to_string().contains("<address>") && !source.to_string().contains("mary"), "{source}");
     }
 }

@@ -7,6 +7,7 @@
 //! Ids keep their exact bytes: an id is what a plain `SELECT` of the column shows. The database orders and
 //! compares by its own column type and collation; where a collation holds two ids for equal, bytes decide
 //! (`paging.rs`). The operator's filter is SQL of their own, in the database's dialect, with times in UTC.
+//! An id that leads to two different people is an error: nobody is guessed.
 //! Identifiers are always quoted, so their case counts where the database lets it.
 //!
 //! Only connections are held: a crash leaves nothing behind.
@@ -94,7 +95,7 @@ impl SqlDirectory {
         let scheme = url.split(':').next().unwrap_or_default().to_ascii_lowercase();
         // Connecting and the checks are a handful of statements, each with its own limit on the server.
         let budget = limits.connect + limits.statement + GRACE;
-        let opened: Result<Box<dyn Source>, DirectoryError> = within(CONNECTING, budget, async {
+        let opened: Result<Box<dyn Source>, DirectoryError> = within(CONNECTING, "[directory] url", budget, async {
             Ok(match scheme.as_str() {
                 "sqlite" => Box::new(sqlite::Sqlite::open(&settings, limits).await?) as Box<dyn Source>,
                 "postgres" | "postgresql" => Box::new(postgres::Postgres::open(&settings, limits).await?),
@@ -112,12 +113,16 @@ impl SqlDirectory {
         work: impl Future<Output = Result<T, sqlx::Error>> + Send,
     ) -> Result<T, DirectoryError> {
         let budget = self.limits.connect + self.limits.statement + GRACE;
-        within(doing, budget, async { work.await.map_err(|e| errors::at_run(doing, &e)) }).await
+        let place = self.source.place();
+        within(doing, place, budget, async { work.await.map_err(|e| errors::at_run(doing, place, &e)) }).await
     }
 }
 
 const CONNECTING: &str = "connecting to the users' database";
 const UNKNOWN_SCHEME: &str = "[directory] url must start with sqlite://, postgres:// or mysql:// (MySQL and MariaDB)";
+const READING_CONTACT: &str = "reading how a user is reached";
+/// Which of the rows is the person is not ours to guess: a stranger would be told.
+const AMBIGUOUS_ID: &str = "[directory] id names more than one row for a user; choose a column or view that is unique";
 /// How much later than the server we give up: long enough for its own, better words to arrive.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -129,7 +134,11 @@ impl Directory for SqlDirectory {
     }
 
     async fn contact(&self, user: &UserId) -> Result<Option<Contact>, DirectoryError> {
-        self.call("reading how a user is reached", self.source.contact(user)).await
+        let mut rows = self.call(READING_CONTACT, self.source.contacts(user)).await?;
+        if rows.len() > 1 {
+            return Err(errors::misconfigured(READING_CONTACT, AMBIGUOUS_ID));
+        }
+        Ok(rows.pop().map(contact_of))
     }
 
     async fn count(&self) -> Result<u64, DirectoryError> {
@@ -154,8 +163,12 @@ trait Source: Send + Sync {
     /// Whether the id column may hold ids for equal that differ in their bytes.
     fn has_ties(&self) -> bool;
 
-    /// How this very user is reached, byte for byte.
-    async fn contact(&self, user: &UserId) -> Result<Option<Contact>, sqlx::Error>;
+    /// The rows of this very user, byte for byte, without repeats: none, one, or at least two where the id is
+    /// not unique.
+    async fn contacts(&self, user: &UserId) -> Result<Vec<ContactRow>, sqlx::Error>;
+
+    /// Where the database is, safe to show: `host:port` or the file.
+    fn place(&self) -> &str;
 
     /// How many rows there are.
     async fn count(&self, counted: Counted) -> Result<u64, sqlx::Error>;
@@ -177,24 +190,29 @@ struct Key {
     cursor: String,
 }
 
-/// The contact whose columns are e-mail, name, locale and time zone. What cannot be read or used is absent.
-fn contact_of(mut column: impl FnMut(usize) -> Option<String>) -> Contact {
-    let mut text = |index| column(index).filter(|text| !text.trim().is_empty());
-    Contact {
-        email: text(0).and_then(|address| EmailAddress::parse(&address).ok()),
-        name: text(1),
-        locale: text(2),
-        timezone: text(3),
-    }
+/// E-mail, name, locale and time zone as they are stored. What cannot be read is absent.
+type ContactRow = [Option<String>; 4];
+
+/// What of a row can be used.
+fn contact_of(row: ContactRow) -> Contact {
+    let [email, name, locale, timezone] = row.map(|text| text.filter(|text| !text.trim().is_empty()));
+    Contact { email: email.and_then(|address| EmailAddress::parse(&address).ok()), name, locale, timezone }
+}
+
+/// A server as it is named in errors.
+fn server(host: &str, port: u16) -> String {
+    let host = host.trim_matches(['[', ']']);
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 async fn within<T>(
     doing: &'static str,
+    place: &str,
     budget: Duration,
     work: impl Future<Output = Result<T, DirectoryError>> + Send,
 ) -> Result<T, DirectoryError> {
     match tokio::time::timeout(budget, work).await {
         Ok(done) => done,
-        Err(_) => Err(errors::timed_out(doing, budget)),
+        Err(_) => Err(errors::timed_out(doing, place, budget)),
     }
 }

@@ -15,8 +15,8 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Row as _, SqlSafeStr as _};
 
 use super::sql::{Dialect, IdSql, Names, Statements};
-use super::{CONNECTIONS, Counted, DirectorySettings, Key, Limits, Source, contact_of, errors};
-use crate::domain::{Contact, UserId};
+use super::{CONNECTIONS, ContactRow, Counted, DirectorySettings, Key, Limits, Source, errors, server};
+use crate::domain::UserId;
 use crate::ports::DirectoryError;
 
 /// A MySQL or MariaDB directory.
@@ -24,6 +24,7 @@ pub(super) struct MySql {
     pool: MySqlPool,
     statements: Statements,
     id_type: IdType,
+    place: String,
 }
 
 /// What the id column holds.
@@ -91,20 +92,21 @@ impl IdType {
 impl MySql {
     /// Connects and checks every configured name.
     pub(super) async fn open(settings: &DirectorySettings, limits: Limits) -> Result<Self, DirectoryError> {
-        let options: MySqlConnectOptions = settings.url.expose_secret().parse().map_err(|e| errors::at_connect(&e))?;
+        let options: MySqlConnectOptions = settings.url.expose_secret().parse().map_err(|e| errors::at_url(&e))?;
+        let place = server(options.get_host(), options.get_port());
         let options = options.charset("utf8mb4").pipes_as_concat(false).disable_statement_logging();
         let connecting = tokio::time::timeout(limits.connect, options.connect()).await;
         let mut first = connecting
-            .map_err(|_| errors::timed_out(super::CONNECTING, limits.connect))?
-            .map_err(|e| errors::at_connect(&e))?;
-        restrict(&mut first, limits).await.map_err(|e| errors::at_connect(&e))?;
+            .map_err(|_| errors::timed_out(super::CONNECTING, &place, limits.connect))?
+            .map_err(|e| errors::at_connect(&place, &e))?;
+        restrict(&mut first, limits).await.map_err(|e| errors::at_connect(&place, &e))?;
         let names = Names::new(Dialect::MySql, settings);
         for (key, name, probe) in names.probes(settings) {
             let tried = first.prepare(AssertSqlSafe(probe).into_sql_str()).await;
-            tried.map_err(|e| errors::at_probe(key, name, &e))?;
+            tried.map_err(|e| errors::at_probe(&place, key, name, &e))?;
         }
         let id_type = id_type(&mut first, &names, &settings.id).await;
-        let id_type = id_type.map_err(|e| errors::at_probe("id", &settings.id, &e))?;
+        let id_type = id_type.map_err(|e| errors::at_probe(&place, "id", &settings.id, &e))?;
         // It has served; the pool opens its own.
         drop(first.close().await);
         let pool = MySqlPoolOptions::new()
@@ -112,7 +114,7 @@ impl MySql {
             .acquire_timeout(limits.connect)
             .after_connect(move |connection, _| Box::pin(restrict(connection, limits)))
             .connect_lazy_with(options);
-        Ok(Self { pool, statements: Statements::new(&names, &id_type.sql(&names.id)), id_type })
+        Ok(Self { pool, statements: Statements::new(&names, &id_type.sql(&names.id)), id_type, place })
     }
 }
 
@@ -179,15 +181,19 @@ impl Source for MySql {
         self.id_type == IdType::Text
     }
 
-    async fn contact(&self, user: &UserId) -> Result<Option<Contact>, sqlx::Error> {
+    async fn contacts(&self, user: &UserId) -> Result<Vec<ContactRow>, sqlx::Error> {
         let id = user.as_str();
         let query = query(&self.statements.contact).bind(id.to_owned()).bind(id.as_bytes().to_vec());
-        let row = match query.fetch_optional(&self.pool).await {
+        let rows = match query.fetch_all(&self.pool).await {
             // The column's character set has no such text, so no row has this id.
-            Err(error) if NO_SUCH_TEXT.contains(&number_of(&error)) => None,
+            Err(error) if NO_SUCH_TEXT.contains(&number_of(&error)) => Vec::new(),
             other => other?,
         };
-        Ok(row.map(|row| contact_of(|column| row.try_get(column).ok().flatten())))
+        Ok(rows.iter().map(contact_row).collect())
+    }
+
+    fn place(&self) -> &str {
+        &self.place
     }
 
     async fn count(&self, counted: Counted) -> Result<u64, sqlx::Error> {
@@ -202,6 +208,10 @@ impl Source for MySql {
 
 fn query(statement: &str) -> Query<'static, sqlx::MySql, MySqlArguments> {
     sqlx::query(AssertSqlSafe(statement.to_owned()))
+}
+
+fn contact_row(row: &MySqlRow) -> ContactRow {
+    std::array::from_fn(|column| row.try_get(column).ok().flatten())
 }
 
 fn key(row: &MySqlRow) -> Result<Key, sqlx::Error> {

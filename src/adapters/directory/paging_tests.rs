@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use proptest::prelude::*;
 
 use super::page;
-use crate::adapters::directory::{Counted, Key, Source};
-use crate::domain::{Contact, UserId};
+use crate::adapters::directory::{ContactRow, Counted, Key, Source};
+use crate::domain::UserId;
 
 /// Rows of a table whose column ignores case: in the column's order, equal ids in the order of the table.
 struct IgnoringCase(Vec<String>);
@@ -35,8 +35,12 @@ impl Source for IgnoringCase {
         true
     }
 
-    async fn contact(&self, _: &UserId) -> Result<Option<Contact>, sqlx::Error> {
-        Ok(None)
+    async fn contacts(&self, _: &UserId) -> Result<Vec<ContactRow>, sqlx::Error> {
+        Ok(Vec::new())
+    }
+
+    fn place(&self) -> &'static str {
+        "nowhere"
     }
 
     async fn count(&self, _: Counted) -> Result<u64, sqlx::Error> {

@@ -17,8 +17,8 @@ use sqlx::{
 };
 
 use super::sql::{Dialect, IdSql, Names, Statements};
-use super::{CONNECTIONS, Counted, DirectorySettings, Key, Limits, Source, contact_of, errors};
-use crate::domain::{Contact, UserId};
+use super::{CONNECTIONS, ContactRow, Counted, DirectorySettings, Key, Limits, Source, errors, server};
+use crate::domain::UserId;
 use crate::ports::DirectoryError;
 
 /// Types whose text is the value itself; others refuse a text that is none of theirs.
@@ -29,6 +29,7 @@ pub(super) struct Postgres {
     pool: PgPool,
     statements: Statements,
     id_type: IdType,
+    place: String,
 }
 
 struct IdType {
@@ -47,7 +48,8 @@ impl IdType {
 impl Postgres {
     /// Connects and checks every configured name.
     pub(super) async fn open(settings: &DirectorySettings, limits: Limits) -> Result<Self, DirectoryError> {
-        let options: PgConnectOptions = settings.url.expose_secret().parse().map_err(|e| errors::at_connect(&e))?;
+        let options: PgConnectOptions = settings.url.expose_secret().parse().map_err(|e| errors::at_url(&e))?;
+        let place = server(options.get_host(), options.get_port());
         let timeout_ms = limits.statement.as_millis().to_string();
         let options = options
             .application_name("reconnectd directory")
@@ -59,22 +61,23 @@ impl Postgres {
             .disable_statement_logging();
         let connecting = tokio::time::timeout(limits.connect, options.connect()).await;
         let mut first = connecting
-            .map_err(|_| errors::timed_out(super::CONNECTING, limits.connect))?
-            .map_err(|e| errors::at_connect(&e))?;
-        refuse_a_writable_session(&mut first).await?;
+            .map_err(|_| errors::timed_out(super::CONNECTING, &place, limits.connect))?
+            .map_err(|e| errors::at_connect(&place, &e))?;
+        refuse_a_writable_session(&place, &mut first).await?;
         let names = Names::new(Dialect::Postgres, settings);
         for (key, name, probe) in names.probes(settings) {
             let tried = first.prepare(AssertSqlSafe(probe).into_sql_str()).await;
-            tried.map_err(|e| errors::at_probe(key, name, &e))?;
+            tried.map_err(|e| errors::at_probe(&place, key, name, &e))?;
         }
-        let id_type = id_type(&mut first, &names).await.map_err(|e| errors::at_probe("id", &settings.id, &e))?;
+        let id_type =
+            id_type(&mut first, &names).await.map_err(|e| errors::at_probe(&place, "id", &settings.id, &e))?;
         // It has served; the pool opens its own.
         drop(first.close().await);
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(limits.connect)
             .connect_lazy_with(options);
-        Ok(Self { pool, statements: Statements::new(&names, &id_sql(&names.id, &id_type)), id_type })
+        Ok(Self { pool, statements: Statements::new(&names, &id_sql(&names.id, &id_type)), id_type, place })
     }
 
     /// Whether the id column's type can hold this text at all; asking the table would be an error.
@@ -92,11 +95,11 @@ impl Postgres {
     }
 }
 
-async fn refuse_a_writable_session(session: &mut PgConnection) -> Result<(), DirectoryError> {
+async fn refuse_a_writable_session(place: &str, session: &mut PgConnection) -> Result<(), DirectoryError> {
     let read_only: String = sqlx::query_scalar("SELECT current_setting('transaction_read_only')")
         .fetch_one(session)
         .await
-        .map_err(|e| errors::at_connect(&e))?;
+        .map_err(|e| errors::at_connect(place, &e))?;
     if read_only == "on" {
         return Ok(());
     }
@@ -153,14 +156,17 @@ impl Source for Postgres {
         self.id_type.is_text()
     }
 
-    async fn contact(&self, user: &UserId) -> Result<Option<Contact>, sqlx::Error> {
+    async fn contacts(&self, user: &UserId) -> Result<Vec<ContactRow>, sqlx::Error> {
         let id = user.as_str();
         if !self.can_hold(id).await? {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let query = query(&self.statements.contact).bind(id.to_owned()).bind(id.as_bytes().to_vec());
-        let row = query.fetch_optional(&self.pool).await?;
-        Ok(row.map(|row| contact_of(|column| row.try_get(column).ok().flatten())))
+        Ok(query.fetch_all(&self.pool).await?.iter().map(contact_row).collect())
+    }
+
+    fn place(&self) -> &str {
+        &self.place
     }
 
     async fn count(&self, counted: Counted) -> Result<u64, sqlx::Error> {
@@ -175,6 +181,10 @@ impl Source for Postgres {
 
 fn query(statement: &str) -> Query<'static, sqlx::Postgres, PgArguments> {
     sqlx::query(AssertSqlSafe(statement.to_owned()))
+}
+
+fn contact_row(row: &PgRow) -> ContactRow {
+    std::array::from_fn(|column| row.try_get(column).ok().flatten())
 }
 
 fn key(row: &PgRow) -> Result<Key, sqlx::Error> {

@@ -41,6 +41,16 @@ impl Dialect {
             Self::MySql => format!("CAST({value} AS CHAR CHARACTER SET utf8mb4)"),
         }
     }
+
+    /// The same, told apart by its bytes: to a collation two addresses or names may be one.
+    fn exact_text(self, value: &str) -> String {
+        let collation = match self {
+            Self::Sqlite => "BINARY",
+            Self::Postgres => "\"C\"",
+            Self::MySql => "utf8mb4_bin",
+        };
+        format!("{} COLLATE {collation}", self.text(value))
+    }
 }
 
 /// The table and the columns, quoted.
@@ -126,7 +136,7 @@ pub(super) struct Statements {
     pub(super) following: String,
     /// Ids equal to the cursor. `[cursor, lower bound of the bytes, limit]`
     pub(super) equal: String,
-    /// E-mail, name, locale and time zone of one user. `[id, id]`
+    /// E-mail, name, locale and time zone of one user: two rows where they differ. `[id, id]`
     pub(super) contact: String,
     /// Rows with an id.
     pub(super) count: String,
@@ -140,10 +150,8 @@ impl Statements {
         let IdSql { shown, bytes, length, cursor, bound } = id;
         let (p1, p2, p3) = (dialect.parameter(1), dialect.parameter(2), dialect.parameter(3));
         let known = format!("{length} > 0 AND {filter}");
-        let fields: Vec<String> = contact
-            .iter()
-            .map(|(_, field)| field.as_ref().map_or_else(|| dialect.text("NULL"), |column| dialect.text(column)))
-            .collect();
+        let fields: Vec<String> =
+            contact.iter().map(|(_, field)| dialect.exact_text(field.as_deref().unwrap_or("NULL"))).collect();
         Self {
             first: format!("SELECT {shown} FROM {table} WHERE {known} ORDER BY {column} LIMIT {p1}"),
             following: format!(
@@ -154,7 +162,7 @@ impl Statements {
                  AND {bytes} > {bound} ORDER BY {bytes} LIMIT {p3}"
             ),
             contact: format!(
-                "SELECT {} FROM {table} WHERE {known} AND {column} = {cursor} AND {bytes} = {bound} LIMIT 1",
+                "SELECT DISTINCT {} FROM {table} WHERE {known} AND {column} = {cursor} AND {bytes} = {bound} LIMIT 2",
                 fields.join(", ")
             ),
             count: format!("SELECT COUNT(*) FROM {table} WHERE {known}"),

@@ -16,8 +16,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, R
 use tokio::time::Instant;
 
 use super::sql::{Dialect, IdSql, Names, Statements};
-use super::{CONNECTIONS, Counted, DirectorySettings, Key, Limits, Source, contact_of, errors};
-use crate::domain::{Contact, UserId};
+use super::{CONNECTIONS, ContactRow, Counted, DirectorySettings, Key, Limits, Source, errors};
+use crate::domain::UserId;
 use crate::ports::DirectoryError;
 use secrecy::ExposeSecret as _;
 
@@ -31,28 +31,32 @@ pub(super) struct Sqlite {
     pool: SqlitePool,
     statements: Statements,
     limit: Duration,
+    place: String,
 }
 
 impl Sqlite {
     /// Opens the file and checks every configured name.
     pub(super) async fn open(settings: &DirectorySettings, limits: Limits) -> Result<Self, DirectoryError> {
-        let options: SqliteConnectOptions = settings.url.expose_secret().parse().map_err(|e| errors::at_connect(&e))?;
+        let options: SqliteConnectOptions = settings.url.expose_secret().parse().map_err(|e| errors::at_url(&e))?;
+        let place = options.get_filename().display().to_string();
         let options = options
             .read_only(true)
             .create_if_missing(false)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("query_only", "on")
             .disable_statement_logging();
-        let mut first = options.connect().await.map_err(|e| errors::at_connect(&e))?;
-        let encoding: String =
-            sqlx::query_scalar("PRAGMA encoding").fetch_one(&mut first).await.map_err(|e| errors::at_connect(&e))?;
+        let mut first = options.connect().await.map_err(|e| errors::at_open(&place, &e))?;
+        let encoding: String = sqlx::query_scalar("PRAGMA encoding")
+            .fetch_one(&mut first)
+            .await
+            .map_err(|e| errors::at_open(&place, &e))?;
         if encoding != "UTF-8" {
             return Err(errors::misconfigured(super::CONNECTING, "[directory] url: the file's encoding must be UTF-8"));
         }
         let names = Names::new(Dialect::Sqlite, settings);
         for (key, name, probe) in names.probes(settings) {
             let tried = first.prepare(AssertSqlSafe(probe).into_sql_str()).await;
-            tried.map_err(|e| errors::at_probe(key, name, &e))?;
+            tried.map_err(|e| errors::at_probe(&place, key, name, &e))?;
         }
         // It has served; the pool opens its own.
         drop(first.close().await);
@@ -60,7 +64,7 @@ impl Sqlite {
             .max_connections(CONNECTIONS)
             .acquire_timeout(limits.connect)
             .connect_lazy_with(options);
-        Ok(Self { pool, statements: Statements::new(&names, &id_sql(&names.id)), limit: limits.statement })
+        Ok(Self { pool, statements: Statements::new(&names, &id_sql(&names.id)), limit: limits.statement, place })
     }
 
     /// A connection whose statements are interrupted after the limit.
@@ -108,16 +112,25 @@ impl Source for Sqlite {
         true
     }
 
-    async fn contact(&self, user: &UserId) -> Result<Option<Contact>, sqlx::Error> {
+    async fn contacts(&self, user: &UserId) -> Result<Vec<ContactRow>, sqlx::Error> {
         let mut connection = self.connection().await?;
+        let mut rows: Vec<ContactRow> = Vec::new();
+        // All of them: a column without a type may hold the id as a text and as a number, in two rows.
         for class in [Some("text"), is_integer(user.as_str()).then_some("integer"), Some("blob")].into_iter().flatten()
         {
             let query = bind(query(&self.statements.contact), class, user.as_str())?.bind(user.as_str());
-            if let Some(row) = query.fetch_optional(&mut *connection).await? {
-                return Ok(Some(contact_of(|column| row.try_get(column).ok().flatten())));
+            for row in query.fetch_all(&mut *connection).await? {
+                let row = contact_row(&row);
+                if !rows.contains(&row) {
+                    rows.push(row);
+                }
             }
         }
-        Ok(None)
+        Ok(rows)
+    }
+
+    fn place(&self) -> &str {
+        &self.place
     }
 
     async fn count(&self, counted: Counted) -> Result<u64, sqlx::Error> {
@@ -154,6 +167,10 @@ fn bind<'q>(
 
 fn is_integer(text: &str) -> bool {
     text.parse::<i64>().is_ok_and(|number| number.to_string() == text)
+}
+
+fn contact_row(row: &SqliteRow) -> ContactRow {
+    std::array::from_fn(|column| row.try_get(column).ok().flatten())
 }
 
 fn key(row: &SqliteRow) -> Result<Key, sqlx::Error> {

@@ -5,7 +5,8 @@
 //! | 4xx anywhere, 421 included | transient | the server says so (RFC 5321, section 4.2.1) |
 //! | x.2.2, x.4.4, 552 at RCPT | transient | mailbox full, routing: may mend (RFC 3463; RFC 5321, 4.5.3.1.10) |
 //! | x.1.7, x.1.8, x.7.20 to x.7.29, 530, 535, 538, "relay" | channel broken | our sender or login is refused, at whatever step |
-//! | x.1.x | refused | this address does not exist |
+//! | x.1.x, x.2.x | refused | this address or mailbox |
+//! | other 554 at RCPT, or "client host", "blocked", "listed", "reputation" … | channel broken | block lists are often looked up only at RCPT |
 //! | other 5xx at RCPT | refused | this recipient |
 //! | other 5xx | channel broken | our login, sender or content: every other mail would meet the same |
 //! | no reply, or nonsense, before the content | transient | nothing was sent |
@@ -15,6 +16,7 @@
 //! only pauses the channel. So doubt falls on the channel.
 
 use std::error::Error as _;
+use std::io;
 use std::time::Duration;
 
 use lettre::transport::smtp::Error as SmtpError;
@@ -79,6 +81,37 @@ pub(super) fn of_error(step: Step, error: &SmtpError) -> SendError {
     failed(step, class, &text)
 }
 
+/// Decides on an error before the greeting was read, and names the server: `host:port`, never the login.
+pub(super) fn of_connect_error(place: &str, error: &SmtpError) -> SendError {
+    let refused = error.source().and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+    let mut decided = of_error(Step::Connect, error);
+    if let Some(kind) = refused.filter(|kind| SYSTEM_REFUSALS.contains(kind)) {
+        decided.detail = format!("{}: {kind}", Step::Connect.name());
+    }
+    named(place, &decided)
+}
+
+/// Nothing came of connecting within the time limit.
+pub(super) fn no_connection(place: &str, after: Duration) -> SendError {
+    named(place, &stalled(Step::Connect, after))
+}
+
+/// What the system says of a connection, better said without its error number.
+const SYSTEM_REFUSALS: [io::ErrorKind; 5] = [
+    io::ErrorKind::ConnectionRefused,
+    io::ErrorKind::ConnectionReset,
+    io::ErrorKind::HostUnreachable,
+    io::ErrorKind::NetworkUnreachable,
+    io::ErrorKind::TimedOut,
+];
+
+/// `connecting: …` becomes `connecting to host:port: …`.
+fn named(place: &str, error: &SendError) -> SendError {
+    let step = Step::Connect.name();
+    let rest = error.detail.strip_prefix(step).unwrap_or(&error.detail);
+    SendError { class: error.class, detail: format!("{step} to {place}{rest}") }
+}
+
 /// A positive reply of the wrong kind: the server and we are out of step, so nothing it says counts.
 pub(super) fn out_of_step(step: Step, code: u16) -> SendError {
     failed(step, step.broken_off(), &format!("unexpected reply {code}, out of step"))
@@ -106,9 +139,20 @@ fn class_of(step: Step, code: u16, text: &str) -> FailureClass {
         _ if about_us => FailureClass::ChannelBroken,
         _ if step == Step::Rcpt && code == 552 => FailureClass::Transient,
         Some((1, _)) if matches!(step, Step::Rcpt | Step::Data | Step::Content) => FailureClass::Refused,
-        _ if step == Step::Rcpt => FailureClass::Refused,
+        Some((2, _)) if step == Step::Rcpt => FailureClass::Refused,
+        _ if step == Step::Rcpt && code != 554 && !blames_the_sender(text) => FailureClass::Refused,
         _ => FailureClass::ChannelBroken,
     }
+}
+
+/// Whether the words of a reply are about the sending host and not the recipient, as those of block lists are:
+/// `Service unavailable; Client host [192.0.2.1] blocked using zen.example.org`. Addresses in them do not count.
+fn blames_the_sender(text: &str) -> bool {
+    let words = text.split_whitespace().filter(|word| !word.contains('@'));
+    let text = words.collect::<Vec<_>>().join(" ").to_ascii_lowercase();
+    // "User not listed in the address book" and "user unlisted" are about the recipient.
+    let text = text.replace("not listed", "").replace("unlisted", "");
+    ["client host", "blocked", "blacklist", "blocklist", "listed", "reputation"].iter().any(|word| text.contains(word))
 }
 
 /// Subject and detail of an enhanced status code at the start of a reply (RFC 2034): `5.2.2 full` is (2, 2).
@@ -165,6 +209,21 @@ mod tests {
             (Step::Rcpt, 550, "5.7.1 not allowed to write to this group", Refused),
             (Step::Rcpt, 554, "5.7.1 <x@y>: Relay access denied", ChannelBroken),
             (Step::Rcpt, 550, "relaying denied", ChannelBroken),
+            (Step::Rcpt, 550, "5.7.1 recipient not allowed", Refused),
+            (Step::Rcpt, 554, "no", ChannelBroken),
+            (Step::Rcpt, 554, "5.7.1 rejected", ChannelBroken),
+            (Step::Rcpt, 554, "5.1.1 no such user", Refused),
+            (Step::Rcpt, 554, "5.2.1 disabled", Refused),
+            (Step::Rcpt, 554, "5.2.2 full", Transient),
+            (Step::Rcpt, 550, "5.7.1 Service unavailable; Client host [192.0.2.1] denied", ChannelBroken),
+            (Step::Rcpt, 550, "5.7.1 192.0.2.1 Blocked using zen.example.org", ChannelBroken),
+            (Step::Rcpt, 550, "your IP is blacklisted", ChannelBroken),
+            (Step::Rcpt, 550, "5.7.1 found on a blocklist", ChannelBroken),
+            (Step::Rcpt, 553, "listed at bl.example.org", ChannelBroken),
+            (Step::Rcpt, 550, "5.7.1 poor reputation", ChannelBroken),
+            (Step::Rcpt, 550, "5.1.1 user blocked", Refused),
+            (Step::Rcpt, 550, "user not listed in the address book", Refused),
+            (Step::Rcpt, 550, "<blocked@example.com>: no such user", Refused),
             (Step::Rcpt, 550, "5.7.26 unauthenticated sender", ChannelBroken),
             (Step::Rcpt, 530, "5.7.0 authentication required", ChannelBroken),
             (Step::Rcpt, 550, "5.1.8 bad sender", ChannelBroken),

@@ -19,7 +19,7 @@ use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, timeout_at};
 
 use super::message::Mail;
-use super::replies::{Step, failed, of_error, out_of_step, stalled};
+use super::replies::{Step, failed, no_connection, of_connect_error, of_error, out_of_step, stalled};
 use super::settings::{EmailLimits, Encryption, SmtpServer};
 use crate::domain::{FailureClass, scrub};
 use crate::ports::{Receipt, SendError};
@@ -63,8 +63,15 @@ async fn open(server: &SmtpServer, limits: EmailLimits, until: Instant) -> Resul
     let mut step = Step::Connect;
     match timeout_at(until, connect(server, limits, &mut step)).await {
         Ok(opened) => opened,
+        Err(_) if step == Step::Connect => Err(no_connection(&place(server), limits.handshake)),
         Err(_) => Err(stalled(step, limits.handshake)),
     }
+}
+
+/// Where the server is, without the login.
+fn place(server: &SmtpServer) -> String {
+    let host = server.host.trim_matches(['[', ']']);
+    if host.contains(':') { format!("[{host}]:{}", server.port) } else { format!("{host}:{}", server.port) }
 }
 
 async fn connect(server: &SmtpServer, limits: EmailLimits, step: &mut Step) -> Result<AsyncSmtpConnection, SendError> {
@@ -76,7 +83,7 @@ async fn connect(server: &SmtpServer, limits: EmailLimits, step: &mut Step) -> R
     let address = (server.host.as_str(), server.port);
     let mut connection = AsyncSmtpConnection::connect_tokio1(address, Some(limits.handshake), &hello, implicit, None)
         .await
-        .map_err(|e| of_error(*step, &e))?;
+        .map_err(|e| of_connect_error(&place(server), &e))?;
     *step = Step::StartTls;
     match &server.encryption {
         Encryption::Required(_) if !connection.can_starttls() => {

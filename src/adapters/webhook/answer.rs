@@ -6,6 +6,7 @@
 //! | 429, 503 with `Retry-After` | rate-limited | the receiver asks for a pause |
 //! | 408, 425, 429, 5xx | transient | the receiver says it may work later |
 //! | 3xx, 401, 403, 404, 410 | channel broken | the URL or the key is wrong for every event |
+//! | 405, 406, 411, 415, 421, 426, 431 | channel broken | the route takes no event like ours: method, headers, protocol |
 //! | other 4xx | refused | this event will never be taken |
 //! | refused address | channel broken | the configuration must change |
 //! | no connection | transient | nothing was sent |
@@ -37,7 +38,8 @@ pub(super) fn of_status(
         200..=299 => return Ok(Receipt { detail: format!("HTTP {}", status.as_u16()) }),
         429 | 503 => retry_after(headers, now).map_or(FailureClass::Transient, FailureClass::RateLimited),
         408 | 425 | 500..=599 => FailureClass::Transient,
-        300..=399 | 401 | 403 | 404 | 410 => FailureClass::ChannelBroken,
+        // RFC 9110, section 15.5, and RFC 6585: none of these says anything about one event.
+        300..=399 | 401 | 403..=406 | 410 | 411 | 415 | 421 | 426 | 431 => FailureClass::ChannelBroken,
         400..=499 => FailureClass::Refused,
         // A final answer below 200 or above 599 is no HTTP; who knows what became of the event.
         _ => FailureClass::OutcomeUnknown,
@@ -121,15 +123,23 @@ mod tests {
             (401, None, ChannelBroken),
             (403, None, ChannelBroken),
             (404, None, ChannelBroken),
-            (405, None, Refused),
+            (402, None, Refused),
+            (405, None, ChannelBroken),
+            (406, None, ChannelBroken),
             (408, None, Transient),
             (409, None, Refused),
             (410, None, ChannelBroken),
+            (411, None, ChannelBroken),
             (413, None, Refused),
+            (415, None, ChannelBroken),
+            (421, None, ChannelBroken),
             (422, None, Refused),
             (425, None, Transient),
+            (426, None, ChannelBroken),
             (429, None, Transient),
             (429, Some("7"), seconds(7)),
+            (431, None, ChannelBroken),
+            (451, None, Refused),
             (429, Some(" 0 "), seconds(0)),
             (429, Some("soon"), Transient),
             (429, Some("-5"), Transient),

@@ -1,8 +1,13 @@
 //! Turns a notice into one signed HTTP POST (Standard Webhooks) to a fixed endpoint, or into a file.
 //!
 //! ```text
-//! Notice ─▶ payload (the same bytes on every attempt) ─▶ sign (id, time, body) ─▶ target guard ─▶ POST ─▶ class
+//! Notice ─▶ payload ─▶ sign (id, time, body) ─▶ target guard ─▶ POST ─▶ class
 //! ```
+//!
+//! The same notice gives the same bytes, but the notice may shrink between two attempts: the last look
+//! before each leaves out accounts that healed in the meantime, so a repeat under the same `webhook-id` may name
+//! fewer accounts than the first. A receiver that keeps the first and drops the repeat then asks for one
+//! account too many, which is harmless: its page shows it connected.
 //!
 //! Guarantees: `webhook-id` is the stored id, so a receiver drops a repeat; no redirect is followed and no
 //! proxy used; a private address is refused at connect time, whatever the name resolved to before; the

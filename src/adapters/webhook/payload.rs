@@ -1,7 +1,8 @@
 //! Turns a notice into the JSON event `reconnect.requested`.
 //!
-//! Guarantees: the same notice gives the same bytes on every attempt (nothing of the attempt is in it),
-//! under [`MAX_BODY_BYTES`] however many accounts there are, and the person's address is not in it.
+//! Guarantees: the same notice gives the same bytes (nothing of the attempt is in it), under
+//! [`MAX_BODY_BYTES`] however many accounts there are, and the person's address is not in it. A later attempt may
+//! carry a smaller notice: accounts that healed in between are left out before each attempt, the ids stay.
 
 use chrono::SecondsFormat;
 use serde::Serialize;

@@ -100,6 +100,11 @@ async fn a_url_that_cannot_work_is_answered_with_its_key() {
     }
     assert!(!missing.exists(), "a product's database is never created");
     let mut settings = postgres.settings(10);
+    settings.url = format!("sqlite://{}", missing.display()).into();
+    let text = refusal(settings).await.to_string();
+    assert!(text.contains("[directory] url") && text.contains(&missing.display().to_string()), "{text}");
+    assert!(!text.contains("directory: "), "{text}");
+    let mut settings = postgres.settings(10);
     settings.url = "redis://host".to_owned().into();
     let text = all_text(&refusal(settings).await);
     for form in ["sqlite://", "postgres://", "mysql://"] {
@@ -120,6 +125,8 @@ async fn an_unreachable_server_may_work_later() {
             settings.url = format!("{scheme}://user:s3cret-pass@{address}/db").into();
             let error = SqlDirectory::connect_within(settings, limits).await.err().unwrap();
             assert!(matches!(error, DirectoryError::Unavailable { .. }), "{}", all_text(&error));
+            let source = error.source().unwrap().to_string();
+            assert!(source.starts_with(&format!("{address}: ")), "{scheme}: {source}");
             assert!(!all_text(&error).contains("s3cret-pass"), "{}", all_text(&error));
         }
     }

@@ -80,6 +80,7 @@ async fn nothing_secret_is_logged_shown_or_kept() {
 
     let (log, seen) = (log.text(), seen.join("\n"));
     assert!(log.contains(r#"event="provider.retry" attempt=1"#) && log.contains(r#"class="transport""#), "{log}");
+    assert!(log.contains(r#"class="throttled" error=HTTP 429"#), "{log}");
     for secret in [SECRET_MARKER, "ak_simulator", "mary@example.com", "mary%40example.com"] {
         assert!(!log.contains(secret), "{secret} in the log:\n{log}");
         assert!(!seen.contains(secret), "{secret} in {seen}");
