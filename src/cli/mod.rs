@@ -7,6 +7,7 @@
 mod check;
 mod demo;
 mod explain;
+mod incident_words;
 mod migrate;
 mod once;
 mod output;

@@ -41,6 +41,8 @@ pub struct TransitionStory {
     pub from_status: String,
     /// The status after.
     pub to_status: String,
+    /// The condition before.
+    pub from_condition: String,
     /// The condition after.
     pub to_condition: String,
     /// What the provider's reason pointed at.
@@ -92,6 +94,8 @@ pub struct AttemptStory {
     pub number: i64,
     /// When it began.
     pub started_at: Timestamp,
+    /// When it ended; none if its worker died.
+    pub finished_at: Option<Timestamp>,
     /// How it ended; none if its worker died.
     pub outcome: Option<String>,
     /// In words.
@@ -127,6 +131,7 @@ impl Work {
                     at: row.instant("at")?,
                     from_status: row.text("from_status")?,
                     to_status: row.text("to_status")?,
+                    from_condition: row.text("from_condition")?,
                     to_condition: row.text("to_condition")?,
                     reason: row.text("reason")?,
                 });
@@ -163,6 +168,7 @@ impl Work {
                 attempts.push(AttemptStory {
                     number: attempt.int("number")?,
                     started_at: attempt.instant("started_at")?,
+                    finished_at: attempt.opt_instant("finished_at")?,
                     outcome: attempt.opt_text("outcome")?,
                     detail: attempt.opt_text("detail")?,
                 });
