@@ -33,10 +33,11 @@ impl ProgressBar {
         let task = tokio::spawn(async move {
             while progress.changed().await.is_ok() {
                 let Progress { done, total } = *progress.borrow_and_update();
-                drawn.set_length(total);
+                // Before the first page there is no rate, and a time left would be made up. Setting a number
+                // draws, so the position comes before the style that shows it.
                 drawn.set_position(done);
-                // Before the first page there is no rate, and a time left would be made up.
                 drawn.set_style(style(if done == 0 { WAITING } else { MOVING }));
+                drawn.set_length(total);
             }
         });
         bar.enable_steady_tick(Duration::from_millis(250));

@@ -149,6 +149,11 @@ async fn a_channel_that_refuses_us_is_a_failure_and_keeps_its_deliveries() {
     assert_eq!(summary["channels_stopped"][0], "webhook:product", "{summary}");
     assert_eq!((&summary["deliveries_sent"], &summary["deliveries_pending"]), (&0.into(), &3.into()), "{summary}");
     let log = output.log();
+    for line in events(&log, "delivery.retry") {
+        let times =
+            ["timestamp", "next_attempt_at"].map(|key| line[key].as_str().map(|at| (at.len(), at.ends_with('Z'))));
+        assert_eq!(times, [Some((24, true)); 2], "both instants have one form: {line}");
+    }
     let finished = events(&log, "run.finished")[0];
     assert_eq!((&finished["level"], &finished["channels_stopped"]), (&"warn".into(), &"webhook:product".into()));
     assert_eq!((&finished["deliveries_pending"], &finished["silenced"]), (&3.into(), &"{}".into()), "{finished}");
