@@ -6,8 +6,8 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::{Exit, output, setup};
-use crate::domain::{Silence, Timestamp, UserId};
+use super::{Exit, incident_words, output, setup};
+use crate::domain::{Timestamp, UserId};
 use crate::store::{AccountStory, ActionStory, DeliveryStory, IncidentStory, UserStory};
 
 #[derive(Debug, Args)]
@@ -61,14 +61,15 @@ fn tell(user: &UserId, story: &UserStory) -> String {
         page.push('\n');
     };
     line(format!("  complete list last read  {observed}"));
-    line(format!("  last look                {} at {}", story.outcome, when(story.outcome_at)));
+    let outcome = outcome_words(&story.outcome);
+    line(format!("  last look                {}{outcome} at {}", story.outcome, when(story.outcome_at)));
     line(format!("\nAccounts ({})", story.accounts.len()));
     for account in &story.accounts {
         line(tell_account(account, story));
     }
     line(format!("\nIncidents ({})", story.incidents.len()));
     for incident in &story.incidents {
-        line(tell_incident(incident));
+        line(tell_incident(incident, &story.deliveries));
     }
     line(format!("\nDeliveries ({})", story.deliveries.len()));
     for delivery in &story.deliveries {
@@ -96,27 +97,24 @@ fn tell_account(story: &AccountStory, user: &UserStory) -> String {
         let _infallible = write!(text, "\n      not told: {} ({})", silence.words(), silence.code());
     }
     for change in &story.transitions {
-        let (at, from, to) = (when(change.at), &change.from_status, &change.to_status);
-        let _infallible = write!(text, "\n      {at}  {from} -> {to} ({}, {})", change.reason, change.to_condition);
+        let from = format!("{} {}", change.from_status, change.from_condition);
+        let to = format!("{} {}", change.to_status, change.to_condition);
+        let _infallible = write!(text, "\n      {}  {from} -> {to} ({})", when(change.at), change.reason);
     }
     text
 }
 
-fn tell_incident(incident: &IncidentStory) -> String {
+fn tell_incident(incident: &IncidentStory, deliveries: &[DeliveryStory]) -> String {
     let state = match &incident.closed {
         Some((at, evidence)) => format!("closed {} ({evidence})", when(*at)),
         None => "open".to_owned(),
     };
-    let decision = match incident.decision.as_deref() {
-        None => "not decided yet".to_owned(),
-        Some("first_notice") => "the user is told (first_notice)".to_owned(),
-        Some(code) => match Silence::from_code(code) {
-            Some(silence) => format!("not told: {} ({code})", silence.words()),
-            None => code.to_owned(),
-        },
-    };
     let (toolkit, id, account, opened) = (&incident.toolkit, &incident.id, &incident.account, when(incident.opened_at));
-    format!("  {toolkit} {id} for {account}: opened {opened}, {state}\n      {decision}")
+    let mut text = format!("  {toolkit} {id} for {account}: opened {opened}, {state}");
+    for line in incident_words::told_or_not(incident, deliveries) {
+        let _infallible = write!(text, "\n      {line}");
+    }
+    text
 }
 
 fn tell_delivery(delivery: &DeliveryStory) -> String {
@@ -125,13 +123,17 @@ fn tell_delivery(delivery: &DeliveryStory) -> String {
         let _infallible = write!(text, ", next attempt {}", when(delivery.next_attempt_at));
     }
     let _infallible = write!(text, "\n      delivery {}", delivery.id);
+    if let Some(detail) = delivery.detail.as_deref().filter(|detail| !detail.is_empty()) {
+        let _infallible = write!(text, " ({})", printable(detail));
+    }
     let _infallible =
         write!(text, "\n      decided {}, about {}", when(delivery.created_at), delivery.incidents.join(", "));
     for attempt in &delivery.attempts {
         let outcome = attempt.outcome.as_deref().unwrap_or("no outcome: its worker died");
-        let detail = attempt.detail.as_deref().unwrap_or("");
-        let _infallible =
-            write!(text, "\n      attempt {} {}  {outcome}  {detail}", attempt.number, when(attempt.started_at));
+        let _infallible = write!(text, "\n      attempt {} {}  {outcome}", attempt.number, when(attempt.started_at));
+        if let Some(detail) = attempt.detail.as_deref().filter(|detail| !detail.is_empty()) {
+            let _infallible = write!(text, "  {}", printable(detail));
+        }
     }
     for action in &delivery.actions {
         let _infallible = write!(text, "\n      {}", tell_action(action));
@@ -143,6 +145,20 @@ fn tell_delivery(delivery: &DeliveryStory) -> String {
 pub(super) fn tell_action(action: &ActionStory) -> String {
     let (what, at, operator) = (&action.action, when(action.at), printable(&action.operator));
     format!("{what} by operator {operator} {at}, after {} attempts", action.attempts)
+}
+
+/// Why nothing is known of a user, after the outcome's code.
+fn outcome_words(code: &str) -> &'static str {
+    match code {
+        "unqueryable" => {
+            " (not audited: the provider cannot be asked about this id; it holds a comma, or cannot be sent)"
+        }
+        "unavailable" => " (the provider gave no answer; what was known before still stands)",
+        "rejected" => " (the provider refused the request about this user; what was known before still stands)",
+        "too_many_pages" => " (more accounts than are read; what was known before still stands)",
+        "malformed" => " (the provider's answer could not be read; what was known before still stands)",
+        _ => "",
+    }
 }
 
 pub(super) fn when(at: Timestamp) -> String {

@@ -7,6 +7,7 @@
 mod check;
 mod demo;
 mod explain;
+mod incident_words;
 mod migrate;
 mod once;
 mod outbox;
@@ -51,7 +52,8 @@ enum Command {
 }
 
 /// What the process says to whoever started it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// In the order of what a reader must hear first: the worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
     /// Done; broken accounts are not a failure.
     Done,
@@ -63,14 +65,21 @@ pub(crate) enum Exit {
     KeyRefused,
 }
 
+impl Exit {
+    /// The process's exit code.
+    fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::BadConfiguration => 2,
+            Self::KeyRefused => 3,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::BadConfiguration => 2,
-            Exit::KeyRefused => 3,
-        })
+        Self::from(exit.code())
     }
 }
 

@@ -1,5 +1,6 @@
 //! `reconnectd once`: one audit, and everything that is due.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,8 +8,11 @@ use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, output, setup};
+use crate::domain::RunId;
 use crate::pipeline::{Pipeline, RunError, RunOutcome};
-use crate::telemetry::events;
+use crate::report::Summary;
+use crate::store::LeaseHeld;
+use crate::telemetry::{self, events};
 
 #[derive(Debug, Args)]
 pub(super) struct OnceArgs {
@@ -44,14 +48,28 @@ pub(super) async fn run(config: Option<&Path>, args: OnceArgs) -> Exit {
     if outcome.is_none() && !args.dry_run {
         step_aside(&pipeline).await;
     }
-    let exit = report(outcome, args.summary);
+    let exit = match outcome {
+        Some(Ok(outcome)) => report(outcome, args.summary, &pipeline.run_id),
+        stopped => {
+            let (exit, words) = say_why(stopped.and_then(Result::err).as_ref());
+            if args.summary == Form::Json {
+                // A machine that reads the last line learns why, and what was counted where the run got to count.
+                let error = telemetry::masked(&words, process.app.config.secrets());
+                let bare = || serde_json::json!({ "run_id": pipeline.run_id, "error": error }).to_string();
+                let counted =
+                    pipeline.failed.get().map(|summary| Summary { error: Some(error.clone()), ..summary.clone() });
+                output::result(&counted.and_then(|summary| summary.json().ok()).unwrap_or_else(bare));
+            }
+            exit
+        }
+    };
     close(&pipeline).await;
     exit
 }
 
-fn report(outcome: Option<Result<RunOutcome, RunError>>, form: Form) -> Exit {
+fn report(outcome: RunOutcome, form: Form, run: &RunId) -> Exit {
     match outcome {
-        Some(Ok(RunOutcome::Ran(summary))) => {
+        RunOutcome::Ran(summary) => {
             let text = match form {
                 Form::Text => summary.text(),
                 Form::Json => match summary.json() {
@@ -65,31 +83,46 @@ fn report(outcome: Option<Result<RunOutcome, RunError>>, form: Form) -> Exit {
             output::result(text.trim_end());
             if summary.complete && summary.channels_stopped.is_empty() { Exit::Done } else { Exit::Failed }
         }
-        Some(Ok(RunOutcome::HeldElsewhere(held))) => {
-            let remaining = held.remaining.as_secs();
-            if form == Form::Json {
-                output::result(&format!("{{\"held_by\":{:?},\"remaining_s\":{remaining}}}", held.holder));
-            }
-            output::complain(&format!(
-                "another run is under way ({}; its lease lasts {remaining} s more)",
-                held.holder
-            ));
+        RunOutcome::HeldElsewhere(held) => {
+            say_held(&held, form, run);
             Exit::Done
         }
-        Some(Err(error)) => {
-            tracing::error!(
-                event = events::RUN_FAILED, error = %output::causes(&error),
-                "The run stopped; nobody was told anything after that. What was recorded stays, and the next run goes on."
-            );
-            if error.is_unauthorized() { Exit::KeyRefused } else { Exit::Failed }
-        }
-        None => {
-            tracing::warn!(
-                event = events::RUN_FAILED,
-                "Stopped by a signal. What was recorded stays; the next run goes on from there."
-            );
-            Exit::Failed
-        }
+    }
+}
+
+/// Logs why there is no summary, an error or else a signal; gives the exit code and the reason.
+fn say_why(error: Option<&RunError>) -> (Exit, String) {
+    let Some(error) = error else {
+        tracing::warn!(
+            event = events::RUN_FAILED,
+            exit_code = Exit::Failed.code(),
+            "Stopped by a signal. What was recorded stays; the next run goes on from there."
+        );
+        return (Exit::Failed, "stopped by a signal".to_owned());
+    };
+    let (exit, next) = if error.is_unauthorized() {
+        (Exit::KeyRefused, "Replace the key before the next run")
+    } else {
+        (Exit::Failed, "The next run goes on")
+    };
+    let causes = output::causes(error);
+    tracing::error!(
+        event = events::RUN_FAILED, error = %causes, exit_code = exit.code(),
+        "The run stopped; nobody was told anything after that. What was recorded stays. {next}."
+    );
+    (exit, causes)
+}
+
+/// Says who is running: to a machine in JSON, to a person in words.
+fn say_held(held: &LeaseHeld, form: Form, run: &RunId) {
+    if form == Form::Json {
+        let remaining_ms = u64::try_from(held.remaining.as_millis()).unwrap_or(u64::MAX);
+        let line = serde_json::json!({ "run_id": run, "held_by": held.holder, "remaining_ms": remaining_ms });
+        output::result(&line.to_string());
+    }
+    if form == Form::Text || std::io::stderr().is_terminal() {
+        let remaining = held.remaining.as_secs();
+        output::complain(&format!("another run is under way ({}; its lease lasts {remaining} s more)", held.holder));
     }
 }
 
@@ -113,7 +146,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 async fn step_aside(pipeline: &Pipeline) {
     let given_back = tokio::time::timeout(CLOSE_LIMIT, pipeline.step_aside()).await;
     if !matches!(given_back, Ok(Ok(()))) {
-        tracing::warn!(event = events::RUN_FAILED, "The right to run could not be given back; it lapses by itself.");
+        tracing::warn!(event = events::RUN_UNTIDY, "The right to run could not be given back; it lapses by itself.");
     }
 }
 

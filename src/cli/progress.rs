@@ -11,6 +11,9 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::pipeline::Progress;
 
+const WAITING: &str = "{spinner} {pos}/{len} users";
+const MOVING: &str = "{spinner} {pos}/{len} users  {bar:30}  {per_sec}  {eta} left";
+
 /// Standard error, shared by the bar and the log. Off a terminal the bar draws nothing.
 #[derive(Clone)]
 pub(super) struct ProgressBar(MultiProgress);
@@ -24,16 +27,17 @@ impl ProgressBar {
     /// Draws what `progress` reports until the returned guard is finished.
     pub(super) fn follow(&self, mut progress: watch::Receiver<Progress>) -> Following {
         let bar = self.0.add(Bar::new(0));
-        let template = "{spinner} {pos}/{len} users  {bar:30}  {per_sec}  {eta} left";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
+        let style = |template| ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style("{spinner} reading"));
         let drawn = bar.clone();
         let task = tokio::spawn(async move {
             while progress.changed().await.is_ok() {
                 let Progress { done, total } = *progress.borrow_and_update();
-                drawn.set_length(total);
+                // Before the first page there is no rate, and a time left would be made up. Setting a number
+                // draws, so the position comes before the style that shows it.
                 drawn.set_position(done);
+                drawn.set_style(style(if done == 0 { WAITING } else { MOVING }));
+                drawn.set_length(total);
             }
         });
         bar.enable_steady_tick(Duration::from_millis(250));

@@ -69,7 +69,10 @@ fn refuse(error: &AppError) -> Exit {
         tracing::error!(event = events::CONFIG_INVALID, error = %causes, "The configuration cannot be used.");
         Exit::BadConfiguration
     } else {
-        tracing::error!(event = events::RUN_FAILED, error = %causes, "Nothing was done; the next try may work.");
+        tracing::error!(
+            event = events::RUN_FAILED, error = %causes, exit_code = Exit::Failed.code(),
+            "Nothing was done; the next try may work."
+        );
         Exit::Failed
     }
 }

@@ -270,7 +270,7 @@ impl Deliverer {
             _ => tracing::warn!(
                 event = events::DELIVERY_RETRY,
                 user = %user, channel = %channel, delivery_id = %delivery, attempt,
-                class = settlement.outcome, detail, next_attempt_at = %settlement.next_attempt_at.to_rfc3339(),
+                class = settlement.outcome, detail, next_attempt_at = %settlement.next_attempt_at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
                 "Not sent; it will be tried again."
             ),
         }

@@ -1,6 +1,6 @@
 //! One pass of the whole: take the right to run, scan, record, plan, deliver, sum up.
 //!
-//! The only file that sees every stage. The daemon's timer, a Kubernetes job, the command line and the tests call
+//! The only file that sees every stage. A timer, a Kubernetes job, the command line and the tests call
 //! the same [`Pipeline::run_once`]. Guarantees: one run at a time over one state database (a fenced lease,
 //! renewed while it works); a run whose process died is gone on from at its last recorded page by the
 //! next one; a refused key, a removed API version or an answer about somebody else stops the run before
@@ -148,7 +148,7 @@ pub struct Pipeline {
     pub run_id: RunId,
     /// Makes ids.
     pub mint: Arc<IdMint>,
-    /// Told after every page.
+    /// Told at the beginning and after every page.
     pub progress: watch::Sender<Progress>,
     /// What a run that failed had counted; set when [`Pipeline::run_once`] gives an error.
     pub failed: OnceLock<Summary>,
@@ -232,6 +232,8 @@ impl Pipeline {
     async fn scan_and_record(&self, running: &mut Running) -> Result<(), RunError> {
         let directory = self.ports.directory.as_ref();
         let total = directory.count().await?;
+        let done = running.counters.users_scanned;
+        self.progress.send_replace(Progress { done, total: total.max(done) });
         if running.cursor.is_none() {
             running.counters.users_blank = directory.count_blank().await?;
         }

@@ -205,7 +205,7 @@ impl Pipeline {
             if outcome.is_ok() {
                 ended?;
             } else if let Err(error) = ended {
-                tracing::warn!(event = events::RUN_FAILED, error = %error, "How the run ended could not be written.");
+                tracing::warn!(event = events::RUN_UNTIDY, error = %error, "How the run ended could not be written.");
             }
         }
         let summary = match outcome {
@@ -225,23 +225,7 @@ impl Pipeline {
             }
         };
         fault::point("run.before_summary");
-        let c = &summary.counters;
-        tracing::info!(
-            event = events::RUN_FINISHED,
-            complete = summary.complete,
-            users_scanned = c.users_scanned,
-            users_unknown = c.users_unknown,
-            accounts_seen = c.accounts_seen,
-            incidents_opened = c.incidents_opened,
-            incidents_closed = c.incidents_closed,
-            notices_planned = c.notices_planned,
-            deliveries_sent = c.deliveries_sent,
-            deliveries_failed = c.deliveries_failed,
-            requests_sent = c.requests_sent,
-            retries = c.retries,
-            duration_ms = summary.duration_ms,
-            "The run is over."
-        );
+        log_finished(&summary);
         Ok(RunOutcome::Ran(Box::new(summary)))
     }
 
@@ -303,6 +287,45 @@ impl Pipeline {
 fn can_go_on(run: &RunRow, now: Timestamp) -> bool {
     let fresh = now - run.updated_at <= RESUME_WITHIN;
     fresh && (run.state == "running" || (run.state == "failed" && !run.scan_done))
+}
+
+/// Says the summary once more for who reads logs; a warning where somebody should look.
+fn log_finished(summary: &Summary) {
+    macro_rules! finished {
+        ($level:ident, $words:literal) => {{
+            let c = &summary.counters;
+            tracing::$level!(
+                event = events::RUN_FINISHED,
+                complete = summary.complete,
+                baseline = summary.baseline,
+                dry_run = summary.dry_run,
+                resumed_from = summary.resumed_from.as_ref().map(tracing::field::display),
+                users_scanned = c.users_scanned,
+                users_unknown = c.users_unknown,
+                users_unqueryable = c.users_unqueryable,
+                accounts_seen = c.accounts_seen,
+                incidents_opened = c.incidents_opened,
+                incidents_closed = c.incidents_closed,
+                incidents_open = summary.incidents_open,
+                notices_planned = c.notices_planned,
+                deliveries_sent = c.deliveries_sent,
+                deliveries_failed = c.deliveries_failed,
+                deliveries_cancelled = c.deliveries_cancelled,
+                deliveries_pending = summary.deliveries_pending,
+                channels_stopped = summary.channels_stopped.join(","),
+                silenced = summary.silenced_json(),
+                requests_sent = c.requests_sent,
+                retries = c.retries,
+                duration_ms = summary.duration_ms,
+                $words
+            );
+        }};
+    }
+    if summary.complete && summary.channels_stopped.is_empty() {
+        finished!(info, "The run is over.");
+    } else {
+        finished!(warn, "The run is over, and not all of it went well.");
+    }
 }
 
 /// An error and its causes in one line.

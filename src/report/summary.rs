@@ -44,6 +44,11 @@ impl Summary {
         serde_json::to_string(self)
     }
 
+    /// Reason to count as JSON text, for a field of a log line.
+    pub fn silenced_json(&self) -> String {
+        serde_json::json!(self.counters.silenced).to_string()
+    }
+
     /// A page for a person.
     pub fn text(&self) -> String {
         let c = &self.counters;
@@ -115,6 +120,9 @@ impl Summary {
                 users(self.counters.users_unqueryable)
             ));
         }
+        if self.deliveries_pending > 0 || self.counters.deliveries_failed > 0 {
+            remarks.push(self.undelivered());
+        }
         for channel in &self.channels_stopped {
             remarks.push(format!(
                 "Channel {channel} refuses us as a sender; its deliveries wait in the outbox. See the log event \
@@ -122,6 +130,19 @@ impl Summary {
             ));
         }
         remarks
+    }
+
+    /// Where to read why not everything arrived.
+    fn undelivered(&self) -> String {
+        let counted = |n: u64, one: &str, more: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {more}") };
+        let what = match (self.deliveries_pending, self.counters.deliveries_failed) {
+            (0, failed) => counted(failed, "delivery failed", "deliveries failed"),
+            (waiting, _) => counted(waiting, "delivery waits in the outbox", "deliveries wait in the outbox"),
+        };
+        format!(
+            "{what}; the last reasons are in the log events delivery.retry and delivery.dead, or `reconnectd explain \
+             USER`."
+        )
     }
 }
 

@@ -41,6 +41,8 @@ pub struct TransitionStory {
     pub from_status: String,
     /// The status after.
     pub to_status: String,
+    /// The condition before.
+    pub from_condition: String,
     /// The condition after.
     pub to_condition: String,
     /// What the provider's reason pointed at.
@@ -148,6 +150,7 @@ impl Work {
                     at: row.instant("at")?,
                     from_status: row.text("from_status")?,
                     to_status: row.text("to_status")?,
+                    from_condition: row.text("from_condition")?,
                     to_condition: row.text("to_condition")?,
                     reason: row.text("reason")?,
                 });

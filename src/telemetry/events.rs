@@ -7,6 +7,8 @@ pub const RUN_STARTED: &str = "run.started";
 pub const RUN_FINISHED: &str = "run.finished";
 /// A run ended early; carries what to do.
 pub const RUN_FAILED: &str = "run.failed";
+/// How a run ended could not be written, or the lease not given back; what it did stands.
+pub const RUN_UNTIDY: &str = "run.untidy";
 /// Another process holds the run lease.
 pub const RUN_HELD: &str = "run.held_elsewhere";
 /// A page of users was recorded; progress.

@@ -50,6 +50,12 @@ pub enum TelemetryError {
     Started(#[source] tracing::subscriber::SetGlobalDefaultError),
 }
 
+/// `text` as a log line would show it, for an error that is printed elsewhere too: without these secrets and
+/// without e-mail addresses.
+pub fn masked(text: &str, secrets: Vec<SecretString>) -> String {
+    mask::Mask::new(secrets).apply(text)
+}
+
 /// Starts logging for the process. `writer` gives the place a line goes to: `std::io::stderr`, or one that
 /// moves a progress bar out of the way first; it gets every line, with its newline, in one call of `write_all`.
 pub fn init<W>(settings: LogSettings, writer: W) -> Result<(), TelemetryError>

@@ -63,14 +63,15 @@ async fn cancel(rig: &Rig, id: &DeliveryId) -> bool {
 
 async fn claim(rig: &Rig, ttl: Duration) -> ClaimedDelivery {
     let mut work = rig.store.begin().await.unwrap();
-    let email = [ChannelName::new("email")];
+    let email = ChannelName::new("email");
     let claimed = work.claim_delivery(&email, "token", ttl, &RunId::new("run"), rig.now()).await.unwrap();
     work.commit().await.unwrap();
     claimed.unwrap()
 }
 
 async fn settle(rig: &Rig, claimed: &ClaimedDelivery, state: &'static str) -> bool {
-    let settlement = Settlement { state, outcome: "sent", detail: "250 ok".into(), next_attempt_at: rig.now() };
+    let settlement =
+        Settlement { state, outcome: "sent", detail: "250 ok".into(), next_attempt_at: rig.now(), spent: Vec::new() };
     let mut work = rig.store.begin().await.unwrap();
     let ours = work.settle_delivery(claimed, &settlement, rig.now()).await.unwrap();
     work.commit().await.unwrap();

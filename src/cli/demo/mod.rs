@@ -90,9 +90,21 @@ async fn play(args: DemoArgs) -> anyhow::Result<Exit> {
 
 fn show(summary: &Summary) {
     let c = &summary.counters;
+    let [users, accounts, requests, incidents, notices, deliveries] = [
+        (c.users_scanned, "user"),
+        (c.accounts_seen, "account"),
+        (c.requests_sent, "request"),
+        (c.incidents_opened, "incident"),
+        (c.notices_planned, "notice"),
+        (c.deliveries_sent, "delivery"),
+    ]
+    .map(|(n, what)| match (n, what.strip_suffix('y')) {
+        (1, _) => format!("1 {what}"),
+        (_, Some(stem)) => format!("{n} {stem}ies"),
+        (_, None) => format!("{n} {what}s"),
+    });
     output::result(&format!(
-        "   {} users, {} accounts, {} requests: {} incidents opened, {} notices planned, {} deliveries sent.",
-        c.users_scanned, c.accounts_seen, c.requests_sent, c.incidents_opened, c.notices_planned, c.deliveries_sent
+        "   {users}, {accounts}, {requests}: {incidents} opened, {notices} planned, {deliveries} sent."
     ));
     if summary.baseline {
         output::result("   Nobody was told: taking stock.");

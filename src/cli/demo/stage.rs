@@ -89,8 +89,10 @@ impl Stage {
         let folder = self.folder.display();
         let mut text = format!("Look around:\n  {} mails      {folder}/mails\n", mails.len());
         let _infallible = writeln!(text, "  {} webhooks   {folder}/webhooks", webhooks.len());
+        // As the reader can type it: this program need not be on the PATH.
+        let program = std::env::current_exe().map_or("reconnectd".into(), |program| program.display().to_string());
         let _infallible =
-            writeln!(text, "  why, for anybody:  reconnectd --config {folder}/reconnectd.toml explain hana");
+            writeln!(text, "  why, for anybody:  {program} --config {folder}/reconnectd.toml explain hana");
         Ok(text)
     }
 

@@ -18,8 +18,8 @@ pub(super) async fn render(stage: &Stage, cast: &[Player]) -> anyhow::Result<Str
             || ("never looked at".to_owned(), String::new(), String::new()),
             |story| (concluded(&story), told(&story), why(&story)),
         );
-        let _infallible =
-            writeln!(text, "   {:<12} {:<35} {concluded:<36} {told:<15} {why}", player.id, player.situation);
+        let row = format!("   {:<12} {:<35} {concluded:<36} {told:<15} {why}", player.id, player.situation);
+        let _infallible = writeln!(text, "{}", row.trim_end());
     }
     Ok(text)
 }

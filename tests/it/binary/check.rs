@@ -39,6 +39,29 @@ async fn two_failing_pieces_are_two_lines_and_a_refused_key_decides_the_code() {
 }
 
 #[tokio::test]
+async fn the_worst_of_what_fails_decides_the_code() {
+    for (table, key, webhook, code) in [
+        ("nowhere", None, None, 2),
+        ("nowhere", None, Some("http://127.0.0.1:1/hook"), 2),
+        ("nowhere", Some("ak_revoked"), Some("http://127.0.0.1:1/hook"), 3),
+        ("users", None, Some("http://127.0.0.1:1/hook"), 1),
+    ] {
+        let mut setup = Setup::new().await;
+        setup.text("directory.table", table);
+        if let Some(key) = key {
+            setup.text("composio.api_key", key);
+        }
+        if let Some(url) = webhook {
+            setup.text("webhook.url", url);
+        }
+        setup.run(&["check"]).await.expect(code);
+        if table == "nowhere" && key.is_none() {
+            setup.run(&["once"]).await.expect(code);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_configuration_without_channels_is_allowed_and_said() {
     let mut setup = Setup::new().await;
     setup.remove("webhook");

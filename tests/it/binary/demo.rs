@@ -95,7 +95,11 @@ async fn without_a_folder_it_makes_one_and_says_where() {
     assert!(output.stdout.contains(&made), "{}", output.stdout);
     // The configuration it leaves behind works as the last lines of the output say.
     let told = output.stdout.lines().find(|line| line.contains("explain hana")).unwrap();
-    let arguments: Vec<&str> = told.split("reconnectd ").nth(1).unwrap().split(' ').collect();
+    let (program, arguments) = told.split_once("anybody:  ").unwrap().1.split_once(' ').unwrap();
+    assert!(Path::new(program).is_absolute() && Path::new(program).exists(), "{told}");
+    assert!(output.stdout.contains(": 1 incident opened,") && output.stdout.contains(" 0 deliveries sent."), "{told}");
+    assert!(output.stdout.lines().all(|line| line.trim_end() == line), "trailing blanks: {:?}", output.stdout);
+    let arguments: Vec<&str> = arguments.split(' ').collect();
     let story = Running::start(empty.path(), "explain", &arguments, &[]).finish().await.expect(0);
     assert!(story.stdout.contains("User hana") && story.stdout.contains("second_account"), "{}", story.stdout);
 }

@@ -87,9 +87,16 @@ async fn a_command_line_that_cannot_be_used_is_no_run_either() {
 
 async fn nobody_is_told(setup: &Setup, code: i32) -> Output {
     let output = setup.run(&["once", "--summary", "json"]).await.expect(code);
-    assert_eq!((setup.told().len(), output.stdout.as_str()), (0, ""));
+    assert_eq!(setup.told().len(), 0);
     let log = output.log();
-    assert_eq!(events(&log, "run.failed").len(), 1, "{}", output.stderr);
+    let failed = events(&log, "run.failed");
+    assert_eq!(failed.len(), 1, "{}", output.stderr);
+    assert_eq!(failed[0]["exit_code"], code);
+    let mend = failed[0]["message"].as_str().is_some_and(|words| words.contains("Replace the key"));
+    assert_eq!(mend, code == 3, "what to do fits the error: {}", failed[0]);
+    let line = output.summary();
+    assert_eq!(line["run_id"], failed[0]["run_id"], "{line}");
+    assert!(line["error"].as_str().is_some_and(|error| !error.is_empty()), "{line}");
     output
 }
 
@@ -141,4 +148,15 @@ async fn a_channel_that_refuses_us_is_a_failure_and_keeps_its_deliveries() {
     let summary = output.summary();
     assert_eq!(summary["channels_stopped"][0], "webhook:product", "{summary}");
     assert_eq!((&summary["deliveries_sent"], &summary["deliveries_pending"]), (&0.into(), &3.into()), "{summary}");
+    let log = output.log();
+    for line in events(&log, "delivery.retry") {
+        let times =
+            ["timestamp", "next_attempt_at"].map(|key| line[key].as_str().map(|at| (at.len(), at.ends_with('Z'))));
+        assert_eq!(times, [Some((24, true)); 2], "both instants have one form: {line}");
+    }
+    let finished = events(&log, "run.finished")[0];
+    assert_eq!((&finished["level"], &finished["channels_stopped"]), (&"warn".into(), &"webhook:product".into()));
+    assert_eq!((&finished["deliveries_pending"], &finished["silenced"]), (&3.into(), &"{}".into()), "{finished}");
+    let text = setup.run(&["once"]).await;
+    assert!(text.stdout.contains("deliveries wait in the outbox; the last reasons are in"), "{}", text.stdout);
 }

@@ -23,8 +23,9 @@ async fn it_says_what_was_concluded_what_was_sent_and_why() {
                 "ca_ben_slack: EXPIRED, reason ",
                 "concluded broken",
                 "last seen ACTIVE",
-                "ACTIVE -> EXPIRED",
-                "the user is told (first_notice)",
+                "ACTIVE healthy -> EXPIRED broken (",
+                "\n      told 20",
+                " by email, webhook:product\n",
                 "email <",
                 "webhook:product msg_",
                 "delivered",
@@ -58,4 +59,66 @@ async fn why_a_delivery_does_not_arrive_can_be_read() {
     let output = setup.run(&["once", "--summary", "json"]).await;
     let story = setup.run(&["explain", "ben"]).await.expect(0);
     assert!(story.stdout.contains("HTTP 410"), "{}\n{}", story.stdout, output.stderr);
+}
+
+#[tokio::test]
+async fn what_became_of_an_incident_is_what_became_of_its_deliveries() {
+    let address = Some("sam@example.com");
+    for (address, status, heals, lines) in [
+        (
+            address,
+            401_u16,
+            false,
+            ["\n      told 20", " by email\n", "\n      waiting by webhook:product, next attempt 20"],
+        ),
+        (
+            address,
+            401,
+            true,
+            ["closed 20", "told 20", "not told by webhook:product: worked again by the time of sending"],
+        ),
+        (
+            address,
+            400,
+            false,
+            ["told 20", "given up by webhook:product: 127.0.0.1: HTTP 400", ": dead (127.0.0.1: HTTP 400)\n"],
+        ),
+        (
+            None,
+            200,
+            false,
+            ["told 20", " by webhook:product\n", "not told by email: the directory has no usable e-mail"],
+        ),
+        (
+            None,
+            401,
+            true,
+            ["(active)", "not told by email: the directory", "not told by webhook:product: worked again"],
+        ),
+    ] {
+        let setup = Setup::new().await.with_mail().await;
+        setup.user_at("sam", address).await;
+        let account = setup.works("sam", "slack");
+        setup.breaks(&account);
+        setup.sink.reply_with(vec![status]);
+        setup.run(&["once"]).await;
+        if heals {
+            assert!(setup.simulator.world().set_status(&account, "ACTIVE", None));
+            setup.on_state("UPDATE deliveries SET next_attempt_at = 0").await;
+            setup.once(0).await;
+        }
+        let story = setup.run(&["explain", "sam"]).await.expect(0).stdout;
+        for line in lines {
+            assert!(story.contains(line), "{address:?} {status} {heals}: {line:?} is missing:\n{story}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_cannot_be_asked_about_is_said_so_in_words() {
+    let setup = Setup::new().await;
+    setup.user("vic,west").await;
+    setup.once(0).await;
+    let story = setup.run(&["explain", "vic,west"]).await.expect(0).stdout;
+    assert!(story.contains("unqueryable (not audited: ") && story.contains("it holds a comma"), "{story}");
 }

@@ -19,6 +19,12 @@ async fn a_bar_shows_the_scan_and_the_log_is_for_people() {
     let output = Running::start_on_a_terminal(setup.folder.path(), "once").finish().await.expect(0);
     let shown = output.stdout;
     assert!(shown.contains("/8 users") && shown.contains(" left"), "no bar: {shown:?}");
+    let before_the_first_page: Vec<&str> = shown.split(" 0/8 users").skip(1).collect();
+    assert!(!before_the_first_page.is_empty(), "the size is not shown at once: {shown:?}");
+    for rest in before_the_first_page {
+        let line = rest.split(['\r', '\n', '\u{1b}']).next().unwrap();
+        assert_eq!(line.trim(), "", "a rate or a time left before anything was done: {shown:?}");
+    }
     assert!(shown.contains("A run began.") && !shown.contains("{\"timestamp\""), "no log for people: {shown:?}");
     assert!(shown.contains("\u{1b}[32m"), "no colours: {shown:?}");
     let summary = shown.rfind("deliveries sent        8").unwrap();
