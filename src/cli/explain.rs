@@ -122,10 +122,10 @@ fn tell_delivery(delivery: &DeliveryStory) -> String {
     if delivery.state == "pending" {
         let _infallible = write!(text, ", next attempt {}", when(delivery.next_attempt_at));
     }
-    let _infallible = write!(text, "\n      delivery {}", delivery.id);
     if let Some(detail) = delivery.detail.as_deref().filter(|detail| !detail.is_empty()) {
         let _infallible = write!(text, " ({})", printable(detail));
     }
+    let _infallible = write!(text, "\n      delivery {}", delivery.id);
     let _infallible =
         write!(text, "\n      decided {}, about {}", when(delivery.created_at), delivery.incidents.join(", "));
     for attempt in &delivery.attempts {

@@ -36,8 +36,9 @@ impl Health {
             ProviderError::Unavailable { .. } | ProviderError::TimedOut(_) => {
                 self.silent += 1;
                 if self.silent >= DOWN_AFTER {
-                    self.silent = 0;
-                    return Err(ScanError::ProviderDown { failures: self.silent, last: error });
+                    // Whoever finds that it answers after all counts anew.
+                    let failures = std::mem::take(&mut self.silent);
+                    return Err(ScanError::ProviderDown { failures, last: error });
                 }
             }
             // An unreadable answer counts like a refusal: a wrong address answers everything with HTML.
