@@ -46,7 +46,7 @@ async fn state(app: &App) -> Finding {
             store.close().await;
             Ok("reached, schema up to date".to_owned())
         }
-        Err(error) => Err((output::causes(&error), exit_of(error.is_configuration()))),
+        Err(error) => Err((crate::domain::causes(&error), exit_of(error.is_configuration()))),
     };
     Finding { what: "state".into(), outcome }
 }
@@ -60,11 +60,11 @@ async fn directory(app: &App) -> Finding {
                 Ok((users, blank)) => Ok(format!("reached, {users} users, and {blank} rows without an id")),
                 Err(error) => {
                     let configuration = matches!(error, DirectoryError::Misconfigured { .. });
-                    Err((output::causes(&error), exit_of(configuration)))
+                    Err((crate::domain::causes(&error), exit_of(configuration)))
                 }
             }
         }
-        Err(error) => Err((output::causes(&error), exit_of(error.is_configuration()))),
+        Err(error) => Err((crate::domain::causes(&error), exit_of(error.is_configuration()))),
     };
     Finding { what: "directory".into(), outcome }
 }
@@ -73,10 +73,10 @@ async fn provider(app: &App) -> Finding {
     let outcome = match app.provider() {
         Ok(provider) => match provider.check().await {
             Ok(()) => Ok("reached, the key is accepted".to_owned()),
-            Err(error @ ProviderError::Unauthorized { .. }) => Err((output::causes(&error), Exit::KeyRefused)),
-            Err(error) => Err((output::causes(&error), Exit::Failed)),
+            Err(error @ ProviderError::Unauthorized { .. }) => Err((crate::domain::causes(&error), Exit::KeyRefused)),
+            Err(error) => Err((crate::domain::causes(&error), Exit::Failed)),
         },
-        Err(error) => Err((output::causes(&error), Exit::BadConfiguration)),
+        Err(error) => Err((crate::domain::causes(&error), Exit::BadConfiguration)),
     };
     Finding { what: "provider".into(), outcome }
 }
@@ -89,7 +89,7 @@ async fn channels(app: &App) -> Vec<Finding> {
         }
         Ok(channels) => channels,
         Err(error) => {
-            let outcome = Err((output::causes(&error), Exit::BadConfiguration));
+            let outcome = Err((crate::domain::causes(&error), Exit::BadConfiguration));
             return vec![Finding { what: "channels".into(), outcome }];
         }
     };

@@ -44,7 +44,7 @@ pub(super) async fn run(config: Option<&Path>, args: ExplainArgs) -> Exit {
             Exit::Failed
         }
         Err(error) => {
-            output::complain(&output::causes(&error));
+            output::complain(&crate::domain::causes(&error));
             Exit::Failed
         }
     };

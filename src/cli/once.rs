@@ -105,7 +105,7 @@ fn say_why(error: Option<&RunError>) -> (Exit, String) {
     } else {
         (Exit::Failed, "The next run goes on")
     };
-    let causes = output::causes(error);
+    let causes = crate::domain::causes(error);
     tracing::error!(
         event = events::RUN_FAILED, error = %causes, exit_code = exit.code(),
         "The run stopped; nobody was told anything after that. What was recorded stays. {next}."

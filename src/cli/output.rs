@@ -19,15 +19,3 @@ pub(super) fn complain(text: &str) {
     let written = writeln!(io::stderr().lock(), "reconnectd: {text}");
     drop(written); // Where standard error is gone, nobody is left to be told.
 }
-
-/// An error and its causes in one line.
-pub(super) fn causes(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        words.push_str(": ");
-        words.push_str(&next.to_string());
-        cause = next.source();
-    }
-    words
-}

@@ -64,7 +64,7 @@ pub(super) fn format(json: bool, terminal: bool) -> LineFormat {
 
 /// Logs what cannot be used and picks the exit code.
 fn refuse(error: &AppError) -> Exit {
-    let causes = output::causes(error);
+    let causes = crate::domain::causes(error);
     if error.is_configuration() {
         tracing::error!(event = events::CONFIG_INVALID, error = %causes, "The configuration cannot be used.");
         Exit::BadConfiguration

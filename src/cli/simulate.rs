@@ -36,7 +36,7 @@ pub(super) async fn run(arguments: SimulateArgs) -> Exit {
     match simulator::run(&arguments, clock, announce, stop).await {
         Ok(()) => Exit::Done,
         Err(error) => {
-            output::complain(&output::causes(&error));
+            output::complain(&crate::domain::causes(&error));
             Exit::Failed
         }
     }

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::recheck::{Before, Rechecked, recheck};
 use super::{DeliverError, Deliverer};
-use crate::domain::{Contact, FailureClass, IncidentId, Notice, Silence, Timestamp, Verdict};
+use crate::domain::{Contact, FailureClass, IncidentId, Notice, Silence, Timestamp, Verdict, causes, scrub};
 use crate::fault;
 use crate::ports::{Channel, ProviderError, Receipt, SendError};
 use crate::store::{ClaimedDelivery, PlannedItem, Settlement, StoreError};
@@ -17,6 +17,8 @@ use crate::telemetry::events;
 const RECHECK_LIMIT: Duration = Duration::from_mins(2);
 /// The outer bound around every exchange with a mail server or a webhook; the channels' own are shorter.
 const SEND_LIMIT: Duration = Duration::from_mins(2);
+/// The longest detail of an attempt that is stored.
+const MAX_DETAIL_CHARS: usize = 300;
 /// How often and after which pauses a settlement is tried while the state database is away: for a minute.
 const SETTLE_TRIES: u32 = 60;
 const SETTLE_PAUSE: Duration = Duration::from_secs(1);
@@ -75,7 +77,7 @@ impl Deliverer {
             Ok(Some(contact)) => contact,
             Ok(None) => return self.settle(claimed, &Rechecked::default(), Decided::Cancel(Silence::UserGone)).await,
             Err(error) => {
-                let failure = failure(FailureClass::Transient, error.to_string());
+                let failure = failure(FailureClass::Transient, scrub(&causes(&error), MAX_DETAIL_CHARS));
                 return self.settle(claimed, &Rechecked::default(), Decided::Fail(failure)).await;
             }
         };

@@ -31,7 +31,7 @@ pub use ids::{
 pub use incident::{CloseEvidence, IncidentChange, OpenIncident, next_incident};
 pub use notice::{Notice, NoticeItem, ReconnectUrl, ReconnectUrlError};
 pub use observation::{Cursor, Observation, ScannedPage, UnknownReason, UserObservation, UserPage};
-pub use redact::scrub;
+pub use redact::{causes, scrub};
 pub use retry::{FailureClass, RetrySchedule, Verdict};
 pub use run::RunCounters;
 pub use time::{Timestamp, from_millis, millis};

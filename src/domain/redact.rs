@@ -25,6 +25,18 @@ pub fn scrub(text: &str, max_chars: usize) -> String {
     out
 }
 
+/// An error and its causes in one line, from the outermost to the innermost; not scrubbed.
+pub fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        words.push_str(": ");
+        words.push_str(&next.to_string());
+        cause = next.source();
+    }
+    words
+}
+
 fn mask_word(word: &str) -> String {
     if word.contains('@') { "<address>".to_owned() } else { word.to_owned() }
 }

@@ -11,7 +11,7 @@ use super::{
     Running,
 };
 use crate::deliver::Delivered;
-use crate::domain::{RunCounters, Timestamp, from_millis, millis};
+use crate::domain::{RunCounters, Timestamp, causes, from_millis, millis, scrub};
 use crate::fault;
 use crate::ports::ProviderUsage;
 use crate::record::Baseline;
@@ -199,7 +199,7 @@ impl Pipeline {
         let now = self.ports.clock.now();
         self.count_requests(&mut running.counters, running.usage_before);
         let end = if outcome.is_ok() { RunEnd::Finished } else { RunEnd::Failed };
-        let detail = outcome.as_ref().err().map(explain_error);
+        let detail = outcome.as_ref().err().map(|error| scrub(&causes(error), 500));
         if let Some(lease) = &running.lease {
             let ended = self.end(lease, running.baseline, end, &running.counters, detail.as_deref(), now).await;
             if outcome.is_ok() {
@@ -326,16 +326,4 @@ fn log_finished(summary: &Summary) {
     } else {
         finished!(warn, "The run is over, and not all of it went well.");
     }
-}
-
-/// An error and its causes in one line.
-fn explain_error(error: &RunError) -> String {
-    let mut words = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        words.push_str(": ");
-        words.push_str(&next.to_string());
-        cause = next.source();
-    }
-    crate::domain::scrub(&words, 500)
 }

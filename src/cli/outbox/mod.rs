@@ -49,7 +49,7 @@ pub(super) async fn run(config: Option<&Path>, args: OutboxArgs) -> Exit {
     };
     store.close().await;
     done.unwrap_or_else(|error| {
-        output::complain(&output::causes(&error));
+        output::complain(&crate::domain::causes(&error));
         Exit::Failed
     })
 }
