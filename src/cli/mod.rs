@@ -85,12 +85,12 @@ impl From<Exit> for ExitCode {
 
 /// Parses the command line, runs the command, and says how it went.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    // Before anything builds a TLS client: with no provider installed, building one panics.
+    // First of all: with no TLS provider installed, building a client panics.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         output::complain("another TLS provider is installed already");
         return Exit::Failed.into();
     }
+    let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -39,6 +39,8 @@ pub(super) enum Outcome {
     Postponed,
     Failed,
     ChannelStopped(String),
+    /// This message's content was refused.
+    ContentRefused(String),
     /// The lease had expired and somebody else took over: what happened is theirs to say.
     LeaseLost,
 }
@@ -243,6 +245,7 @@ impl Deliverer {
                 };
                 let outcome = match error.class {
                     FailureClass::ChannelBroken => Outcome::ChannelStopped(error.detail.clone()),
+                    FailureClass::ContentRefused => Outcome::ContentRefused(error.detail.clone()),
                     _ => Outcome::Failed,
                 };
                 (settled(state, error.class.code(), error.detail, next), outcome)

@@ -10,7 +10,7 @@
 mod attempt;
 mod recheck;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -157,6 +157,8 @@ impl Deliverer {
 #[derive(Default)]
 struct Round {
     failed: HashSet<DeliveryId>,
+    /// The last message on each channel whose content was refused, with none taken since.
+    content_refused: HashMap<ChannelName, DeliveryId>,
     /// Whose turn it is among the channels.
     turn: usize,
     /// Whether nothing was claimed since something due was looked for a second time.
@@ -171,6 +173,19 @@ impl Round {
         channels.iter().map(|channel| channel.name().clone()).filter(|name| !stopped(name)).collect()
     }
 
+    /// Nothing more is sent on this channel in this run.
+    fn stop(&mut self, channel: ChannelName, detail: String) {
+        if !self.delivered.stopped.iter().any(|(name, _)| *name == channel) {
+            tracing::error!(
+                event = events::CHANNEL_STOPPED,
+                channel = %channel, detail = %detail,
+                "This channel refuses us as a sender; nothing more is sent on it in this run. Mend its configuration: \
+                 what is due stays in the outbox."
+            );
+            self.delivered.stopped.push((channel, detail));
+        }
+    }
+
     fn count(&mut self, claimed: ClaimedDelivery, ended: Result<Ended, DeliverError>, counters: &mut RunCounters) {
         match ended {
             Ok(Ended { closed, outcome }) => {
@@ -178,6 +193,7 @@ impl Round {
                 match outcome {
                     attempt::Outcome::Sent => {
                         counters.deliveries_sent += 1;
+                        self.content_refused.remove(&claimed.channel);
                         self.failed.remove(&claimed.id);
                     }
                     attempt::Outcome::Cancelled(reason) => {
@@ -191,14 +207,14 @@ impl Round {
                     }
                     attempt::Outcome::ChannelStopped(detail) => {
                         self.failed.insert(claimed.id);
-                        if !self.delivered.stopped.iter().any(|(name, _)| *name == claimed.channel) {
-                            tracing::error!(
-                                event = events::CHANNEL_STOPPED,
-                                channel = %claimed.channel, detail = %detail,
-                                "This channel refuses us as a sender; nothing more is sent on it in this run. Mend its \
-                                 configuration: what is due stays in the outbox."
-                            );
-                            self.delivered.stopped.push((claimed.channel, detail));
+                        self.stop(claimed.channel, detail);
+                    }
+                    attempt::Outcome::ContentRefused(detail) => {
+                        self.failed.insert(claimed.id.clone());
+                        // One mail with an unlucky name must not stop everybody's; two in a row are no accident.
+                        let before = self.content_refused.insert(claimed.channel.clone(), claimed.id.clone());
+                        if before.is_some_and(|before| before != claimed.id) {
+                            self.stop(claimed.channel, detail);
                         }
                     }
                     attempt::Outcome::LeaseLost => {}

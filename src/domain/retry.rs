@@ -14,6 +14,9 @@ pub enum FailureClass {
     OutcomeUnknown,
     /// This recipient or target will never take it.
     Refused,
+    /// The content of this message is refused: perhaps of this one only, perhaps of all we send. A second
+    /// message that meets the same answers that.
+    ContentRefused,
     /// Our own sender, login or endpoint is refused: everything else on this channel would be refused too.
     ChannelBroken,
 }
@@ -26,6 +29,7 @@ impl FailureClass {
             Self::RateLimited(_) => "rate_limited",
             Self::OutcomeUnknown => "outcome_unknown",
             Self::Refused => "refused",
+            Self::ContentRefused => "content_refused",
             Self::ChannelBroken => "channel_broken",
         }
     }

@@ -105,7 +105,7 @@ async fn an_address_that_is_not_ascii_needs_a_server_that_takes_it() {
 
 #[tokio::test]
 async fn every_refusal_has_its_class() {
-    use FailureClass::{ChannelBroken, OutcomeUnknown, Refused, Transient};
+    use FailureClass::{ChannelBroken, ContentRefused, OutcomeUnknown, Refused, Transient};
     for (moment, reply, class) in [
         (Moment::Greeting, "421 4.3.2 shutting down\r\n", Transient),
         (Moment::Greeting, "554 5.3.2 no service\r\n", ChannelBroken),
@@ -122,7 +122,7 @@ async fn every_refusal_has_its_class() {
         (Moment::Data, "421 4.3.0 later\r\n", Transient),
         (Moment::Data, "554 5.5.1 no\r\n", ChannelBroken),
         (Moment::Content, "452 4.3.1 disk full\r\n", Transient),
-        (Moment::Content, "554 5.7.1 spam\r\n", ChannelBroken),
+        (Moment::Content, "554 5.7.1 spam\r\n", ContentRefused),
         (Moment::Content, "354 what?\r\n", OutcomeUnknown),
         (Moment::Content, "garbage\r\n", OutcomeUnknown),
     ] {

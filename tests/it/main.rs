@@ -15,6 +15,7 @@ mod outbox;
 mod provider;
 mod random_walks;
 mod scan;
+mod sends;
 mod simulator;
 mod store;
 mod walks;

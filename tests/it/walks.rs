@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use reconnectd::domain::{FailureClass, ReasonHint, Status, ToolkitSlug, from_millis};
-use reconnectd::ports::{ProviderError, SendError};
+use reconnectd::domain::{ReasonHint, Status, ToolkitSlug, from_millis};
+use reconnectd::ports::ProviderError;
 
 use crate::support::databases::postgres_database;
 use crate::support::rig::{Rig, START_MS, broken, works};
@@ -53,10 +53,6 @@ impl Counts for reconnectd::report::Summary {
 
 fn unavailable() -> ProviderError {
     ProviderError::Unavailable { attempts: 5, last: "HTTP 503".into() }
-}
-
-fn failing(class: FailureClass) -> Result<reconnectd::ports::Receipt, SendError> {
-    Err(SendError { class, detail: "scripted".into() })
 }
 
 async fn life_of_an_account(rig: Rig) {
@@ -317,76 +313,6 @@ async fn a_user_who_left_or_has_no_address_is_not_mailed() {
     let told = rig.world.take_told();
     assert_eq!(told, ["webhook:product silent: slack"], "a webhook needs no address");
     assert_eq!((summary.silenced("no_address"), summary.silenced("user_gone")), (1, 2));
-}
-
-#[tokio::test]
-async fn a_failed_send_is_repeated_under_the_same_outside_id() {
-    let mut rig = seen_working(&["u1"]).await;
-    rig.channels = vec!["email"];
-    break_slack(&rig, "u1");
-    rig.world.next_sends([failing(FailureClass::Transient), failing(FailureClass::OutcomeUnknown)]);
-    let summary = rig.run().await;
-    let sent = rig.world.take_sent();
-    assert_eq!(sent.len(), 3, "two hiccups within half a minute cost nothing");
-    assert!(sent.iter().all(|(_, notice)| notice.outside_id == sent[0].1.outside_id));
-    assert_eq!((summary.counters.deliveries_sent, summary.counters.deliveries_failed), (1, 0));
-    let outcomes: Vec<_> =
-        rig.story("u1").await.deliveries[0].attempts.iter().map(|a| a.outcome.clone().unwrap()).collect();
-    assert_eq!(outcomes, ["transient", "outcome_unknown", "sent"]);
-}
-
-#[tokio::test]
-async fn a_longer_outage_waits_for_a_later_run_and_ends_in_the_end() {
-    let mut rig = seen_working(&["u1"]).await;
-    rig.channels = vec!["email"];
-    break_slack(&rig, "u1");
-    rig.world.next_sends((0..18).map(|_| failing(FailureClass::Transient)));
-    let summary = rig.run().await;
-    assert_eq!((summary.counters.deliveries_failed, summary.deliveries_pending), (1, 1));
-    for _ in 0..20 {
-        rig.later(DAY);
-        rig.run().await;
-    }
-    let story = rig.story("u1").await;
-    assert_eq!((story.deliveries[0].state.as_str(), story.deliveries[0].attempts.len()), ("dead", 18));
-    assert_eq!(rig.world.take_sent().len(), 18, "given up after the last attempt, with the reason on record");
-}
-
-#[tokio::test]
-async fn a_refused_recipient_is_dead_at_once_and_a_refused_sender_stops_its_channel_only() {
-    let rig = seen_working(&["a", "b", "c", "d", "e", "f"]).await;
-    for user in ["a", "b", "c", "d", "e", "f"] {
-        break_slack(&rig, user);
-    }
-    let mut rig = rig;
-    rig.channels = vec!["email"];
-    rig.world.next_sends([failing(FailureClass::Refused)]);
-    let summary = rig.run().await;
-    assert_eq!((summary.counters.deliveries_sent, summary.counters.deliveries_failed), (5, 1));
-    assert_eq!(rig.world.take_sent().len(), 6);
-
-    // Everybody breaks anew; now the mail server refuses us.
-    for user in ["a", "b", "c", "d", "e", "f"] {
-        rig.world.change(user, &format!("ca_{user}"), |account| account.status = Status::Active);
-    }
-    rig.run().await;
-    rig.later(DAY);
-    for user in ["a", "b", "c", "d", "e", "f"] {
-        break_slack(&rig, user);
-    }
-    rig.world.next_sends((0..8).map(|_| failing(FailureClass::ChannelBroken)));
-    let summary = rig.run().await;
-    assert_eq!(summary.channels_stopped, ["email"]);
-    let tried = rig.world.take_sent().len();
-    assert!(tried <= 4, "the list is not burnt: {tried} tries");
-    assert_eq!(summary.deliveries_pending, 6, "nothing is lost");
-    rig.world.next_sends(std::iter::empty());
-    rig.later(DAY);
-    rig.run().await;
-    rig.later(DAY);
-    rig.run().await;
-    let told: std::collections::BTreeSet<String> = rig.world.take_told().into_iter().collect();
-    assert_eq!(told.len(), 6, "everybody is told once it is mended");
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@
 //! | x.1.x, x.2.x | refused | this address or mailbox |
 //! | other 554 at RCPT, or "client host", "blocked", "listed", "reputation" … | channel broken | block lists are often looked up only at RCPT |
 //! | other 5xx at RCPT | refused | this recipient |
-//! | other 5xx | channel broken | our login, sender or content: every other mail would meet the same |
+//! | other 5xx to the content | content refused | this mail, or all of ours: a second one tells |
+//! | other 5xx | channel broken | our login or sender: every other mail would meet the same |
 //! | no reply, or nonsense, before the content | transient | nothing was sent |
 //! | the same after the content | outcome unknown | the server may have taken it |
 //!
@@ -140,6 +141,7 @@ fn class_of(step: Step, code: u16, text: &str) -> FailureClass {
         _ if step == Step::Rcpt && code == 552 => FailureClass::Transient,
         Some((1, _)) if matches!(step, Step::Rcpt | Step::Data | Step::Content) => FailureClass::Refused,
         Some((2, _)) if step == Step::Rcpt => FailureClass::Refused,
+        _ if step == Step::Content => FailureClass::ContentRefused,
         _ if step == Step::Rcpt && code != 554 && !blames_the_sender(text) => FailureClass::Refused,
         _ => FailureClass::ChannelBroken,
     }
@@ -184,7 +186,7 @@ mod tests {
 
     #[test]
     fn every_reply_has_its_class_at_every_step() {
-        use FailureClass::{ChannelBroken, Refused, Transient};
+        use FailureClass::{ChannelBroken, ContentRefused, Refused, Transient};
         for (step, code, text, class) in [
             (Step::Connect, 421, "4.3.2 shutting down", Transient),
             (Step::Connect, 554, "no SMTP service here", ChannelBroken),
@@ -230,11 +232,11 @@ mod tests {
             (Step::Data, 554, "no valid recipients", ChannelBroken),
             (Step::Data, 550, "5.1.1 no such user", Refused),
             (Step::Content, 452, "4.3.1 disk full", Transient),
-            (Step::Content, 554, "5.7.1 spam", ChannelBroken),
-            (Step::Content, 554, "5.6.0 content", ChannelBroken),
+            (Step::Content, 554, "5.7.1 spam", ContentRefused),
+            (Step::Content, 554, "5.6.0 content", ContentRefused),
             (Step::Content, 552, "5.2.2 full", Transient),
             (Step::Content, 550, "5.1.1 no such user", Refused),
-            (Step::Content, 554, "rejected", ChannelBroken),
+            (Step::Content, 554, "rejected", ContentRefused),
         ] {
             assert_eq!(class_of(step, code, text), class, "{step:?} {code} {text}");
         }
