@@ -46,7 +46,8 @@ CREATE TABLE users (
     outcome_at        BIGINT NOT NULL
 );
 
--- What the provider said of each account when it last said something new.
+-- What the provider said of each account when it last said something new. `moved_on` says why its being
+-- broken is no news until it works again.
 CREATE TABLE accounts (
     user_id              TEXT COLLATE "C"    NOT NULL,
     account_id           TEXT COLLATE "C"    NOT NULL,
@@ -69,6 +70,7 @@ CREATE TABLE accounts (
     broken_since         BIGINT,
     last_seen_at         BIGINT,
     gone_at              BIGINT,
+    moved_on             TEXT COLLATE "C",
     PRIMARY KEY (user_id, account_id)
 );
 

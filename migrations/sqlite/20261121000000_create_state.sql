@@ -45,7 +45,8 @@ CREATE TABLE users (
     outcome_at        INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What the provider said of each account when it last said something new.
+-- What the provider said of each account when it last said something new. `moved_on` says why its being
+-- broken is no news until it works again.
 CREATE TABLE accounts (
     user_id              TEXT    NOT NULL,
     account_id           TEXT    NOT NULL,
@@ -68,6 +69,7 @@ CREATE TABLE accounts (
     broken_since         INTEGER,
     last_seen_at         INTEGER,
     gone_at              INTEGER,
+    moved_on             TEXT,
     PRIMARY KEY (user_id, account_id)
 ) STRICT, WITHOUT ROWID;
 

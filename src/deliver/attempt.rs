@@ -19,8 +19,9 @@ const RECHECK_LIMIT: Duration = Duration::from_mins(2);
 const SEND_LIMIT: Duration = Duration::from_mins(2);
 /// The longest detail of an attempt that is stored.
 const MAX_DETAIL_CHARS: usize = 300;
-/// How often and after which pauses a settlement is tried while the state database is away: for a minute.
-const SETTLE_TRIES: u32 = 60;
+/// How often and after which pauses a settlement is tried while the state database is away. Each try may wait
+/// 10 s for a connection; together they stay within the delivery's lease.
+const SETTLE_TRIES: u32 = 20;
 const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 /// Ids per request, as many as a page has items.
 const MOST_IDS: usize = 100;

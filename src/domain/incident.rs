@@ -7,6 +7,7 @@
 //! holds it. An anchor that is now disabled, pending or of unknown status keeps it open and silent.
 
 use super::condition::{Condition, Judged};
+use super::decision::silence_of;
 use super::ids::{AccountId, IncidentId};
 
 /// The open incident of a user and toolkit, where there is one.
@@ -89,13 +90,13 @@ pub fn next_incident(open: Option<&OpenIncident>, group: &[&Judged]) -> Incident
     }
 }
 
-/// The user's own accounts before credentials only the operator can renew, then the newest.
+/// What is the user's to reconnect before what is the operator's to look into, then the newest.
 fn rank(judged: &Judged) -> (bool, Option<super::time::Timestamp>, AccountId) {
     (is_users(judged), judged.account.created_at, judged.account.id.clone())
 }
 
 fn is_users(judged: &Judged) -> bool {
-    !judged.account.is_service_credential()
+    silence_of(&judged.account, judged.condition).is_none()
 }
 
 #[cfg(test)]

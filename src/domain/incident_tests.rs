@@ -42,6 +42,10 @@ fn incidents_open_once_move_quietly_and_close_on_evidence_only() {
     let open = |anchor: &str| about(anchor, false);
     let id = AccountId::new;
     let news = |judged: Judged| Judged { seen_active: true, ..judged };
+    let mismatch = |judged: Judged| Judged {
+        account: Account { reason: ReasonHint::IdentityMismatch, ..judged.account },
+        ..judged
+    };
     let ended = |judged: Judged| Judged { ended: true, ..judged };
     let cases: Vec<(&str, Option<OpenIncident>, Vec<Judged>, IncidentChange)> = vec![
         ("what ended before opens nothing", None, vec![ended(judged("a", 1, C::Broken))], I::None),
@@ -83,6 +87,12 @@ fn incidents_open_once_move_quietly_and_close_on_evidence_only() {
             "a second account opens too",
             None,
             vec![judged("a", 1, C::Healthy), judged("b", 2, C::SecondAccount)],
+            I::Open(id("b")),
+        ),
+        (
+            "a security matter gives way to what the user can mend",
+            None,
+            vec![mismatch(judged("a", 9, C::Broken)), judged("b", 1, C::Broken)],
             I::Open(id("b")),
         ),
         ("still broken", open("a"), vec![judged("a", 1, C::Broken)], I::None),

@@ -35,8 +35,8 @@ const HEARTBEATS_PER_LEASE: u32 = 3;
 const RESUME_WITHIN: TimeDelta = TimeDelta::hours(6);
 /// Pages that may wait to be recorded: one being recorded, one ready, one being fetched.
 const PAGES_AHEAD: usize = 1;
-/// How often a page is recorded while the state database is away for a moment, and the pause in between;
-/// shorter in all than the life of the lease.
+/// How often a page is recorded while the state database is away for a moment, and the pause in between.
+/// Should the lease lapse meanwhile, its fence refuses the page.
 const RECORD_TRIES: u32 = 4;
 const RECORD_PAUSE: Duration = Duration::from_secs(2);
 const LEASE_NAME: &str = "run";

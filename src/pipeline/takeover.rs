@@ -39,12 +39,14 @@ impl Pipeline {
         }
         let resumable = latest.filter(|run| can_go_on(run, now));
         let baseline = self.baseline(&mut work, resumable.as_ref(), now).await?;
+        // Only a recorded page makes a checkpoint younger: a chain of runs that fail must not keep an old one alive.
+        let recorded_at = resumable.as_ref().map_or(now, |run| run.updated_at);
         let running = self.running(Some(lease), baseline, resumable, now);
         work.insert_run(&RunRow {
             id: self.run_id.clone(),
             state: "running".into(),
             started_at: now,
-            updated_at: now,
+            updated_at: recorded_at,
             finished_at: None,
             baseline: baseline.taking_stock,
             scan_done: running.scan_done,

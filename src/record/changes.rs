@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::RecordContext;
 use crate::domain::{
-    Account, AccountId, History, IncidentChange, IncidentId, Judged, RunCounters, Silence, Status, Timestamp,
-    ToolkitSlug, UserId, judge, next_incident, silence_of,
+    Account, AccountId, Condition, History, IncidentChange, IncidentId, Judged, RunCounters, Silence, Status,
+    Timestamp, ToolkitSlug, UserId, judge, next_incident, silence_of,
 };
 use crate::store::{
-    IncidentClose, IncidentMove, IncidentRenewal, KnownAccount, NewIncident, OpenIncidentRow, Transition,
+    IncidentClose, IncidentMove, IncidentRenewal, KnownAccount, MovedOn, NewIncident, OpenIncidentRow, Transition,
 };
 use crate::telemetry::events;
 
@@ -167,6 +167,7 @@ impl UserChanges<'_> {
             broken_since: down.then(|| before.and_then(|known| known.broken_since).unwrap_or(now)),
             last_seen_at: None,
             gone_at: None,
+            moved_on: moved_on(judged, before),
         };
         if before == Some(&after) {
             return;
@@ -218,6 +219,19 @@ impl UserChanges<'_> {
 
 fn broke_at(group: &[&Judged], account: &AccountId, now: Timestamp) -> Timestamp {
     group.iter().find(|judged| judged.account.id == *account).and_then(|judged| judged.broke_at).unwrap_or(now)
+}
+
+/// Kept through whatever comes in between, until the account works again.
+fn moved_on(judged: &Judged, before: Option<&KnownAccount>) -> Option<MovedOn> {
+    if is_working(&judged.account) {
+        None
+    } else if judged.condition == Condition::Superseded {
+        Some(MovedOn::Superseded)
+    } else if judged.ended {
+        Some(MovedOn::Ended)
+    } else {
+        before.and_then(|known| known.moved_on)
+    }
 }
 
 fn is_working(account: &Account) -> bool {

@@ -23,7 +23,12 @@ pub(super) struct Asking<'a> {
     concurrency: usize,
     size: BatchSize,
     health: Health,
+    /// How often the provider seemed down and answered a probe, with no user answered since.
+    reprieves: u32,
 }
+
+/// A hundred users in a row without an answer are nobody's bad luck.
+const MOST_REPRIEVES: u32 = 4;
 
 /// What is known of one page's users so far.
 struct Found {
@@ -40,6 +45,7 @@ impl<'a> Asking<'a> {
             concurrency: options.concurrency.max(1),
             size: BatchSize::new(options.users_per_request),
             health: Health::default(),
+            reprieves: 0,
         }
     }
 
@@ -81,8 +87,22 @@ impl<'a> Asking<'a> {
             own.push(account);
         }
         self.health.answered();
+        self.reprieves = 0;
         found.observations.extend(accounts.into_iter().map(|(user, own)| (user, Observation::Complete(own))));
         Ok(())
+    }
+
+    /// Twenty users side by side may each have a trouble of their own: one cheap request tells that from an
+    /// outage. A provider that answers that and nothing else, again and again, is as good as down.
+    async fn confirm_outage(&mut self, failures: u32, last: ProviderError) -> Result<ProviderError, ScanError> {
+        match self.provider.check().await {
+            Ok(()) if self.reprieves < MOST_REPRIEVES => {
+                self.reprieves += 1;
+                Ok(last)
+            }
+            Err(error) if error.stops_the_run() => Err(ScanError::Provider(error)),
+            _ => Err(ScanError::ProviderDown { failures, last }),
+        }
     }
 
     async fn failed(
@@ -99,9 +119,7 @@ impl<'a> Asking<'a> {
             return Ok(());
         }
         let error = match self.health.failed(error) {
-            // Twenty users side by side may each have a trouble of their own: one cheap request tells that from
-            // an outage.
-            Err(ScanError::ProviderDown { last, .. }) if self.provider.check().await.is_ok() => last,
+            Err(ScanError::ProviderDown { failures, last }) => self.confirm_outage(failures, last).await?,
             judged => judged?,
         };
         for user in batch.users {

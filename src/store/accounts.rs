@@ -48,6 +48,30 @@ pub struct KnownAccount {
     pub last_seen_at: Option<Timestamp>,
     /// When a complete list first lacked it.
     pub gone_at: Option<Timestamp>,
+    /// Why its being broken is no news until it works again, whatever it looks like in between.
+    pub moved_on: Option<MovedOn>,
+}
+
+/// Why an account's being broken is no news until it works again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MovedOn {
+    /// Its user had a newer account that worked.
+    Superseded,
+    /// Its incident is over: it left the list broken and came back.
+    Ended,
+}
+
+impl MovedOn {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Superseded => "superseded",
+            Self::Ended => "ended",
+        }
+    }
+
+    fn from_code(code: &str) -> Option<Self> {
+        [Self::Superseded, Self::Ended].into_iter().find(|known| known.code() == code)
+    }
 }
 
 impl KnownAccount {
@@ -55,13 +79,12 @@ impl KnownAccount {
     pub fn history(&self, observed_at: Option<Timestamp>) -> History {
         let working = self.gone_at.is_none() && self.account.status == Status::Active && !self.account.is_disabled;
         let last_active_at = if working { observed_at.or(self.last_active_at) } else { self.last_active_at };
-        let down = self.broken_since.is_some();
-        let gone = self.gone_at.is_some();
+        let left_broken = self.gone_at.is_some() && self.broken_since.is_some();
         History {
             last_active_at,
             broken_since: self.broken_since,
-            superseded: down && !gone && self.condition == Condition::Superseded,
-            ended: down && (gone || self.silence == Some(Silence::EndedBefore)),
+            superseded: self.moved_on == Some(MovedOn::Superseded),
+            ended: left_broken || self.moved_on == Some(MovedOn::Ended),
         }
     }
 }
@@ -137,7 +160,7 @@ impl Work {
             let upsert = sql(
                 "INSERT INTO accounts (user_id, account_id, toolkit, auth_config, auth_config_disabled, auth_scheme, \
                  status, reason, is_disabled, shared, alias, word_id, created_at, updated_at, condition, silence, \
-                 first_seen_at, last_active_at, broken_since, last_seen_at, gone_at) VALUES {values} \
+                 first_seen_at, last_active_at, broken_since, last_seen_at, gone_at, moved_on) VALUES {values} \
                  ON CONFLICT (user_id, account_id) DO UPDATE SET toolkit = excluded.toolkit, \
                  auth_config = excluded.auth_config, auth_config_disabled = excluded.auth_config_disabled, \
                  auth_scheme = excluded.auth_scheme, status = excluded.status, reason = excluded.reason, \
@@ -145,7 +168,7 @@ impl Work {
                  word_id = excluded.word_id, created_at = excluded.created_at, updated_at = excluded.updated_at, \
                  condition = excluded.condition, silence = excluded.silence, \
                  last_active_at = excluded.last_active_at, broken_since = excluded.broken_since, \
-                 last_seen_at = excluded.last_seen_at, gone_at = excluded.gone_at",
+                 last_seen_at = excluded.last_seen_at, gone_at = excluded.gone_at, moved_on = excluded.moved_on",
             );
             self.session.execute(upsert.values(chunk)).await?;
         }
@@ -202,6 +225,7 @@ fn account_values(known: &KnownAccount) -> Vec<Value> {
         known.broken_since.into(),
         known.last_seen_at.into(),
         known.gone_at.into(),
+        known.moved_on.map(MovedOn::code).into(),
     ]
 }
 
@@ -245,5 +269,6 @@ pub(super) fn known_account(row: &Row) -> Result<KnownAccount, StoreError> {
         broken_since: row.opt_instant("broken_since")?,
         last_seen_at: row.opt_instant("last_seen_at")?,
         gone_at: row.opt_instant("gone_at")?,
+        moved_on: row.opt_text("moved_on")?.as_deref().and_then(MovedOn::from_code),
     })
 }

@@ -22,7 +22,7 @@ mod stories;
 
 use std::sync::Arc;
 
-pub use accounts::{KnownAccount, KnownUser, SeenUser, Transition};
+pub use accounts::{KnownAccount, KnownUser, MovedOn, SeenUser, Transition};
 pub use errors::StoreError;
 pub use incidents::{IncidentClose, IncidentMove, IncidentRenewal, NewIncident, OpenIncidentRow, StoredIncident};
 pub use leases::{Lease, LeaseHeld};

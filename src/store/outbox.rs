@@ -200,6 +200,18 @@ impl Work {
                 sql("UPDATE notification_items SET spent = 1 WHERE notification_id = $1 AND incident_id IN ({values})");
             self.session.execute(spend.bind(delivery.notification.as_str()).values(chunk)).await?;
         }
+        if settlement.state != "pending" {
+            // A dead delivery is not replaced by itself, and an attempt without an outcome may have been sent.
+            let spend = sql("UPDATE notification_items SET spent = 1 WHERE notification_id = $1 AND ($2 = 'dead' \
+                 OR EXISTS (SELECT 1 FROM attempts a WHERE a.delivery_id = $3 AND a.number < $4 \
+                 AND a.finished_at IS NULL))");
+            let spend = spend
+                .bind(delivery.notification.as_str())
+                .bind(settlement.state)
+                .bind(delivery.id.as_str())
+                .bind(delivery.attempt);
+            self.session.execute(spend).await?;
+        }
         let finish = sql("UPDATE attempts SET finished_at = $3, outcome = $4, detail = $5 \
              WHERE delivery_id = $1 AND number = $2 AND finished_at IS NULL")
         .bind(delivery.id.as_str())

@@ -213,6 +213,12 @@ impl Work {
                 changed.push(DeliveryId::new(row.text("delivery_id")?));
             }
         }
+        // Called off for good: the next run must not plan another notice about the same incidents.
+        for chunk in chunks(one_column(&changed)) {
+            let spend = sql("UPDATE notification_items SET spent = 1 WHERE notification_id IN \
+                 (SELECT d.notification_id FROM deliveries d WHERE d.delivery_id IN ({values}))");
+            self.session.execute(spend.values(chunk)).await?;
+        }
         self.record_actions(&changed, "cancelled", operator, now).await?;
         Ok(changed)
     }

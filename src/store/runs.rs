@@ -105,7 +105,7 @@ impl Work {
         detail: Option<&str>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let update = sql("UPDATE runs SET state = $2, counters = $3, detail = $4, finished_at = $5, updated_at = $5 \
+        let update = sql("UPDATE runs SET state = $2, counters = $3, detail = $4, finished_at = $5 \
              WHERE run_id = $1 AND state = 'running'")
         .bind(id.as_str())
         .bind(end.code())

@@ -141,6 +141,21 @@ async fn a_run_that_failed_while_scanning_is_gone_on_from_too() {
 }
 
 #[tokio::test]
+async fn a_chain_of_failing_runs_keeps_no_old_checkpoint_alive() {
+    let rig = Rig::new().await;
+    six_broken(&rig).await;
+    rig.world.provider_fails(|user| (user.as_str() == "u5").then_some(ProviderError::Gone));
+    for _ in 0..3 {
+        rig.try_run().await.unwrap_err();
+        rig.later(Duration::from_hours(3));
+    }
+    rig.world.provider_recovers();
+    rig.world.take_asked();
+    rig.run().await;
+    assert_eq!(rig.world.take_asked()[0], "u1");
+}
+
+#[tokio::test]
 async fn an_old_checkpoint_is_not_gone_on_from() {
     let rig = Rig::new().await;
     six_broken(&rig).await;
@@ -204,6 +219,11 @@ async fn a_delivery_whose_worker_always_dies_is_given_up_and_harms_nobody_else()
     assert_eq!(story.deliveries[0].state, "dead", "{story:?}");
     assert!(story.deliveries[0].detail.as_deref().unwrap_or("").contains("its worker died 3 times"));
     assert_eq!(summary.deliveries_pending, 0, "the others are settled one way or the other");
+    // What may have been sent is not planned anew.
+    rig.world.take_sent();
+    rig.later(DAY);
+    assert_eq!(rig.run().await.counters.notices_planned, 0);
+    assert!(rig.world.take_sent().is_empty());
 }
 
 #[tokio::test]

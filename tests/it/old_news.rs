@@ -33,6 +33,12 @@ async fn what_was_superseded_is_no_news_when_the_newer_account_goes() {
         assert_eq!(rig.run().await.silenced("ended_before"), 1);
     }
     assert_eq!(rig.world.take_told(), NOBODY);
+    for disabled in [true, false] {
+        rig.world.change("u2", "ca_u2", |account| account.auth_config_disabled = disabled);
+        rig.world.change("u1", "ca_u1", |account| account.auth_config_disabled = disabled);
+        rig.run().await;
+    }
+    assert_eq!(rig.world.take_told(), NOBODY, "switched off and on again is no news either");
     rig.world.change("u2", "ca_u2", |account| account.status = Status::Active);
     rig.run().await;
     rig.later(DAY);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use reconnectd::domain::{
     ChannelName, DeliveryId, FailureClass, IncidentId, NotificationId, RetrySchedule, RunId, Status, UserId,
 };
-use reconnectd::ports::{Receipt, SendError};
+use reconnectd::ports::{ProviderError, Receipt, SendError};
 use reconnectd::store::{
     ClaimedDelivery, DeliveryFilter, DeliveryRow, NewDelivery, NewNotification, OutboxCounts, PlannedItem, Settlement,
     Store, WholeDelivery,
@@ -179,8 +179,13 @@ async fn what_was_delivered_waits_or_is_being_sent_is_not_put_back() {
 #[tokio::test]
 async fn what_is_called_off_is_not_sent_and_can_be_put_back() {
     on_both(async |mut rig| {
-        let id = told(&mut rig, [failed(FailureClass::ChannelBroken)]).await;
-        rig.world.take_sent();
+        // Nothing was tried yet: the provider could not be asked once more.
+        let away = || ProviderError::Unavailable { attempts: 5, last: "HTTP 503".into() };
+        rig.world.at_contact(move |world, _| world.provider_fails(move |_| Some(away())));
+        let id = told(&mut rig, []).await;
+        rig.world.at_contact(|_, _| {});
+        rig.world.provider_recovers();
+        assert!(rig.world.take_sent().is_empty());
         assert!(cancel(&rig, &id).await);
         assert!(!cancel(&rig, &id).await, "once");
         rig.later(DAY);

@@ -48,6 +48,7 @@ fn known(user: &str, id: &str) -> KnownAccount {
         broken_since: Some(now()),
         last_seen_at: None,
         gone_at: None,
+        moved_on: None,
     }
 }
 
