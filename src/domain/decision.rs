@@ -25,7 +25,7 @@ impl NotifyReason {
 pub enum Silence {
     /// Broken before this product started to watch (`first_run = "baseline"`).
     Baseline,
-    /// This incident was already spoken about.
+    /// A notice about it was decided before: sent, waiting in the outbox, or given up.
     AlreadyNotified,
     /// Another account of the same user and toolkit stands for the incident.
     CoveredByIncident,
@@ -65,7 +65,7 @@ impl Silence {
     /// All reasons and their stored codes.
     pub const CODES: [(Self, &'static str, &'static str); 18] = [
         (Self::Baseline, "baseline", "was already broken when reconnectd first ran (first_run = \"baseline\")"),
-        (Self::AlreadyNotified, "already_notified", "this incident was already spoken about"),
+        (Self::AlreadyNotified, "already_notified", "a notice about it was decided before: sent, waiting or given up"),
         (Self::CoveredByIncident, "covered_by_incident", "another account of the same toolkit stands for the incident"),
         (Self::EndedBefore, "ended_before", "its incident is over, and it has not worked since"),
         (Self::Superseded, "superseded", "the user has reconnected since: a newer account works"),

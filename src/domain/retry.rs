@@ -57,8 +57,8 @@ pub struct RetrySchedule {
 
 impl Default for RetrySchedule {
     /// 5 s, then four times as long each time up to 6 h: 5 s, 20 s, 80 s, 5 min, 21 min, 85 min, then
-    /// 6 h each. 18 attempts span about three days, the usual lifetime of a mail in a queue (RFC 5321,
-    /// section 4.5.4.1 asks for at least 4 to 5 days of *giving up*, and recommends retrying for days).
+    /// 6 h each. 18 attempts span about three days. Mail servers give up after four to five (RFC 5321, section
+    /// 4.5.4.1); a notice that is later than three days helps nobody, and the relay behind us has its own queue.
     fn default() -> Self {
         Self { max_attempts: 18, first: Duration::from_secs(5), longest: Duration::from_hours(6) }
     }
