@@ -10,7 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::{
-    Account, AccountId, ChannelName, Contact, Cursor, FailureClass, Notice, Timestamp, UnknownReason, UserId, UserPage,
+    Account, AccountId, ChannelName, Contact, Cursor, EventKind, FailureClass, Notice, OperatorNotice, Timestamp,
+    UnknownReason, UserId, UserPage,
 };
 
 /// The users of the product's database; read-only.
@@ -177,6 +178,12 @@ pub trait Channel: Send + Sync {
 
     /// The id the outside will see, made once from a new UUID and stored before the first attempt.
     fn outside_id(&self, uuid: &str) -> String;
+
+    /// Whether events of this kind go out here.
+    fn carries(&self, kind: EventKind) -> bool;
+
+    /// One attempt to tell the operator something; only for kinds this channel carries.
+    async fn send_event(&self, event: &OperatorNotice) -> Result<Receipt, SendError>;
 
     /// One attempt. Cancelling it loses the connection, never the bookkeeping: the caller counted the
     /// attempt before.

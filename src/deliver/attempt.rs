@@ -7,7 +7,9 @@ use tokio::time::timeout;
 
 use super::recheck::{Before, Rechecked, recheck};
 use super::{DeliverError, Deliverer};
-use crate::domain::{Contact, FailureClass, IncidentId, Notice, Silence, Timestamp, Verdict, causes, scrub};
+use crate::domain::{
+    Contact, FailureClass, IncidentId, Notice, NoticeKind, Silence, Timestamp, Verdict, causes, scrub,
+};
 use crate::fault;
 use crate::ports::{Channel, ProviderError, Receipt, SendError};
 use crate::store::{ClaimedDelivery, PlannedItem, Settlement, StoreError};
@@ -155,8 +157,10 @@ impl Deliverer {
             delivery: claimed.id.clone(),
             notification: claimed.notification.clone(),
             outside_id: claimed.outside_id.clone(),
+            kind: NoticeKind::Reconnect,
             user: claimed.user.clone(),
             contact,
+            unsubscribe: None,
             items: rechecked.items.clone(),
             created_at: claimed.created_at,
             now: self.clock.now(),

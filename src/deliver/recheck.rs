@@ -75,6 +75,7 @@ pub(super) fn recheck(before: &Before<'_>, fresh: Vec<Account>, url: &ReconnectU
             second_account: subject.condition == Condition::SecondAccount,
             broke_at: subject.broke_at.unwrap_or(incident.broke_at),
             reconnect_url: url.for_toolkit(toolkit),
+            recovery: None,
         });
     }
     result.items.sort_by(|a, b| b.broke_at.cmp(&a.broke_at).then_with(|| a.incident.cmp(&b.incident)));

@@ -25,8 +25,30 @@ impl NotifyReason {
 pub enum Silence {
     /// Broken before this product started to watch (`first_run = "baseline"`).
     Baseline,
-    /// A notice about it was decided before: sent, waiting in the outbox, or given up.
+    /// A notice about it was decided before and the next is not due: sent, waiting in the outbox, or given up.
     AlreadyNotified,
+    /// It was spoken about as often as the ladder says.
+    LadderDone,
+    /// An operator called off a notice about it.
+    CalledOff,
+    /// It may mend itself: the dwell before the first notice is not over.
+    Dwelling,
+    /// The user was told something a moment ago: what is new joins the next digest.
+    DigestWindow,
+    /// The user has had as many notifications as a day or a week allows.
+    Capped,
+    /// It is quiet time where the user is.
+    QuietHours,
+    /// An operator's silence covers it.
+    Silenced,
+    /// It broke together with many others, and an operator has not decided yet.
+    StormHeld,
+    /// It broke together with many others, and an operator decided to tell nobody.
+    StormDiscarded,
+    /// The address is on the list of those that are not mailed.
+    Suppressed,
+    /// What was to be reported as working again is broken again.
+    BrokenAgain,
     /// Another account of the same user and toolkit stands for the incident.
     CoveredByIncident,
     /// Its incident is over, and it has not worked since.
@@ -63,9 +85,24 @@ pub enum Silence {
 
 impl Silence {
     /// All reasons and their stored codes.
-    pub const CODES: [(Self, &'static str, &'static str); 18] = [
+    pub const CODES: [(Self, &'static str, &'static str); 29] = [
         (Self::Baseline, "baseline", "was already broken when reconnectd first ran (first_run = \"baseline\")"),
-        (Self::AlreadyNotified, "already_notified", "a notice about it was decided before: sent, waiting or given up"),
+        (Self::AlreadyNotified, "already_notified", "told before, or about to be; the next notice is not due yet"),
+        (Self::LadderDone, "ladder_done", "told as often as [policy] ladder says"),
+        (Self::CalledOff, "called_off", "an operator called off a notice about it"),
+        (Self::Dwelling, "dwelling", "may mend itself: its dwell is not over"),
+        (Self::DigestWindow, "digest_window", "the user was just told something; this joins the next digest"),
+        (Self::Capped, "capped", "the user has had as many notifications as a day or a week allows"),
+        (Self::QuietHours, "quiet_hours", "it is quiet time where the user is"),
+        (Self::Silenced, "silenced", "an operator's silence covers it"),
+        (Self::StormHeld, "storm_held", "broke together with many others; `storm release` or `storm discard` decides"),
+        (
+            Self::StormDiscarded,
+            "storm_discarded",
+            "broke together with many others; an operator decided to tell nobody",
+        ),
+        (Self::Suppressed, "suppressed", "the address unsubscribed, was refused for good, or was suppressed"),
+        (Self::BrokenAgain, "broken_again", "was to be reported as working again and is broken again"),
         (Self::CoveredByIncident, "covered_by_incident", "another account of the same toolkit stands for the incident"),
         (Self::EndedBefore, "ended_before", "its incident is over, and it has not worked since"),
         (Self::Superseded, "superseded", "the user has reconnected since: a newer account works"),

@@ -12,6 +12,7 @@ mod account;
 mod condition;
 mod contact;
 mod decision;
+mod event;
 mod ids;
 mod incident;
 mod notice;
@@ -25,11 +26,12 @@ pub use account::{Account, ReasonHint, Status};
 pub use condition::{Condition, History, Judged, judge};
 pub use contact::{Contact, EmailAddress, EmailAddressError};
 pub use decision::{Decision, IncidentFacts, NotifyReason, Silence, decide, silence_of};
+pub use event::{EventKind, OperatorEvent, OperatorNotice};
 pub use ids::{
     AccountId, AuthConfigId, ChannelName, DeliveryId, IdMint, IncidentId, NotificationId, RunId, ToolkitSlug, UserId,
 };
 pub use incident::{CloseEvidence, IncidentChange, OpenIncident, next_incident};
-pub use notice::{Notice, NoticeItem, ReconnectUrl, ReconnectUrlError};
+pub use notice::{Notice, NoticeItem, NoticeKind, ReconnectUrl, ReconnectUrlError, Recovery};
 pub use observation::{Cursor, Observation, ScannedPage, UnknownReason, UserObservation, UserPage};
 pub use redact::{causes, scrub};
 pub use retry::{FailureClass, RetrySchedule, Verdict};

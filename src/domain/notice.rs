@@ -4,6 +4,7 @@ use url::Url;
 
 use super::contact::Contact;
 use super::ids::{AccountId, DeliveryId, IncidentId, NotificationId, ToolkitSlug, UserId};
+use super::incident::CloseEvidence;
 use super::time::Timestamp;
 
 /// Where a person is sent to reconnect: the product's own stable page. Never a link of the provider,
@@ -43,12 +44,31 @@ impl ReconnectUrl {
     }
 }
 
-/// One broken toolkit within a notice.
+/// What a notice says of its items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NoticeKind {
+    /// They must be reconnected.
+    Reconnect,
+    /// They need not be reconnected any more.
+    Recovered,
+}
+
+/// How an incident ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovery {
+    /// When that was seen.
+    pub at: Timestamp,
+    /// On which evidence.
+    pub evidence: CloseEvidence,
+}
+
+/// One broken toolkit within a notice, or one that works again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoticeItem {
     /// The incident this speaks about.
     pub incident: IncidentId,
-    /// How often this incident was spoken about before: 0 is the first notice, the rest are reminders.
+    /// How often this incident was spoken about before: 0 is the first notice, the rest are reminders. In a
+    /// notice of its end, how many notices there were.
     pub number: u32,
     /// The toolkit.
     pub toolkit: ToolkitSlug,
@@ -62,6 +82,8 @@ pub struct NoticeItem {
     pub broke_at: Timestamp,
     /// The link for this toolkit.
     pub reconnect_url: String,
+    /// How the incident ended, in a notice that says so.
+    pub recovery: Option<Recovery>,
 }
 
 /// One notification on its way to one channel. Built just before the send, after the provider was asked
@@ -75,11 +97,15 @@ pub struct Notice {
     /// The id the outside sees (`Message-ID` with its angle brackets, or `webhook-id`): minted once, stored,
     /// the same on every attempt, so that the receiver can drop a repeat.
     pub outside_id: String,
+    /// What is said of the items.
+    pub kind: NoticeKind,
     /// Who is told.
     pub user: UserId,
     /// How to reach them; read from the directory just now.
     pub contact: Contact,
-    /// What is broken, newest first; at least one.
+    /// Where this person can end all mail about it, an absolute URL; none where there is no such page.
+    pub unsubscribe: Option<String>,
+    /// What this is about, newest first; at least one.
     pub items: Vec<NoticeItem>,
     /// When the notification was decided.
     pub created_at: Timestamp,

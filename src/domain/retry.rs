@@ -14,6 +14,13 @@ pub enum FailureClass {
     OutcomeUnknown,
     /// This recipient or target will never take it.
     Refused,
+    /// This recipient's mailbox does not exist or takes nothing: the address is not to be mailed again.
+    RecipientRefused,
+    /// The target does not want this request (a 4xx answer of an endpoint): tried a few times, because a
+    /// deployment may be under way, and then given up.
+    Declined,
+    /// The endpoint says that it is gone for good (410): it is disabled.
+    EndpointGone,
     /// The content of this message is refused: perhaps of this one only, perhaps of all we send. A second
     /// message that meets the same answers that.
     ContentRefused,
@@ -29,6 +36,9 @@ impl FailureClass {
             Self::RateLimited(_) => "rate_limited",
             Self::OutcomeUnknown => "outcome_unknown",
             Self::Refused => "refused",
+            Self::RecipientRefused => "recipient_refused",
+            Self::Declined => "declined",
+            Self::EndpointGone => "endpoint_gone",
             Self::ContentRefused => "content_refused",
             Self::ChannelBroken => "channel_broken",
         }
@@ -67,11 +77,20 @@ impl Default for RetrySchedule {
 /// A receiver may ask for a longer pause than our own ladder, but not for more than this.
 const LONGEST_RECEIVER_PAUSE: Duration = Duration::from_hours(24);
 
+/// Attempts at a target that declines the request: the fourth wait ends 26 minutes after the first failure, longer
+/// than a deployment.
+const MOST_DECLINED: u32 = 5;
+
 impl RetrySchedule {
     /// Decides after attempt number `attempt` (1 is the first) failed with `class`. `unit` in `0.0..1.0`
     /// spreads the waits by ±20 % so that many failures at one moment do not come back at one moment.
     pub fn after(&self, attempt: u32, class: FailureClass, unit: f64) -> Verdict {
-        if class == FailureClass::Refused || attempt >= self.max_attempts {
+        let given_up = match class {
+            FailureClass::Refused | FailureClass::RecipientRefused => true,
+            FailureClass::Declined => attempt >= MOST_DECLINED,
+            _ => attempt >= self.max_attempts,
+        };
+        if given_up {
             return Verdict::Dead;
         }
         let steps = attempt.saturating_sub(1).min(16);
@@ -99,6 +118,8 @@ mod tests {
         assert_eq!(ladder, [5, 20, 80, 320, 1280, 5120, 20480, 21600]);
         assert_eq!(wait(18, FailureClass::Transient), 0, "the last attempt is the last");
         assert_eq!(wait(1, FailureClass::Refused), 0, "a refusal is final at once");
+        assert_eq!(wait(1, FailureClass::RecipientRefused), 0, "so is that of a mailbox");
+        assert_eq!([4, 5].map(|attempt| wait(attempt, FailureClass::Declined)), [320, 0], "a few tries");
         assert_eq!(wait(1, FailureClass::RateLimited(Duration::from_secs(90))), 90);
         assert_eq!(wait(1, FailureClass::RateLimited(Duration::from_secs(9_999_999))), 86400);
     }

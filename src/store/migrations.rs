@@ -29,6 +29,7 @@ pub(super) fn sqlite() -> Migrator {
     Migrator::with_migrations(vec![
         migration!("sqlite", 20_261_121_000_000, "create_state"),
         migration!("sqlite", 20_261_121_140_000, "add_operator_actions"),
+        migration!("sqlite", 20_261_121_160_000, "add_notice_policy"),
     ])
 }
 
@@ -37,5 +38,6 @@ pub(super) fn postgres() -> Migrator {
     Migrator::with_migrations(vec![
         migration!("postgres", 20_261_121_000_000, "create_state"),
         migration!("postgres", 20_261_121_140_000, "add_operator_actions"),
+        migration!("postgres", 20_261_121_160_000, "add_notice_policy"),
     ])
 }

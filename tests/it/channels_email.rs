@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use reconnectd::adapters::email::{EmailChannel, EmailLimits, EmailSettings};
 use reconnectd::domain::{
-    AccountId, Contact, DeliveryId, EmailAddress, FailureClass, IncidentId, Notice, NoticeItem, NotificationId,
-    ToolkitSlug, UserId, from_millis,
+    AccountId, Contact, DeliveryId, EmailAddress, FailureClass, IncidentId, Notice, NoticeItem, NoticeKind,
+    NotificationId, ToolkitSlug, UserId, from_millis,
 };
 use reconnectd::ports::{Channel as _, SendError};
 
@@ -42,6 +42,7 @@ fn item(toolkit: &str, label: Option<&str>) -> NoticeItem {
         second_account: false,
         broke_at: from_millis(1_763_700_000_000),
         reconnect_url: format!("https://app.acme.example/settings?toolkit={toolkit}"),
+        recovery: None,
     }
 }
 
@@ -50,6 +51,8 @@ fn notice(items: Vec<NoticeItem>) -> Notice {
         delivery: DeliveryId::new("del-1"),
         notification: NotificationId::new("not-1"),
         outside_id: "<01995f3e-1111-7222-8333-444455556666@acme.example>".to_owned(),
+        kind: NoticeKind::Reconnect,
+        unsubscribe: None,
         user: UserId::new("user-1"),
         contact: Contact {
             email: EmailAddress::parse("mary@example.com").ok(),

@@ -8,8 +8,8 @@ use axum::http::header::{LOCATION, RETRY_AFTER};
 use reconnectd::adapters::clock::SystemClock;
 use reconnectd::adapters::webhook::{WebhookChannel, WebhookLimits, WebhookSettings, WebhookSettingsError};
 use reconnectd::domain::{
-    AccountId, Contact, DeliveryId, EmailAddress, FailureClass, IncidentId, Notice, NoticeItem, NotificationId,
-    ToolkitSlug, UserId, from_millis,
+    AccountId, Contact, DeliveryId, EmailAddress, FailureClass, IncidentId, Notice, NoticeItem, NoticeKind,
+    NotificationId, ToolkitSlug, UserId, from_millis,
 };
 use reconnectd::ports::{Channel as _, Clock as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -44,6 +44,8 @@ fn notice() -> Notice {
         delivery: DeliveryId::new("del-1"),
         notification: NotificationId::new("not-1"),
         outside_id: "msg_01995f3e-1111-7222-8333-444455556666".to_owned(),
+        kind: NoticeKind::Reconnect,
+        unsubscribe: None,
         user: UserId::new("user-1"),
         contact: Contact { email: EmailAddress::parse("mary@example.com").ok(), ..Contact::default() },
         items: vec![NoticeItem {
@@ -55,6 +57,7 @@ fn notice() -> Notice {
             second_account: false,
             broke_at: from_millis(1_763_700_000_000),
             reconnect_url: "https://app.acme.example/settings?toolkit=slack".to_owned(),
+            recovery: None,
         }],
         created_at: from_millis(1_763_723_456_789),
         now: SystemClock.now(),

@@ -1,7 +1,9 @@
 //! What a person reads, pinned; and what no input may do to it.
 
 use super::*;
-use crate::domain::{AccountId, Contact, DeliveryId, IncidentId, NotificationId, ToolkitSlug, UserId, from_millis};
+use crate::domain::{
+    AccountId, Contact, DeliveryId, IncidentId, NoticeKind, NotificationId, ToolkitSlug, UserId, from_millis,
+};
 
 pub(in crate::adapters::email) fn item(toolkit: &str, label: Option<&str>) -> NoticeItem {
     NoticeItem {
@@ -13,6 +15,7 @@ pub(in crate::adapters::email) fn item(toolkit: &str, label: Option<&str>) -> No
         second_account: false,
         broke_at: from_millis(1_763_700_000_000),
         reconnect_url: format!("https://app.acme.example/settings?toolkit={toolkit}&from=mail"),
+        recovery: None,
     }
 }
 
@@ -21,6 +24,8 @@ pub(in crate::adapters::email) fn notice(items: Vec<NoticeItem>) -> Notice {
         delivery: DeliveryId::new("del-1"),
         notification: NotificationId::new("not-1"),
         outside_id: "<0199-1@acme.example>".to_owned(),
+        kind: NoticeKind::Reconnect,
+        unsubscribe: None,
         user: UserId::new("user-1"),
         contact: Contact {
             email: crate::domain::EmailAddress::parse("mary@example.com").ok(),

@@ -17,7 +17,7 @@ mod wording;
 
 use async_trait::async_trait;
 
-use crate::domain::{ChannelName, Notice};
+use crate::domain::{ChannelName, EventKind, FailureClass, Notice, OperatorNotice};
 use crate::ports::{Channel, Receipt, SendError};
 
 pub use settings::{EmailLimits, EmailSettings, EmailSettingsError};
@@ -60,6 +60,15 @@ impl Channel for EmailChannel {
 
     fn outside_id(&self, uuid: &str) -> String {
         format!("<{uuid}@{}>", self.composer.domain())
+    }
+
+    fn carries(&self, kind: EventKind) -> bool {
+        kind == EventKind::ReconnectRequested
+    }
+
+    async fn send_event(&self, event: &OperatorNotice) -> Result<Receipt, SendError> {
+        let detail = format!("{} is not sent by mail", event.event.kind().code());
+        Err(SendError { class: FailureClass::Refused, detail })
     }
 
     async fn send(&self, notice: &Notice) -> Result<Receipt, SendError> {

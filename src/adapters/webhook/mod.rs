@@ -31,7 +31,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::adapters::spool::Spool;
-use crate::domain::{ChannelName, FailureClass, Notice};
+use crate::domain::{ChannelName, EventKind, FailureClass, Notice, OperatorNotice};
 use crate::ports::{Channel, Receipt, SendError};
 
 pub use settings::{WebhookLimits, WebhookSettings, WebhookSettingsError};
@@ -96,6 +96,15 @@ impl Channel for WebhookChannel {
 
     fn outside_id(&self, uuid: &str) -> String {
         format!("msg_{uuid}")
+    }
+
+    fn carries(&self, kind: EventKind) -> bool {
+        kind == EventKind::ReconnectRequested
+    }
+
+    async fn send_event(&self, event: &OperatorNotice) -> Result<Receipt, SendError> {
+        let detail = format!("{} is not sent here", event.event.kind().code());
+        Err(SendError { class: FailureClass::Refused, detail })
     }
 
     async fn send(&self, notice: &Notice) -> Result<Receipt, SendError> {

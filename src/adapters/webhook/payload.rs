@@ -102,7 +102,9 @@ fn rfc3339(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{AccountId, Contact, DeliveryId, IncidentId, NotificationId, ToolkitSlug, UserId, from_millis};
+    use crate::domain::{
+        AccountId, Contact, DeliveryId, IncidentId, NoticeKind, NotificationId, ToolkitSlug, UserId, from_millis,
+    };
 
     fn notice(accounts: usize) -> Notice {
         let item = |n: usize| NoticeItem {
@@ -114,11 +116,14 @@ mod tests {
             second_account: n == 1,
             broke_at: from_millis(1_763_700_000_000),
             reconnect_url: "https://app.example.com/settings?toolkit=slack".to_owned(),
+            recovery: None,
         };
         Notice {
             delivery: DeliveryId::new("del-1"),
             notification: NotificationId::new("not-1"),
             outside_id: "msg_1".to_owned(),
+            kind: NoticeKind::Reconnect,
+            unsubscribe: None,
             user: UserId::new("user-1"),
             contact: Contact {
                 email: EmailAddress::parse("secret.person@example.com").ok(),

@@ -11,8 +11,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reconnectd::adapters::clock::ManualClock;
 use reconnectd::domain::{
-    Account, AccountId, AuthConfigId, ChannelName, Contact, Cursor, EmailAddress, IdMint, Notice, ReasonHint,
-    ReconnectUrl, RetrySchedule, RunId, Status, Timestamp, ToolkitSlug, UserId, UserPage, from_millis,
+    Account, AccountId, AuthConfigId, ChannelName, Contact, Cursor, EmailAddress, EventKind, IdMint, Notice,
+    OperatorNotice, ReasonHint, ReconnectUrl, RetrySchedule, RunId, Status, Timestamp, ToolkitSlug, UserId, UserPage,
+    from_millis,
 };
 use reconnectd::pipeline::{Pipeline, Ports, RunError, RunOutcome, RunSettings};
 use reconnectd::ports::{
@@ -272,6 +273,14 @@ impl Channel for FakeChannel {
 
     fn outside_id(&self, uuid: &str) -> String {
         format!("<{uuid}@{}>", self.1.as_str())
+    }
+
+    fn carries(&self, kind: EventKind) -> bool {
+        kind == EventKind::ReconnectRequested
+    }
+
+    async fn send_event(&self, _: &OperatorNotice) -> Result<Receipt, SendError> {
+        unreachable!("not carried")
     }
 
     async fn send(&self, notice: &Notice) -> Result<Receipt, SendError> {
