@@ -7,10 +7,11 @@ use super::Checker;
 use crate::config::errors::fault;
 use crate::config::merge::MAX_WEBHOOKS;
 use crate::config::raw;
-use crate::config::settings::{Email, Http, Suppression, Webhook, WebhookEvent};
+use crate::config::settings::{Email, Http, Suppression, Webhook};
 use crate::config::value::channels::{self, MAX_MAILS_PER_MINUTE};
 use crate::config::value::length::DISABLE_AFTER;
 use crate::config::value::{address, secret};
+use crate::domain::EventKind;
 
 impl Checker<'_> {
     pub(super) fn email(&mut self, raw: raw::Email) -> Option<Email> {
@@ -68,7 +69,7 @@ impl Checker<'_> {
             self.optional_secret(&path("secret_previous"), previous.0, previous.1, secret::webhook_secret);
         let signing_key =
             self.optional_secret(&path("signing_key"), raw.signing_key, raw.signing_key_file, secret::signing_key);
-        let all = Default(WebhookEvent::ALL.map(|event| event.name().to_owned()).to_vec());
+        let all = Default(EventKind::CODES.map(|(_, code, _)| code.to_owned()).to_vec());
         let events = self.value(&path("events"), raw.events, all, channels::events);
         let disable_after = self.length(&path("disable_after"), raw.disable_after, "5d", DISABLE_AFTER);
         Some(Webhook {

@@ -4,9 +4,10 @@ use super::Absent::Default;
 use super::Checker;
 use crate::config::errors::fault;
 use crate::config::raw;
-use crate::config::settings::{Policy, Quiet, Storm};
+use crate::config::settings::{Policy, Storm};
 use crate::config::value::length::{DIGEST_WINDOW, DWELL, SPREAD, STORM_WINDOW};
 use crate::config::value::{self, policy};
+use crate::domain::QuietHours;
 
 impl Checker<'_> {
     pub(super) fn policy(&mut self, raw: raw::Policy) -> Option<Policy> {
@@ -37,18 +38,13 @@ impl Checker<'_> {
         })
     }
 
-    pub(super) fn quiet(&mut self, raw: raw::Quiet) -> Option<Quiet> {
+    pub(super) fn quiet(&mut self, raw: raw::Quiet) -> Option<QuietHours> {
         let hours = self.optional("quiet.hours", raw.hours, |text| policy::hours(&text));
         let days = self.value("quiet.days", raw.days, Default(Vec::new()), policy::days);
         let utc = Default("UTC".to_owned());
-        let timezone = self.value("quiet.timezone", raw.timezone, utc, |text| policy::timezone(&text));
+        let zone = self.value("quiet.timezone", raw.timezone, utc, |text| policy::timezone(&text));
         let spread = self.length("quiet.spread", raw.spread, "30m", SPREAD);
-        if let (Some(hours), Some(spread)) = (hours, spread)
-            && spread > policy::left_of_a_day(hours)
-        {
-            self.fault("quiet.spread", fault("longer than the rest of the day", "shorten it, or shorten hours"));
-        }
-        Some(Quiet { hours, days: days?, timezone: timezone?, spread: spread? })
+        Some(QuietHours { hours, days: days?, zone: zone?, spread: spread? })
     }
 
     pub(super) fn storm(&mut self, raw: raw::Storm) -> Option<Storm> {

@@ -9,6 +9,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::domain::EventKind;
+
 /// `[email]`
 #[derive(Debug, Clone)]
 pub struct Email {
@@ -46,7 +48,7 @@ pub struct Webhook {
     /// a `v1a` signature (Standard Webhooks).
     pub signing_key: Option<SecretString>,
     /// `events`: what is posted here; distinct, not empty.
-    pub events: Vec<WebhookEvent>,
+    pub events: Vec<EventKind>,
     /// `disable_after`: failing for so long without one success disables the endpoint; 1 h to 30 d.
     pub disable_after: Duration,
     /// `allow_private`: whether the target may be a loopback or private address.
@@ -65,43 +67,6 @@ impl fmt::Debug for Webhook {
             .field("disable_after", &self.disable_after)
             .field("allow_private", &self.allow_private)
             .finish_non_exhaustive()
-    }
-}
-
-/// What a webhook can be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum WebhookEvent {
-    /// A user must reconnect something.
-    ReconnectRequested,
-    /// Something a user was asked to reconnect works again.
-    ReconnectRecovered,
-    /// So much broke at once that notices wait for an operator.
-    StormHeld,
-    /// A channel stopped because its own settings are refused.
-    ChannelStopped,
-    /// An endpoint failed for so long that it is disabled.
-    EndpointDisabled,
-}
-
-impl WebhookEvent {
-    /// All there are, in the order of the example file.
-    pub const ALL: [Self; 5] = [
-        Self::ReconnectRequested,
-        Self::ReconnectRecovered,
-        Self::StormHeld,
-        Self::ChannelStopped,
-        Self::EndpointDisabled,
-    ];
-
-    /// The event's type as it is configured and posted.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ReconnectRequested => "reconnect.requested",
-            Self::ReconnectRecovered => "reconnect.recovered",
-            Self::StormHeld => "storm.held",
-            Self::ChannelStopped => "channel.stopped",
-            Self::EndpointDisabled => "endpoint.disabled",
-        }
     }
 }
 

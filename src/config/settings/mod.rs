@@ -10,10 +10,10 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-pub use channels::{Email, Http, Suppression, Webhook, WebhookEvent};
-pub use policy::{FirstRun, Policy, Quiet, Storm};
+pub use channels::{Email, Http, Suppression, Webhook};
+pub use policy::{FirstRun, Policy, Storm};
 
-use crate::domain::ReconnectUrl;
+use crate::domain::{QuietHours, ReconnectUrl};
 
 /// Everything an operator can set.
 #[derive(Debug, Clone)]
@@ -28,8 +28,9 @@ pub struct Config {
     pub reconnect: Reconnect,
     /// `[policy]`: who is told, when and how often.
     pub policy: Policy,
-    /// `[quiet]`: when nobody is told.
-    pub quiet: Quiet,
+    /// `[quiet]`: when nobody is told; off where there are neither hours nor days. Days are distinct, `spread` is at
+    /// most 6 h.
+    pub quiet: QuietHours,
     /// `[storm]`: when so much breaks at once that an operator decides.
     pub storm: Storm,
     /// `[email]`: no section, no mail.

@@ -3,9 +3,6 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use chrono::{NaiveTime, Weekday};
-use chrono_tz::Tz;
-
 /// `[policy]`
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -36,20 +33,6 @@ pub enum FirstRun {
     Baseline,
     /// Tell everybody.
     Notify,
-}
-
-/// `[quiet]`: off where there are neither hours nor days.
-#[derive(Debug, Clone)]
-pub struct Quiet {
-    /// `hours`: from and to, in the user's local time, never equal; `to` before `from` is on the next day.
-    pub hours: Option<(NaiveTime, NaiveTime)>,
-    /// `days`: whole local days, distinct, at most six.
-    pub days: Vec<Weekday>,
-    /// `timezone`: the zone of users whose own is not known.
-    pub timezone: Tz,
-    /// `spread`: what was held goes out within this long after the quiet time ends; at most 6 h, and never more
-    /// than `hours` leaves of a day.
-    pub spread: Duration,
 }
 
 /// `[storm]`: notices are held where more than `share` and at least `min` of one auth config's accounts break

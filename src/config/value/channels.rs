@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::word;
 use crate::config::errors::{Fault, fault};
-use crate::config::settings::WebhookEvent;
+use crate::domain::EventKind;
 
 /// More mails a minute than this outgrow what any one relay takes.
 pub(in crate::config) const MAX_MAILS_PER_MINUTE: u32 = 100_000;
@@ -22,8 +22,8 @@ pub(in crate::config) fn webhook_name(text: String) -> Result<String, Fault> {
 }
 
 /// What a webhook is told.
-pub(in crate::config) fn events(names: Vec<String>) -> Result<Vec<WebhookEvent>, Fault> {
-    let known = WebhookEvent::ALL.map(|event| (event.name(), event));
+pub(in crate::config) fn events(names: Vec<String>) -> Result<Vec<EventKind>, Fault> {
+    let known = EventKind::CODES.map(|(kind, code, _)| (code, kind));
     if names.is_empty() {
         return Err(fault("is empty", "name one event at least, or leave the key out for all"));
     }

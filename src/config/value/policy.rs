@@ -72,13 +72,6 @@ pub(in crate::config) fn days(names: Vec<String>) -> Result<Vec<Weekday>, Fault>
     Ok(days)
 }
 
-/// How much of a day `hours` leaves: what was held must go out in it.
-pub(in crate::config) fn left_of_a_day((from, to): (NaiveTime, NaiveTime)) -> Duration {
-    const DAY_SECONDS: i64 = 24 * 60 * 60;
-    let quiet = (to - from).num_seconds().rem_euclid(DAY_SECONDS);
-    Duration::from_secs((DAY_SECONDS - quiet).unsigned_abs())
-}
-
 /// A time zone by its IANA name.
 pub(in crate::config) fn timezone(text: &str) -> Result<Tz, Fault> {
     text.parse().map_err(|_| fault("not a time zone", "write an IANA name, such as Europe/Warsaw or UTC"))

@@ -23,7 +23,7 @@ fn values_at_their_bounds_are_taken() {
         ("[policy]\n", "max_per_day = 100\nmax_per_week = 500"),
         ("[quiet]\n", "days = []"),
         ("[quiet]\n", "days = [\"MON\", \"Tuesday\", \"wed\", \"thu\", \"fri\", \"sat\"]"),
-        ("[quiet]\n", "hours = \"00:00-23:59\"\nspread = \"1m\""),
+        ("[quiet]\n", "hours = \"00:00-23:59\""),
         ("[quiet]\n", "hours = \"08:00-07:30\""),
         ("[quiet]\n", "timezone = \"Australia/Lord_Howe\""),
         ("[quiet]\n", "spread = \"0s\""),

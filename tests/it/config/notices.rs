@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use chrono::{NaiveTime, Weekday};
-use reconnectd::config::{Config, WebhookEvent};
+use reconnectd::config::Config;
+use reconnectd::domain::EventKind;
 
 use super::{EXAMPLE, EXAMPLE_FILES, LEAST, WHSEC, load};
 
@@ -16,14 +17,14 @@ fn assert_defaults(config: &Config) {
     assert_eq!(policy.ladder, [Duration::ZERO, 3 * DAY, 10 * DAY]);
     assert_eq!((policy.dwell, policy.dwell_transient, policy.digest_window), (Duration::ZERO, DAY, HOUR));
     assert_eq!((policy.max_per_day.get(), policy.max_per_week.get(), policy.recovered_mail), (2, 5, false));
-    assert_eq!((config.quiet.timezone, config.quiet.spread), (chrono_tz::UTC, HOUR / 2));
+    assert_eq!((config.quiet.zone, config.quiet.spread), (chrono_tz::UTC, HOUR / 2));
     assert!((config.storm.share - 0.2).abs() < f64::EPSILON, "{}", config.storm.share);
     assert_eq!((config.storm.min.get(), config.storm.window), (20, DAY));
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:8480");
     let email = config.email.as_ref().unwrap();
     let rates = [email.max_per_minute, email.max_per_domain_per_minute, email.ramp_up_from];
     assert_eq!(rates.map(std::num::NonZeroU32::get), [600, 200, 60]);
-    assert_eq!(config.webhook[0].events, WebhookEvent::ALL);
+    assert_eq!(config.webhook[0].events, EventKind::CODES.map(|(kind, ..)| kind));
     assert_eq!(config.webhook[0].disable_after, 5 * DAY);
 }
 
@@ -35,7 +36,7 @@ fn what_is_left_out_is_the_default_or_off() {
     );
     let config = load(&format!("{LEAST}{channels}"), &[]).unwrap();
     assert_defaults(&config);
-    assert!(config.quiet.hours.is_none() && config.quiet.days.is_empty(), "{:?}", config.quiet);
+    assert!(!config.quiet.is_on(), "{:?}", config.quiet);
     let email = config.email.unwrap();
     assert!(email.templates.is_none() && email.list_id.is_none(), "{email:?}");
     assert!(config.webhook[0].secret_previous.is_none() && config.webhook[0].signing_key.is_none());
@@ -73,7 +74,7 @@ fn variables_hold_lists_as_comma_separated_text() {
     )
     .unwrap();
     assert_eq!(config.policy.ladder, [HOUR, 2 * DAY, 30 * DAY]);
-    assert_eq!((config.quiet.days, config.webhook[0].events.as_slice()), (vec![], &[WebhookEvent::StormHeld][..]));
+    assert_eq!((config.quiet.days, config.webhook[0].events.as_slice()), (vec![], &[EventKind::StormHeld][..]));
 
     for (name, value, expected) in [
         ("RECONNECTD__POLICY__LADDER", "0d,,3d", "RECONNECTD__POLICY__LADDER: [policy] ladder: not a length of time; "),

@@ -97,12 +97,6 @@ pub const REFUSED: &[Refused] = &[
     ("quiet", "timezone = \"+01:00\"", &["[quiet] timezone: not a time zone"]),
     ("quiet", "spread = \"{P}\"", &["[quiet] spread: not a length of time", "such as \"30m\", from 0s to 6h"]),
     ("quiet", "spread = \"361m\"", &["[quiet] spread: out of range"]),
-    (
-        "quiet",
-        "hours = \"10:00-09:45\"",
-        &["[quiet] spread: longer than the rest of the day; shorten it, or shorten hours"],
-    ),
-    ("quiet", "hours = \"00:00-23:59\"\nspread = \"61s\"", &["[quiet] spread: longer than the rest of the day"]),
     // storms
     ("storm", "share = 0.009", &["[storm] share: out of range; set a number from 0.01 to 1.0"]),
     ("storm", "share = 1.1", &["[storm] share: out of range"]),
