@@ -17,8 +17,10 @@ mod outbox_admin;
 mod postgres;
 mod runs;
 mod session;
+mod silences;
 mod sqlite;
 mod stories;
+mod suppressions;
 
 use std::sync::Arc;
 
@@ -30,7 +32,9 @@ pub use outbox::{ClaimedDelivery, NewDelivery, NewNotification, PlannedItem, Set
 pub use outbox_admin::{DeliveryFilter, DeliveryRow, OutboxCounts, WholeDelivery};
 pub use runs::{RunEnd, RunRow};
 pub use session::{Backend, Row, Session, Statement, Value, sql};
+pub use silences::{MAX_ACTIVE_SILENCES, SilenceFilter};
 pub use stories::{AccountStory, ActionStory, AttemptStory, DeliveryStory, IncidentStory, TransitionStory, UserStory};
+pub use suppressions::Suppression;
 
 /// The state database.
 #[derive(Clone)]
