@@ -22,7 +22,10 @@ mod quiet;
 mod redact;
 mod retry;
 mod run;
+mod silence_rule;
+mod suppression;
 mod time;
+mod unsubscribe;
 
 pub use account::{Account, ReasonHint, Status};
 pub use condition::{Condition, History, Judged, judge};
@@ -30,7 +33,8 @@ pub use contact::{Contact, EmailAddress, EmailAddressError};
 pub use decision::{Decision, NotifyReason, Silence, silence_of};
 pub use event::{EventKind, OperatorEvent, OperatorNotice};
 pub use ids::{
-    AccountId, AuthConfigId, ChannelName, DeliveryId, IdMint, IncidentId, NotificationId, RunId, ToolkitSlug, UserId,
+    AccountId, AuthConfigId, ChannelName, DeliveryId, IdMint, IncidentId, NotificationId, RunId, SilenceId,
+    ToolkitSlug, UserId,
 };
 pub use incident::{CloseEvidence, IncidentChange, OpenIncident, next_incident};
 pub use notice::{Notice, NoticeItem, NoticeKind, ReconnectUrl, ReconnectUrlError, Recovery};
@@ -40,4 +44,7 @@ pub use quiet::QuietHours;
 pub use redact::{causes, scrub};
 pub use retry::{FailureClass, RetrySchedule, Verdict};
 pub use run::RunCounters;
+pub use silence_rule::{MAX_AUTHOR_CHARS, MAX_REASON_CHARS, OperatorSilence, SilenceError, SilenceScope};
+pub use suppression::{AddressHash, AddressHashError, AddressKey, AddressKeyError, SuppressionCause};
 pub use time::{Timestamp, from_millis, millis};
+pub use unsubscribe::{TOKEN_CHARS, Unsubscribe, UnsubscribeToken, UnsubscribeTokenError};

@@ -1,3 +1,5 @@
+//! What is due when, and what is held.
+
 use super::*;
 use crate::domain::from_millis;
 

@@ -21,9 +21,11 @@ mod postgres;
 mod recoveries;
 mod runs;
 mod session;
+mod silences;
 mod sqlite;
 mod storms;
 mod stories;
+mod suppressions;
 
 use std::sync::Arc;
 
@@ -39,7 +41,9 @@ pub use recoveries::EndedIncident;
 pub use runs::{RunEnd, RunRow};
 pub use session::{Backend, Row, Session, Statement, Value, sql};
 pub use storms::{BreakageCount, StormRow, StormScope};
+pub use silences::{MAX_ACTIVE_SILENCES, SilenceFilter};
 pub use stories::{AccountStory, ActionStory, AttemptStory, DeliveryStory, IncidentStory, TransitionStory, UserStory};
+pub use suppressions::Suppression;
 
 /// The state database.
 #[derive(Clone)]
