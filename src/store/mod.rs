@@ -23,8 +23,8 @@ mod runs;
 mod session;
 mod silences;
 mod sqlite;
-mod storms;
 mod stories;
+mod storms;
 mod suppressions;
 
 use std::sync::Arc;
@@ -32,7 +32,9 @@ use std::sync::Arc;
 pub use accounts::{KnownAccount, KnownUser, MovedOn, SeenUser, Transition};
 pub use baseline::BaselineRelease;
 pub use errors::StoreError;
-pub use incidents::{IncidentClose, IncidentMove, IncidentRenewal, NewIncident, OpenIncidentRow, StoredIncident, StormMembership};
+pub use incidents::{
+    IncidentClose, IncidentMove, IncidentRenewal, NewIncident, OpenIncidentRow, StoredIncident, StormMembership,
+};
 pub use leases::{Lease, LeaseHeld};
 pub use operator_events::NewOperatorEvent;
 pub use outbox::{ClaimedDelivery, NewDelivery, NewNotification, PlannedItem, Settlement};
@@ -40,9 +42,9 @@ pub use outbox_admin::{DeliveryFilter, DeliveryRow, OutboxCounts, WholeDelivery}
 pub use recoveries::EndedIncident;
 pub use runs::{RunEnd, RunRow};
 pub use session::{Backend, Row, Session, Statement, Value, sql};
-pub use storms::{BreakageCount, StormRow, StormScope};
 pub use silences::{MAX_ACTIVE_SILENCES, SilenceFilter};
 pub use stories::{AccountStory, ActionStory, AttemptStory, DeliveryStory, IncidentStory, TransitionStory, UserStory};
+pub use storms::{BreakageCount, StormRow, StormScope};
 pub use suppressions::Suppression;
 
 /// The state database.
