@@ -14,5 +14,6 @@ mod secrets;
 mod settings;
 mod setup;
 mod simulate;
+mod storms_and_baseline;
 mod terminal;
 mod unreachable;
