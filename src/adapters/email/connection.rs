@@ -235,11 +235,7 @@ fn nothing_unasked(smtp: &mut AsyncSmtpConnection, step: Step) -> Result<(), Sen
 }
 
 /// A reply of the kind the step calls for.
-fn expect(
-    step: Step,
-    reply: Result<Response, SmtpError>,
-    codes: RangeInclusive<u16>,
-) -> Result<Response, SendError> {
+fn expect(step: Step, reply: Result<Response, SmtpError>, codes: RangeInclusive<u16>) -> Result<Response, SendError> {
     let reply = reply.map_err(|e| of_error(step, &e))?;
     let code = u16::from(reply.code());
     if codes.contains(&code) { Ok(reply) } else { Err(out_of_step(step, code)) }

@@ -5,9 +5,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a fixture that fails ends its test")]
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// Binds port 0 itself, so that no other process can take the port in between, and writes the port down.
-/// Each mail becomes `NNNNNN.eml`, the envelope in `X-MailFrom` and `X-RcptTo`, renamed into place whole.
+/// Each mail becomes `NNNNNN-PORT.eml` after the client's port, the envelope in `X-MailFrom` and `X-RcptTo`, renamed into place whole.
 const SERVER: &str = r#"
 import itertools, os, sys, asyncio
 from aiosmtpd.smtp import SMTP
@@ -29,7 +30,7 @@ numbers = itertools.count(1)
 
 class Keep:
     async def handle_DATA(self, server, session, envelope):
-        path = os.path.join(folder, "%06d.eml" % next(numbers))
+        path = os.path.join(folder, "%06d-%d.eml" % (next(numbers), session.peer[1]))
         with open(path + ".part", "wb") as file:
             file.write(b"X-MailFrom: " + envelope.mail_from.encode() + b"\r\n")
             file.write(b"X-RcptTo: " + ", ".join(envelope.rcpt_tos).encode() + b"\r\n")
@@ -84,13 +85,24 @@ impl AiosmtpdServer {
     /// The mails taken so far, oldest first, raw, each preceded by the lines `X-MailFrom` and `X-RcptTo`
     /// that hold the envelope.
     pub fn messages(&self) -> Vec<String> {
+        let read = |path: &PathBuf| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
+        self.files().iter().map(read).collect()
+    }
+
+    /// Over how many connections they came.
+    pub fn connections(&self) -> usize {
+        let port = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().split_once('-').unwrap().1.to_owned();
+        self.files().iter().map(port).collect::<BTreeSet<String>>().len()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
         let mut paths: Vec<_> = std::fs::read_dir(self.folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.extension().is_some_and(|ext| ext == "eml"))
             .collect();
         paths.sort();
-        paths.iter().map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()).collect()
+        paths
     }
 
     async fn wait_until_it_greets(&mut self) {
