@@ -198,12 +198,15 @@ async fn given_up(before: usize, fault: Fault) {
         sent = send(&channel, before + 1) => unreachable!("{story}: {sent:?}"),
         () = server.waits() => {}
     }
+    let given_up = server.sessions().pop();
+    assert_eq!(server.sessions().len(), 1, "{story}");
     server.speak_up();
     for number in before + 2..=before + 3 {
         hears_its_own_reply(&server, &channel, number, &story).await;
     }
-    assert_eq!(server.mails_per_connection().last(), Some(&2), "{story}: the connection given up is not used again");
-    assert_eq!(server.sessions().len(), 2, "{story}");
+    let sessions = server.sessions();
+    assert_eq!(sessions.first(), given_up.as_ref(), "{story}: nothing more was said over the connection given up");
+    assert_eq!((sessions.len(), sessions[1].mails), (2, 2), "{story}");
 }
 
 #[tokio::test]

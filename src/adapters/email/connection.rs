@@ -9,6 +9,7 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -52,8 +53,12 @@ impl Connection {
         goodbyes: &TaskTracker,
     ) -> Result<Self, SendError> {
         let mut step = Step::Connect;
-        match timeout_at(until, connect(server, limits, &mut step)).await {
-            Ok(opened) => Ok(Self { smtp: opened?, mails: 0, goodbyes: goodbyes.clone() }),
+        // The library panics on an EHLO reply with a line of blanks (ServerInfo::from_response, 0.11.23). What it
+        // was working on is dropped with it.
+        let connecting = AssertUnwindSafe(connect(server, limits, &mut step)).catch_unwind();
+        match timeout_at(until, connecting).await {
+            Ok(Ok(opened)) => Ok(Self { smtp: opened?, mails: 0, goodbyes: goodbyes.clone() }),
+            Ok(Err(_)) => Err(failed(step, FailureClass::Transient, "the server's reply cannot be read")),
             Err(_) if step == Step::Connect => Err(no_connection(&place(server), limits.handshake)),
             Err(_) => Err(stalled(step, limits.handshake)),
         }
@@ -245,3 +250,7 @@ fn receipt(reply: &Response) -> Receipt {
     let text: Vec<&str> = reply.message().collect();
     Receipt { detail: scrub(&format!("{} {}", reply.code(), text.join(" ")), MAX_RECEIPT_CHARS) }
 }
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

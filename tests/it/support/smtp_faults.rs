@@ -60,7 +60,7 @@ pub type Fault = (Moment, usize, Act);
 pub const ALWAYS: usize = 0;
 
 /// One connection as the server saw it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Session {
     /// Its command lines.
     pub commands: Vec<String>,
