@@ -1,6 +1,6 @@
 //! Mails share connections, and no mail ever hears another's reply: against a server that fails at every step.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a fixture that fails ends its test")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a fixture that fails ends its test")]
 
 use std::time::Duration;
 
@@ -188,7 +188,7 @@ async fn a_reply_too_many_after_a_mail_is_not_the_next_ones() {
 /// Gives a send up while the server owes its reply at `fault`, lets the server reply, and sends the next mails.
 async fn given_up(before: usize, fault: Fault) {
     let story = format!("{fault:?} after {before} mails");
-    let server = FaultySmtp::with(&[fault.clone()]).await;
+    let server = FaultySmtp::with(std::slice::from_ref(&fault)).await;
     let login = if fault.0 == Moment::Auth { "mailer:hunter2@" } else { "" };
     let channel = channel(&format!("smtp://{login}{}?tls=none", server.address()), PATIENT);
     for number in 1..=before {

@@ -71,12 +71,11 @@ impl Connection {
 
     /// The connection, where nothing waits to be read and the server has not hung up; as far as is known here.
     pub(super) fn quiet(mut self) -> Option<Self> {
-        match nothing_unasked(&mut self.smtp, Step::Connect) {
-            Ok(()) => Some(self),
-            Err(_) => {
-                self.leave();
-                None
-            }
+        if nothing_unasked(&mut self.smtp, Step::Connect).is_ok() {
+            Some(self)
+        } else {
+            self.leave();
+            None
         }
     }
 

@@ -27,12 +27,12 @@ pub(super) async fn send(
     let handshake = limits.handshake.min(limits.total);
     let (before, end) = (start + handshake, start + limits.total);
     // Half of the time before the content, so that the other half is left for a new connection.
-    let ready = match over_a_kept_one(limits, idle, mail, start + handshake / 2).await {
-        Some(ready) => ready,
-        None => {
-            let new = Connection::open(server, limits, before, idle.goodbyes()).await?;
-            new.envelope(mail, before, limits.handshake).await?
-        }
+    let kept = over_a_kept_one(limits, idle, mail, start + handshake / 2).await;
+    let ready = if let Some(ready) = kept {
+        ready
+    } else {
+        let new = Connection::open(server, limits, before, idle.goodbyes()).await?;
+        new.envelope(mail, before, limits.handshake).await?
     };
     let (connection, receipt) = ready.content(&mail.bytes, end, limits.total).await?;
     idle.put_back(connection);

@@ -51,6 +51,8 @@ pub enum Act {
     Later(&'static str),
     /// Begins a reply and goes on with it for ever.
     Drip,
+    /// Says that the mail was taken, with its number; what it does after a final dot.
+    Take,
 }
 
 /// A fault: at this moment, at its n-th occasion (1 is the first; [`ALWAYS`]), do this.
@@ -187,7 +189,7 @@ async fn talk(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         let act = shared.act(moment);
         let goes_on = moment == Moment::Data && !matches!(&act, Act::Say(reply) if !reply.starts_with('3'));
         match act {
-            Act::Say(reply) if reply.is_empty() => write.write_all(shared.taken().as_bytes()).await?,
+            Act::Take => write.write_all(shared.taken().as_bytes()).await?,
             Act::Say(reply) => write.write_all(reply.as_bytes()).await?,
             Act::Stall => std::future::pending().await,
             Act::Drop => return Ok(()),
@@ -229,7 +231,7 @@ impl Shared {
         book.moments.push(moment);
         let nth = book.moments.iter().filter(|other| **other == moment).count();
         let fault = self.faults.iter().find(|(at, when, _)| *at == moment && (*when == ALWAYS || *when == nth));
-        fault.map_or(Act::Say(usual(moment)), |(_, _, act)| act.clone())
+        fault.map_or_else(|| usual(moment), |(_, _, act)| act.clone())
     }
 
     /// The reply to the final dot: the mails are numbered from 42 on, over all connections.
@@ -261,8 +263,9 @@ fn moment_of(line: &str) -> Moment {
     }
 }
 
-fn usual(moment: Moment) -> &'static str {
-    match moment {
+fn usual(moment: Moment) -> Act {
+    let reply = match moment {
+        Moment::Content => return Act::Take,
         Moment::Greeting => "220 faulty.test\r\n",
         Moment::Ehlo => "250-faulty.test\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME\r\n",
         Moment::Auth => "235 2.7.0 ok\r\n",
@@ -270,9 +273,9 @@ fn usual(moment: Moment) -> &'static str {
         Moment::Rcpt => "250 2.1.5 ok\r\n",
         Moment::Data => "354 go on\r\n",
         Moment::StartTls => "220 2.0.0 go on\r\n",
-        Moment::Content => "", // see Shared::taken
         Moment::Quit => "221 2.0.0 bye\r\n",
-    }
+    };
+    Act::Say(reply)
 }
 
 async fn read_content(read: &mut (impl tokio::io::AsyncBufRead + Unpin)) -> std::io::Result<String> {
