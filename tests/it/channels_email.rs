@@ -23,7 +23,7 @@ pub const PATIENT: EmailLimits = EmailLimits {
 };
 
 /// For tests in which the server says nothing.
-pub const IMPATIENT: EmailLimits =
+const IMPATIENT: EmailLimits =
     EmailLimits { handshake: Duration::from_millis(1500), total: Duration::from_millis(2500), ..PATIENT };
 
 pub fn channel(url: &str, limits: EmailLimits) -> EmailChannel {

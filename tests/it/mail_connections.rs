@@ -10,9 +10,13 @@ use reconnectd::domain::{FailureClass, Notice};
 use reconnectd::ports::{Channel as _, Receipt, SendError};
 use tokio::time::{Instant, timeout};
 
-use crate::channels_email::{IMPATIENT, PATIENT, channel, item, notice};
+use crate::channels_email::{PATIENT, channel, item, notice};
 use crate::support::smtp::AiosmtpdServer;
 use crate::support::smtp_faults::{ALWAYS, Act, Fault, FaultySmtp, Moment};
+
+/// For tests in which some sends run into their limits and all others must not, on two loaded cores.
+const BOUNDED: EmailLimits =
+    EmailLimits { handshake: Duration::from_secs(6), total: Duration::from_secs(9), ..PATIENT };
 
 /// The n-th mail of a test.
 fn mail(number: usize) -> Notice {
@@ -31,7 +35,7 @@ fn to(server: &FaultySmtp, limits: EmailLimits) -> EmailChannel {
 async fn send(channel: &EmailChannel, number: usize) -> Result<Receipt, SendError> {
     let (notice, start) = (mail(number), Instant::now());
     let sent = timeout(Duration::from_secs(30), channel.send(&notice)).await.expect("bounded");
-    assert!(start.elapsed() < IMPATIENT.total + Duration::from_secs(10), "mail {number} took {:?}", start.elapsed());
+    assert!(start.elapsed() < BOUNDED.total + Duration::from_secs(10), "mail {number} took {:?}", start.elapsed());
     sent
 }
 
@@ -105,7 +109,7 @@ async fn whatever_happens_to_a_mail_the_next_one_hears_its_own_reply() {
         let class = if moment == Moment::Content { at_the_final_reply(&act) } else { before_content };
         let server = FaultySmtp::with(&[(moment, 1, act)]).await;
         let login = if moment == Moment::Auth { "mailer:hunter2@" } else { "" };
-        let channel = channel(&format!("smtp://{login}{}?tls=none", server.address()), IMPATIENT);
+        let channel = channel(&format!("smtp://{login}{}?tls=none", server.address()), BOUNDED);
         let error = send(&channel, 1).await.expect_err(&story);
         assert_eq!(error.class, class, "{story}: {error}");
         assert_eq!(server.contents().len(), usize::from(moment == Moment::Content), "{story}");
@@ -128,7 +132,7 @@ async fn a_kept_connection_that_fails_before_the_content_costs_the_mail_nothing(
     let stories = cases.map(|(moment, act)| async move {
         let story = format!("{moment:?} {act:?}");
         let server = FaultySmtp::with(&[(moment, 2, act)]).await;
-        let channel = to(&server, IMPATIENT);
+        let channel = to(&server, BOUNDED);
         for number in 1..=3 {
             hears_its_own_reply(&server, &channel, number, &story).await;
         }
@@ -142,7 +146,7 @@ async fn after_the_content_nothing_is_tried_again_on_a_kept_connection_either() 
     let stories = faults_at(Moment::Content).into_iter().map(|(act, _)| async move {
         let (story, class) = (format!("{act:?}"), at_the_final_reply(&act));
         let server = FaultySmtp::with(&[(Moment::Content, 2, act)]).await;
-        let channel = to(&server, IMPATIENT);
+        let channel = to(&server, BOUNDED);
         hears_its_own_reply(&server, &channel, 1, &story).await;
         let error = send(&channel, 2).await.expect_err(&story);
         assert_eq!(error.class, class, "{story}: {error}");
@@ -176,7 +180,7 @@ async fn a_reply_too_many_after_a_mail_is_not_the_next_ones() {
         for act in [Act::Say(reply), Act::SayAndDrop(reply)] {
             let story = format!("{act:?}");
             let server = FaultySmtp::with(&[(Moment::Content, 1, act)]).await;
-            let channel = to(&server, IMPATIENT);
+            let channel = to(&server, BOUNDED);
             for number in 1..=3 {
                 hears_its_own_reply(&server, &channel, number, &story).await;
             }
@@ -274,7 +278,7 @@ async fn mails_at_one_moment_have_a_connection_each_and_few_are_kept() {
 async fn a_server_that_never_says_goodbye_holds_nobody_up() {
     for act in [Act::Stall, Act::Drip, Act::Drop] {
         let server = FaultySmtp::with(&[(Moment::Quit, ALWAYS, act.clone())]).await;
-        let channel = to(&server, EmailLimits { mails_per_connection: 1, ..IMPATIENT });
+        let channel = to(&server, EmailLimits { mails_per_connection: 1, ..BOUNDED });
         let start = Instant::now();
         for number in 1..=5 {
             hears_its_own_reply(&server, &channel, number, "a stalled goodbye").await;
@@ -302,7 +306,7 @@ async fn starttls_that_fails_is_told_from_one_that_is_refused() {
         let offer = offer.clone();
         async move {
             let server = FaultySmtp::with(&[offer, (Moment::StartTls, ALWAYS, act.clone())]).await;
-            let channel = channel(&format!("smtp://{}", server.address()), IMPATIENT);
+            let channel = channel(&format!("smtp://{}", server.address()), BOUNDED);
             let error = send(&channel, 1).await.expect_err("no encryption");
             assert_eq!(error.class, class, "{act:?}: {error}");
             assert!(!server.commands().iter().any(|line| line.starts_with("MAIL")), "{act:?}");
