@@ -6,6 +6,7 @@ mod exit_codes;
 mod explain;
 mod kill_ledger;
 mod killed;
+mod mail;
 mod once;
 mod outbox;
 mod process;
