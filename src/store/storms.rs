@@ -68,7 +68,10 @@ pub struct StormRow {
 impl StormRow {
     /// In a few words: `auth_config ac_1: 40 of 100 accounts broke (storm 0199…)`.
     pub fn words(&self) -> String {
-        format!("{} {}: {} of {} accounts broke (storm {})", self.scope, self.subject, self.broken, self.active, self.id)
+        format!(
+            "{} {}: {} of {} accounts broke (storm {})",
+            self.scope, self.subject, self.broken, self.active, self.id
+        )
     }
 }
 
