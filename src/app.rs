@@ -14,7 +14,7 @@ use crate::adapters::directory::{DirectorySettings, SqlDirectory};
 use crate::adapters::email::{EmailChannel, EmailSettings, EmailSettingsError};
 use crate::adapters::webhook::{WebhookChannel, WebhookSettings, WebhookSettingsError};
 use crate::config::{Config, FirstRun, UsersPerRequest};
-use crate::domain::{IdMint, RetrySchedule, RunId};
+use crate::domain::{EventKind, IdMint, RetrySchedule, RunId};
 use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
 use crate::scan::{self, ScanOptions};
@@ -128,6 +128,9 @@ impl App {
                 name: section.name.clone(),
                 url: section.url.to_string(),
                 secret: section.secret.clone(),
+                secret_previous: None,
+                signing_key: None,
+                events: EventKind::CODES.map(|(kind, ..)| kind).to_vec(),
                 allow_private: section.allow_private,
                 limits: crate::adapters::webhook::WebhookLimits::default(),
             })?));

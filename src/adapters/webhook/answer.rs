@@ -3,11 +3,11 @@
 //! | Answer | Class | Because |
 //! |---|---|---|
 //! | 2xx | done | |
-//! | 429, 503 with `Retry-After` | rate-limited | the receiver asks for a pause |
 //! | 408, 425, 429, 5xx | transient | the receiver says it may work later |
-//! | 3xx, 401, 403, 404, 410 | channel broken | the URL or the key is wrong for every event |
-//! | 405, 406, 411, 415, 421, 426, 431 | channel broken | the route takes no event like ours: method, headers, protocol |
-//! | other 4xx | refused | this event will never be taken |
+//! | the same with `Retry-After` | rate-limited | it says when; seconds or a date, from now to 24 h |
+//! | 3xx | channel broken | the URL is wrong for every event; redirects are not followed |
+//! | 410 | endpoint gone | the receiver wants nothing more (Standard Webhooks, "Delivery success and failure") |
+//! | other 4xx | declined | this request is not taken; a few tries, because a deployment may be under way |
 //! | refused address | channel broken | the configuration must change |
 //! | no connection | transient | nothing was sent |
 //! | anything after that | outcome unknown | the event may have been taken |
@@ -27,6 +27,9 @@ use crate::ports::{Receipt, SendError};
 /// The longest text about an answer that is stored.
 const MAX_DETAIL_CHARS: usize = 200;
 
+/// No receiver puts an event off for longer: a day later people should have been told.
+const LONGEST_PAUSE: Duration = Duration::from_hours(24);
+
 /// Decides on an answer by its status.
 pub(super) fn of_status(
     url: &Url,
@@ -36,11 +39,12 @@ pub(super) fn of_status(
 ) -> Result<Receipt, SendError> {
     let class = match status.as_u16() {
         200..=299 => return Ok(Receipt { detail: format!("HTTP {}", status.as_u16()) }),
-        429 | 503 => retry_after(headers, now).map_or(FailureClass::Transient, FailureClass::RateLimited),
-        408 | 425 | 500..=599 => FailureClass::Transient,
-        // RFC 9110, section 15.5, and RFC 6585: none of these says anything about one event.
-        300..=399 | 401 | 403..=406 | 410 | 411 | 415 | 421 | 426 | 431 => FailureClass::ChannelBroken,
-        400..=499 => FailureClass::Refused,
+        408 | 425 | 429 | 500..=599 => {
+            retry_after(headers, now).map_or(FailureClass::Transient, FailureClass::RateLimited)
+        }
+        300..=399 => FailureClass::ChannelBroken,
+        410 => FailureClass::EndpointGone,
+        400..=499 => FailureClass::Declined,
         // A final answer below 200 or above 599 is no HTTP; who knows what became of the event.
         _ => FailureClass::OutcomeUnknown,
     };
@@ -85,15 +89,18 @@ fn innermost(error: &reqwest::Error) -> String {
     cause.map(|cause| format!(" ({cause})")).unwrap_or_default()
 }
 
-/// `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3). A date in the past is no pause.
-/// The retry schedule bounds what comes of it.
+/// `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3), within 0 s and [`LONGEST_PAUSE`]: a date in the
+/// past asks for no pause. None where there is no such field or it cannot be read.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u32>() {
-        return Some(Duration::from_secs(seconds.into()));
-    }
-    let until = DateTime::parse_from_rfc2822(text).ok()?;
-    until.signed_duration_since(now).to_std().ok()
+    let asked = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        // More digits than fit are a longer pause than any.
+        text.parse().map_or(LONGEST_PAUSE, Duration::from_secs)
+    } else {
+        let until = DateTime::parse_from_rfc2822(text).ok()?;
+        until.signed_duration_since(now).to_std().unwrap_or_default()
+    };
+    Some(asked.min(LONGEST_PAUSE))
 }
 
 #[cfg(test)]
@@ -113,45 +120,84 @@ mod tests {
 
     #[test]
     fn every_status_has_its_class() {
-        use FailureClass::{ChannelBroken, OutcomeUnknown, RateLimited, Refused, Transient};
+        use FailureClass::{ChannelBroken, Declined, EndpointGone, OutcomeUnknown, RateLimited, Transient};
         let seconds = |n| RateLimited(Duration::from_secs(n));
         for (status, retry_after, class) in [
+            (300, None, ChannelBroken),
             (301, None, ChannelBroken),
+            (302, None, ChannelBroken),
+            (303, None, ChannelBroken),
             (304, None, ChannelBroken),
+            (307, None, ChannelBroken),
+            (308, None, ChannelBroken),
+            (399, None, ChannelBroken),
             (307, Some("5"), ChannelBroken),
-            (400, None, Refused),
-            (401, None, ChannelBroken),
-            (403, None, ChannelBroken),
-            (404, None, ChannelBroken),
-            (402, None, Refused),
-            (405, None, ChannelBroken),
-            (406, None, ChannelBroken),
+            (400, None, Declined),
+            (401, None, Declined),
+            (402, None, Declined),
+            (403, None, Declined),
+            (404, None, Declined),
+            (405, None, Declined),
+            (406, None, Declined),
+            (407, None, Declined),
+            (409, None, Declined),
+            (410, None, EndpointGone),
+            (410, Some("60"), EndpointGone),
+            (411, None, Declined),
+            (412, None, Declined),
+            (413, None, Declined),
+            (414, None, Declined),
+            (415, None, Declined),
+            (416, None, Declined),
+            (417, None, Declined),
+            (418, None, Declined),
+            (421, None, Declined),
+            (422, None, Declined),
+            (423, None, Declined),
+            (424, None, Declined),
+            (426, None, Declined),
+            (428, None, Declined),
+            (431, None, Declined),
+            (451, None, Declined),
+            (499, None, Declined),
+            (404, Some("60"), Declined),
             (408, None, Transient),
-            (409, None, Refused),
-            (410, None, ChannelBroken),
-            (411, None, ChannelBroken),
-            (413, None, Refused),
-            (415, None, ChannelBroken),
-            (421, None, ChannelBroken),
-            (422, None, Refused),
             (425, None, Transient),
-            (426, None, ChannelBroken),
             (429, None, Transient),
-            (429, Some("7"), seconds(7)),
-            (431, None, ChannelBroken),
-            (451, None, Refused),
-            (429, Some(" 0 "), seconds(0)),
-            (429, Some("soon"), Transient),
-            (429, Some("-5"), Transient),
-            (429, Some("99999999999"), Transient),
-            (500, Some("9"), Transient),
+            (500, None, Transient),
+            (501, None, Transient),
             (502, None, Transient),
             (503, None, Transient),
-            (503, Some("Wed, 21 Oct 2015 07:28:00 GMT"), seconds(60)),
-            (503, Some("Wed, 21 Oct 2015 07:26:00 GMT"), Transient),
             (504, None, Transient),
+            (507, None, Transient),
+            (511, None, Transient),
             (599, None, Transient),
+            (408, Some("7"), seconds(7)),
+            (425, Some("7"), seconds(7)),
+            (429, Some("7"), seconds(7)),
+            (500, Some("7"), seconds(7)),
+            (502, Some("7"), seconds(7)),
+            (503, Some("7"), seconds(7)),
+            (504, Some("7"), seconds(7)),
+            (599, Some("7"), seconds(7)),
+            (503, Some("0"), seconds(0)),
+            (503, Some(" 0 "), seconds(0)),
+            (503, Some("86400"), seconds(86_400)),
+            (503, Some("86401"), seconds(86_400)),
+            (503, Some("99999999999"), seconds(86_400)),
+            (503, Some("99999999999999999999999999"), seconds(86_400)),
+            (503, Some("soon"), Transient),
+            (503, Some("-5"), Transient),
+            (503, Some("+5"), Transient),
+            (503, Some("1.5"), Transient),
+            (503, Some(""), Transient),
+            (503, Some("Wed, 21 Oct 2015 07:28:00 GMT"), seconds(60)),
+            (503, Some("Wed, 21 Oct 2015 07:26:00 GMT"), seconds(0)),
+            (503, Some("Wed, 21 Oct 2099 07:28:00 GMT"), seconds(86_400)),
+            (503, Some("21 October"), Transient),
             (600, None, OutcomeUnknown),
+            (999, None, OutcomeUnknown),
+            (199, None, OutcomeUnknown),
         ] {
             let error = answer(status, retry_after).unwrap_err();
             assert_eq!(error.class, class, "{status} {retry_after:?}");
