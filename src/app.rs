@@ -6,15 +6,17 @@
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 
-use secrecy::ExposeSecret as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::adapters::clock::SystemClock;
 use crate::adapters::composio::{ComposioProvider, ComposioSettings, ComposioSettingsError};
 use crate::adapters::directory::{DirectorySettings, SqlDirectory};
 use crate::adapters::email::{EmailChannel, EmailSettings, EmailSettingsError};
-use crate::adapters::webhook::{WebhookChannel, WebhookSettings, WebhookSettingsError};
+use crate::adapters::webhook::{self, WebhookChannel, WebhookSettings, WebhookSettingsError};
 use crate::config::{Config, FirstRun, UsersPerRequest};
-use crate::domain::{EventKind, IdMint, RetrySchedule, RunId};
+use crate::domain::{AddressKey, ChannelName, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard};
 use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
 use crate::scan::{self, ScanOptions};
@@ -38,6 +40,9 @@ pub enum AppError {
     /// `[state]` cannot be used or reached.
     #[error("the state database cannot be used")]
     Store(#[from] StoreError),
+    /// The operating system has no randomness to give.
+    #[error("a secret key cannot be made")]
+    Randomness(#[source] getrandom::Error),
 }
 
 impl AppError {
@@ -45,8 +50,11 @@ impl AppError {
     pub fn is_configuration(&self) -> bool {
         match self {
             Self::Composio(_) | Self::Email(_) | Self::Webhook(_) => true,
+            Self::Randomness(_) => false,
             Self::Directory(error) => matches!(error, DirectoryError::Misconfigured { .. }),
-            Self::Store(error) => matches!(error, StoreError::Url(_) | StoreError::Misconfigured(_)),
+            Self::Store(error) => {
+                matches!(error, StoreError::Url(_) | StoreError::Misconfigured(_) | StoreError::SuppressionKey(_))
+            }
         }
     }
 }
@@ -77,6 +85,16 @@ impl App {
         let store = Store::open(self.config.state.url.expose_secret()).await?;
         store.migrate().await?;
         Ok(store)
+    }
+
+    /// The secret behind stored address hashes and unsubscribe links: the configured one, else the one kept in the
+    /// state database, which is made here where there is none.
+    pub async fn address_key(&self, store: &Store, configured: Option<&SecretString>) -> Result<AddressKey, AppError> {
+        let fresh = fresh_key()?;
+        let mut work = store.begin().await?;
+        let key = work.address_key(configured, &fresh).await?;
+        work.commit().await?;
+        Ok(key)
     }
 
     /// The product's users.
@@ -128,14 +146,21 @@ impl App {
                 name: section.name.clone(),
                 url: section.url.to_string(),
                 secret: section.secret.clone(),
-                secret_previous: None,
-                signing_key: None,
-                events: EventKind::CODES.map(|(kind, ..)| kind).to_vec(),
+                secret_previous: section.secret_previous.clone(),
+                signing_key: section.signing_key.clone(),
+                events: section.events.clone(),
                 allow_private: section.allow_private,
-                limits: crate::adapters::webhook::WebhookLimits::default(),
+                limits: webhook::WebhookLimits::default(),
             })?));
         }
         Ok(channels)
+    }
+
+    /// The `whpk_…` text by which the receivers of this channel verify its `v1a` signatures, where it signs so.
+    pub fn public_key(&self, channel: &ChannelName) -> Option<String> {
+        let name = channel.as_str().strip_prefix("webhook:")?;
+        let section = self.config.webhook.iter().find(|section| section.name == name)?;
+        webhook::public_key(section.signing_key.as_ref()?)
     }
 
     /// How a run behaves.
@@ -151,8 +176,29 @@ impl App {
             dry_run,
             reconnect_url: self.config.reconnect.url.clone(),
             retry: RetrySchedule::default(),
+            notices: self.notice_policy(),
+            quiet: self.config.quiet.clone(),
+            storm: StormGuard {
+                share: self.config.storm.share,
+                min: u64::from(self.config.storm.min.get()),
+                window: self.config.storm.window,
+            },
             holder: holder(),
             lease_ttl: LEASE_TTL,
+        }
+    }
+
+    /// How often and how soon people are told.
+    fn notice_policy(&self) -> NoticePolicy {
+        let policy = &self.config.policy;
+        NoticePolicy {
+            ladder: policy.ladder.clone(),
+            dwell: policy.dwell,
+            dwell_transient: policy.dwell_transient,
+            digest_window: policy.digest_window,
+            max_per_day: policy.max_per_day.get(),
+            max_per_week: policy.max_per_week.get(),
+            recovered_mail: policy.recovered_mail,
         }
     }
 
@@ -176,4 +222,11 @@ fn holder() -> String {
 /// 64 bits from the operating system: the standard library seeds its hashers with them.
 fn seed() -> u64 {
     std::collections::hash_map::RandomState::new().build_hasher().finish()
+}
+
+/// A secret of 256 bits from the operating system, as text that can also stand in a configuration.
+fn fresh_key() -> Result<SecretString, AppError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(AppError::Randomness)?;
+    Ok(SecretString::from(URL_SAFE_NO_PAD.encode(bytes)))
 }
