@@ -16,3 +16,4 @@ mod setup;
 mod simulate;
 mod terminal;
 mod unreachable;
+mod webhooks;

@@ -54,4 +54,5 @@ fn rfc3339(at: Timestamp) -> String {
 }
 
 #[cfg(test)]
+#[path = "../payload_tests.rs"]
 mod tests;
