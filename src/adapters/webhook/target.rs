@@ -8,7 +8,7 @@
 //!
 //! The list is that of Svix (`server/svix-server/src/core/webhook_http_client.rs`, commit 0453fac) and more: Svix
 //! leaves the IPv6 forms that carry an IPv4 address open (mapped ones are judged by what they carry), and IPv4
-//! multicast, AS112, 6to4 relays, site-local, SRv6 and the newer documentation range. Why ours is wider:
+//! multicast, AS112, 6to4 relays, site-local, segment ids and the newer documentation range. Why ours is wider:
 //! `docs/decisions/0010-where-a-webhook-may-go.md`.
 
 use std::io;

@@ -16,7 +16,9 @@ fn folder() -> PathBuf {
 }
 
 fn text(file: &str) -> String {
-    std::fs::read_to_string(folder().join(file)).unwrap_or_else(|error| panic!("docs/webhooks/{file}: {error}"))
+    let path = folder().join(file);
+    assert!(path.exists(), "docs/webhooks/{file} is missing");
+    std::fs::read_to_string(path).unwrap()
 }
 
 fn schema(kind: EventKind) -> Value {

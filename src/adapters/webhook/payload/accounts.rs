@@ -35,7 +35,7 @@ struct Broken<'a> {
 
 /// An account that need not be reconnected any more.
 #[derive(Serialize)]
-struct Recovered<'a> {
+struct Ended<'a> {
     incident_id: &'a str,
     toolkit: &'a str,
     account_id: &'a str,
@@ -54,7 +54,7 @@ pub(in super::super) fn of_notice(notice: &Notice) -> Result<String, SendError> 
             fitting(EventKind::ReconnectRequested, notice, entries)
         }
         NoticeKind::Recovered => {
-            let entries = notice.items.iter().map(recovered).collect::<Option<_>>();
+            let entries = notice.items.iter().map(ended).collect::<Option<_>>();
             let entries = entries.ok_or_else(|| refused("an incident in it has no recorded end".to_owned()))?;
             fitting(EventKind::ReconnectRecovered, notice, entries)
         }
@@ -104,9 +104,9 @@ fn broken(item: &NoticeItem) -> Broken<'_> {
     }
 }
 
-fn recovered(item: &NoticeItem) -> Option<Recovered<'_>> {
+fn ended(item: &NoticeItem) -> Option<Ended<'_>> {
     let recovery = item.recovery?;
-    Some(Recovered {
+    Some(Ended {
         incident_id: item.incident.as_str(),
         toolkit: item.toolkit.as_str(),
         account_id: item.account.as_str(),
