@@ -18,3 +18,4 @@ mod simulate;
 mod storms_and_baseline;
 mod terminal;
 mod unreachable;
+mod webhooks;
