@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::domain::{
-    ChannelName, Decision, DeliveryId, IdMint, IncidentFacts, IncidentId, NotificationId, NotifyReason, RunCounters,
+    ChannelName, Decision, DeliveryId, EventKind, IdMint, IncidentFacts, IncidentId, NotificationId, NotifyReason, RunCounters,
     RunId, Timestamp, UserId, decide,
 };
 use crate::fault;
@@ -148,6 +148,7 @@ async fn notify(
     let notification = NewNotification {
         id: NotificationId::new(uuid()),
         user: user.clone(),
+        kind: EventKind::ReconnectRequested,
         reason: reason.code(),
         items: due.iter().map(|incident| PlannedItem { incident: incident.id.clone(), number: 0 }).collect(),
         deliveries: deliveries.collect(),

@@ -8,6 +8,8 @@
 //! toolkit, one notice per incident and number, one delivery per notification and channel.
 
 mod accounts;
+mod attempts;
+mod channels;
 mod errors;
 mod incidents;
 mod leases;
@@ -23,10 +25,12 @@ mod stories;
 use std::sync::Arc;
 
 pub use accounts::{KnownAccount, KnownUser, MovedOn, SeenUser, Transition};
+pub use attempts::{ClaimedDelivery, EndedIncident, Settlement};
+pub use channels::{ChannelState, Waiting};
 pub use errors::StoreError;
 pub use incidents::{IncidentClose, IncidentMove, IncidentRenewal, NewIncident, OpenIncidentRow, StoredIncident};
 pub use leases::{Lease, LeaseHeld};
-pub use outbox::{ClaimedDelivery, NewDelivery, NewNotification, PlannedItem, Settlement};
+pub use outbox::{NewDelivery, NewEvent, NewNotification, PlannedItem, RECOVERY_NUMBER};
 pub use outbox_admin::{DeliveryFilter, DeliveryRow, OutboxCounts, WholeDelivery};
 pub use runs::{RunEnd, RunRow};
 pub use session::{Backend, Row, Session, Statement, Value, sql};

@@ -1,13 +1,18 @@
-//! The outbox: notifications, their deliveries, and every attempt.
+//! The outbox, as it is written: notifications with their items, events for the operator, and one delivery per
+//! channel of each.
 //!
-//! A delivery is claimed by a lease with a token, and the attempt is counted in the same statement; it is
-//! settled only while the token still matches. A worker that dies leaves a lease that expires, and the
-//! next one goes on: at least once, under the same outside id.
-
-use std::time::Duration;
+//! Guarantees, by the keys of the schema: no second notice of one incident and number, no second delivery of one
+//! notification on a channel. What attempts make of deliveries is in `attempts`. A crash before the commit leaves
+//! nothing.
 
 use super::{Row, StoreError, Value, Work, chunks, sql};
-use crate::domain::{ChannelName, DeliveryId, IncidentId, NotificationId, RunId, Timestamp, UserId};
+use crate::domain::{
+    ChannelName, DeliveryId, EventKind, IncidentId, NotificationId, OperatorEvent, RunId, Timestamp, UserId,
+};
+
+/// The number of an item that says that its incident is over: one per incident, by the same key that makes a
+/// second notice impossible.
+pub const RECOVERY_NUMBER: i64 = -1;
 
 /// A notification to write, with its deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +21,8 @@ pub struct NewNotification {
     pub id: NotificationId,
     /// Who is told.
     pub user: UserId,
+    /// What is said: `ReconnectRequested` or `ReconnectRecovered`.
+    pub kind: EventKind,
     /// Why now.
     pub reason: &'static str,
     /// What about: incidents and which notice of each this is.
@@ -29,8 +36,8 @@ pub struct NewNotification {
 pub struct PlannedItem {
     /// Which incident.
     pub incident: IncidentId,
-    /// 0 for the first notice.
-    pub number: u32,
+    /// 0 for the first notice; [`RECOVERY_NUMBER`] where its end is told.
+    pub number: i64,
 }
 
 /// One notification on one channel.
@@ -44,43 +51,15 @@ pub struct NewDelivery {
     pub outside_id: String,
 }
 
-/// A delivery under this worker's lease.
+/// An event for the operator to write, with its deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimedDelivery {
-    /// Which.
-    pub id: DeliveryId,
-    /// Of which notification.
-    pub notification: NotificationId,
-    /// Who is told.
-    pub user: UserId,
-    /// On which channel.
-    pub channel: ChannelName,
-    /// The id the outside sees.
-    pub outside_id: String,
-    /// When the notification was decided.
-    pub created_at: Timestamp,
-    /// Which attempt this is; 1 is the first.
-    pub attempt: u32,
-    /// Which attempt of its present allowance this is: an operator who puts a delivery back grants a new one.
-    pub attempt_of_allowance: u32,
-    /// Proof of the lease.
-    pub token: String,
-}
-
-/// How an attempt ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settlement {
-    /// `delivered`, `dead`, `cancelled`, or `pending` to try again at `next_attempt_at`.
-    pub state: &'static str,
-    /// The code stored with the attempt: `sent`, a failure class, or why it was called off.
-    pub outcome: &'static str,
-    /// In words, scrubbed.
-    pub detail: String,
-    /// When to try again, where `state` is `pending`.
-    pub next_attempt_at: Timestamp,
-    /// The incidents nothing more is to be said about under this notice: they were in what was sent or
-    /// tried, or nobody can be told.
-    pub spent: Vec<IncidentId>,
+pub struct NewEvent {
+    /// The notification's id, minted by the caller.
+    pub id: NotificationId,
+    /// What happened.
+    pub event: OperatorEvent,
+    /// On which channels; those that carry it.
+    pub deliveries: Vec<NewDelivery>,
 }
 
 impl Work {
@@ -92,17 +71,18 @@ impl Work {
         run: &RunId,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let insert = sql("INSERT INTO notifications (notification_id, user_id, created_at, run_id, reason) \
-             VALUES ($1, $2, $3, $4, $5)");
-        let insert = insert.bind(new.id.as_str()).bind(new.user.as_str()).bind(now).bind(run.as_str()).bind(new.reason);
-        self.session.execute(insert).await?;
+        let insert = sql("INSERT INTO notifications (notification_id, user_id, created_at, run_id, reason, kind) \
+             VALUES ($1, $2, $3, $4, $5, $6)");
+        let insert = insert.bind(new.id.as_str()).bind(new.user.as_str()).bind(now).bind(run.as_str());
+        self.session.execute(insert.bind(new.reason).bind(new.kind.stored())).await?;
         // A notice that was called off before anybody was told makes room for another.
+        let recovery = new.kind == EventKind::ReconnectRecovered;
         for chunk in chunks(new.items.iter().map(|item| vec![item.incident.as_str().into()]).collect()) {
-            let clear =
-                sql("DELETE FROM notification_items WHERE spent = 0 AND NOT EXISTS (SELECT 1 FROM deliveries d \
+            let clear = sql("DELETE FROM notification_items WHERE spent = 0 AND \
+                 (CASE WHEN number < 0 THEN 1 ELSE 0 END) = $1 AND NOT EXISTS (SELECT 1 FROM deliveries d \
                  WHERE d.notification_id = notification_items.notification_id AND d.state = 'pending') \
                  AND incident_id IN ({values})");
-            self.session.execute(clear.values(chunk)).await?;
+            self.session.execute(clear.bind(recovery).values(chunk)).await?;
         }
         let mut inserted = 0;
         let items = new.items.iter().map(|item| item_values(item, &new.id)).collect();
@@ -112,60 +92,46 @@ impl Work {
                  ON CONFLICT DO NOTHING");
             inserted += self.session.execute(insert.values(chunk)).await?;
         }
-        for delivery in &new.deliveries {
+        self.insert_deliveries(&new.id, &new.deliveries, now).await?;
+        Ok(inserted == new.items.len() as u64)
+    }
+
+    /// Writes an event for the operator, to be delivered like everything else. To be called in the transaction of
+    /// the change it tells of, and only if that was really made: so it is told once per change. Where no channel
+    /// carries it, nothing is written.
+    pub async fn insert_event(&mut self, new: &NewEvent, run: &RunId, now: Timestamp) -> Result<(), StoreError> {
+        if new.deliveries.is_empty() {
+            return Ok(());
+        }
+        let kind = new.event.kind();
+        let about = serde_json::to_string(&new.event)
+            .map_err(|error| StoreError::Unreadable(format!("an event of the kind {}: {error}", kind.stored())))?;
+        let insert = sql("INSERT INTO notifications (notification_id, user_id, created_at, run_id, reason, kind, about) \
+             VALUES ($1, '', $2, $3, $4, $4, $5)");
+        let insert = insert.bind(new.id.as_str()).bind(now).bind(run.as_str()).bind(kind.stored());
+        self.session.execute(insert.bind(about)).await?;
+        self.insert_deliveries(&new.id, &new.deliveries, now).await
+    }
+
+    async fn insert_deliveries(
+        &mut self,
+        notification: &NotificationId,
+        deliveries: &[NewDelivery],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for delivery in deliveries {
             let insert =
                 sql("INSERT INTO deliveries (delivery_id, notification_id, channel, outside_id, state, attempts, \
                  next_attempt_at, created_at) VALUES ($1, $2, $3, $4, 'pending', 0, $5, $5)");
             let insert = insert
                 .bind(delivery.id.as_str())
-                .bind(new.id.as_str())
+                .bind(notification.as_str())
                 .bind(delivery.channel.as_str())
                 .bind(delivery.outside_id.as_str())
                 .bind(now);
             self.session.execute(insert).await?;
         }
-        Ok(inserted == new.items.len() as u64)
-    }
-
-    /// Takes the lease on the next delivery that is due on `channel`, and counts the attempt.
-    pub async fn claim_delivery(
-        &mut self,
-        channel: &ChannelName,
-        token: &str,
-        ttl: Duration,
-        run: &RunId,
-        now: Timestamp,
-    ) -> Result<Option<ClaimedDelivery>, StoreError> {
-        let claim =
-            sql("UPDATE deliveries SET lease_token = $1, lease_expires_at = {now} + $2, attempts = attempts + 1 \
-             WHERE delivery_id = (SELECT d.delivery_id FROM deliveries d WHERE d.state = 'pending' \
-             AND d.next_attempt_at <= $3 AND (d.lease_expires_at IS NULL OR d.lease_expires_at <= {now}) \
-             AND d.channel = $4 ORDER BY d.next_attempt_at, d.delivery_id LIMIT 1 {skip_locked}) \
-             RETURNING delivery_id, notification_id, channel, outside_id, attempts, attempts_before_redelivery");
-        let claim =
-            claim.bind(token).bind(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)).bind(now).bind(channel.as_str());
-        let rows = self.session.fetch(claim).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let id = DeliveryId::new(row.text("delivery_id")?);
-        let notification = NotificationId::new(row.text("notification_id")?);
-        let attempt = u32::try_from(row.int("attempts")?).unwrap_or(u32::MAX);
-        let spent_before = u32::try_from(row.int("attempts_before_redelivery")?).unwrap_or(0);
-        let insert = sql("INSERT INTO attempts (delivery_id, number, run_id, started_at) VALUES ($1, $2, $3, $4)");
-        self.session.execute(insert.bind(id.as_str()).bind(attempt).bind(run.as_str()).bind(now)).await?;
-        let select = sql("SELECT user_id, created_at FROM notifications WHERE notification_id = $1");
-        let notified = self.session.fetch(select.bind(notification.as_str())).await?;
-        let told = notified.first().ok_or_else(|| StoreError::Unreadable("a delivery without notification".into()))?;
-        Ok(Some(ClaimedDelivery {
-            user: UserId::new(told.text("user_id")?),
-            created_at: told.instant("created_at")?,
-            channel: ChannelName::new(row.text("channel")?),
-            outside_id: row.text("outside_id")?,
-            token: token.to_owned(),
-            id,
-            notification,
-            attempt,
-            attempt_of_allowance: attempt.saturating_sub(spent_before),
-        }))
+        Ok(())
     }
 
     /// The incidents a notification is about and which notice of each it is.
@@ -174,64 +140,6 @@ impl Work {
             sql("SELECT incident_id, number FROM notification_items WHERE notification_id = $1 ORDER BY incident_id");
         let rows = self.session.fetch(select.bind(notification.as_str())).await?;
         rows.iter().map(planned_item).collect()
-    }
-
-    /// Ends an attempt and gives the lease back, if the lease is still this worker's. Says whether it was.
-    pub async fn settle_delivery(
-        &mut self,
-        delivery: &ClaimedDelivery,
-        settlement: &Settlement,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let settled = (settlement.state != "pending").then_some(now);
-        let update = sql("UPDATE deliveries SET state = $3, detail = $4, next_attempt_at = $5, settled_at = $6, \
-             lease_token = NULL, lease_expires_at = NULL WHERE delivery_id = $1 AND lease_token = $2")
-        .bind(delivery.id.as_str())
-        .bind(delivery.token.as_str())
-        .bind(settlement.state)
-        .bind(settlement.detail.as_str())
-        .bind(settlement.next_attempt_at)
-        .bind(settled);
-        if self.session.execute(update).await? == 0 {
-            return Ok(false);
-        }
-        for chunk in chunks(settlement.spent.iter().map(|id| vec![id.as_str().into()]).collect()) {
-            let spend =
-                sql("UPDATE notification_items SET spent = 1 WHERE notification_id = $1 AND incident_id IN ({values})");
-            self.session.execute(spend.bind(delivery.notification.as_str()).values(chunk)).await?;
-        }
-        if settlement.state != "pending" {
-            // A dead delivery is not replaced by itself, and an attempt without an outcome may have been sent.
-            let spend = sql("UPDATE notification_items SET spent = 1 WHERE notification_id = $1 AND ($2 = 'dead' \
-                 OR EXISTS (SELECT 1 FROM attempts a WHERE a.delivery_id = $3 AND a.number < $4 \
-                 AND a.finished_at IS NULL))");
-            let spend = spend
-                .bind(delivery.notification.as_str())
-                .bind(settlement.state)
-                .bind(delivery.id.as_str())
-                .bind(delivery.attempt);
-            self.session.execute(spend).await?;
-        }
-        let finish = sql("UPDATE attempts SET finished_at = $3, outcome = $4, detail = $5 \
-             WHERE delivery_id = $1 AND number = $2 AND finished_at IS NULL")
-        .bind(delivery.id.as_str())
-        .bind(delivery.attempt)
-        .bind(now)
-        .bind(settlement.outcome)
-        .bind(settlement.detail.as_str());
-        self.session.execute(finish).await?;
-        Ok(true)
-    }
-
-    /// When the next delivery on one of `channels` that is not due yet will be; none if there is none.
-    pub async fn next_attempt_at(&mut self, channels: &[ChannelName]) -> Result<Option<Timestamp>, StoreError> {
-        if channels.is_empty() {
-            return Ok(None);
-        }
-        let select = sql("SELECT min(next_attempt_at) AS next FROM deliveries WHERE state = 'pending' \
-             AND (lease_expires_at IS NULL OR lease_expires_at <= {now}) AND channel IN ({values})");
-        let rows = self.session.fetch(select.values(channel_values(channels))).await?;
-        rows.first().map_or(Ok(None), |row| row.opt_instant("next"))
     }
 
     /// How many deliveries are in a state.
@@ -247,13 +155,6 @@ fn item_values(item: &PlannedItem, notification: &NotificationId) -> Vec<Value> 
     vec![item.incident.as_str().into(), item.number.into(), notification.as_str().into(), false.into()]
 }
 
-fn channel_values(channels: &[ChannelName]) -> Vec<Vec<Value>> {
-    channels.iter().map(|channel| vec![channel.as_str().into()]).collect()
-}
-
 fn planned_item(row: &Row) -> Result<PlannedItem, StoreError> {
-    Ok(PlannedItem {
-        incident: IncidentId::new(row.text("incident_id")?),
-        number: u32::try_from(row.int("number")?).unwrap_or(u32::MAX),
-    })
+    Ok(PlannedItem { incident: IncidentId::new(row.text("incident_id")?), number: row.int("number")? })
 }

@@ -170,7 +170,7 @@ impl Work {
         let mut changed = Vec::new();
         for chunk in chunks(one_column(ids)) {
             let update = sql("UPDATE deliveries SET state = 'pending', attempts_before_redelivery = attempts, \
-                 next_attempt_at = $1, settled_at = NULL, detail = 'put back by operator', lease_token = NULL, \
+                 put_off = 0, failing_since = NULL, next_attempt_at = $1, settled_at = NULL, detail = 'put back by operator', lease_token = NULL, \
                  lease_expires_at = NULL WHERE state IN ('dead', 'cancelled') AND delivery_id IN ({values}) \
                  RETURNING delivery_id");
             for row in self.session.fetch(update.bind(now).values(chunk)).await? {
