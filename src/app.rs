@@ -6,7 +6,9 @@
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 
-use secrecy::ExposeSecret as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::adapters::clock::SystemClock;
 use crate::adapters::composio::{ComposioProvider, ComposioSettings, ComposioSettingsError};
@@ -14,7 +16,7 @@ use crate::adapters::directory::{DirectorySettings, SqlDirectory};
 use crate::adapters::email::{EmailChannel, EmailSettings, EmailSettingsError};
 use crate::adapters::webhook::{WebhookChannel, WebhookSettings, WebhookSettingsError};
 use crate::config::{Config, FirstRun, UsersPerRequest};
-use crate::domain::{IdMint, RetrySchedule, RunId};
+use crate::domain::{AddressKey, IdMint, RetrySchedule, RunId};
 use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
 use crate::scan::{self, ScanOptions};
@@ -38,6 +40,9 @@ pub enum AppError {
     /// `[state]` cannot be used or reached.
     #[error("the state database cannot be used")]
     Store(#[from] StoreError),
+    /// The operating system has no randomness to give.
+    #[error("a secret key cannot be made")]
+    Randomness(#[source] getrandom::Error),
 }
 
 impl AppError {
@@ -45,8 +50,11 @@ impl AppError {
     pub fn is_configuration(&self) -> bool {
         match self {
             Self::Composio(_) | Self::Email(_) | Self::Webhook(_) => true,
+            Self::Randomness(_) => false,
             Self::Directory(error) => matches!(error, DirectoryError::Misconfigured { .. }),
-            Self::Store(error) => matches!(error, StoreError::Url(_) | StoreError::Misconfigured(_)),
+            Self::Store(error) => {
+                matches!(error, StoreError::Url(_) | StoreError::Misconfigured(_) | StoreError::SuppressionKey(_))
+            }
         }
     }
 }
@@ -77,6 +85,16 @@ impl App {
         let store = Store::open(self.config.state.url.expose_secret()).await?;
         store.migrate().await?;
         Ok(store)
+    }
+
+    /// The secret behind stored address hashes and unsubscribe links: the configured one, else the one kept in the
+    /// state database, which is made here where there is none.
+    pub async fn address_key(&self, store: &Store, configured: Option<&SecretString>) -> Result<AddressKey, AppError> {
+        let fresh = fresh_key()?;
+        let mut work = store.begin().await?;
+        let key = work.address_key(configured, &fresh).await?;
+        work.commit().await?;
+        Ok(key)
     }
 
     /// The product's users.
@@ -173,4 +191,11 @@ fn holder() -> String {
 /// 64 bits from the operating system: the standard library seeds its hashers with them.
 fn seed() -> u64 {
     std::collections::hash_map::RandomState::new().build_hasher().finish()
+}
+
+/// A secret of 256 bits from the operating system, as text that can also stand in a configuration.
+fn fresh_key() -> Result<SecretString, AppError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(AppError::Randomness)?;
+    Ok(SecretString::from(URL_SAFE_NO_PAD.encode(bytes)))
 }

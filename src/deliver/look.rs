@@ -3,13 +3,11 @@
 //! Turns a claimed delivery into what may still be said. Reads only; the incidents that turn out to be over are
 //! handed on to be closed with the attempt's settlement.
 
-use std::collections::HashMap;
-
 use super::recheck::{Before, Rechecked, recheck, still_works};
 use super::{DeliverError, Deliverer};
 use crate::domain::{Account, NoticeItem, Recovery, Silence, UserId};
 use crate::ports::ProviderError;
-use crate::store::{ClaimedDelivery, EndedIncident, PlannedItem};
+use crate::store::{ClaimedDelivery, PlannedItem, ToldEnd};
 
 /// Ids per request, as many as a page has items.
 const MOST_IDS: usize = 100;
@@ -25,14 +23,11 @@ impl Deliverer {
         let known = work.known_accounts(user).await?;
         let observed_at = work.known_users(user).await?.get(&claimed.user).and_then(|known| known.observed_at);
         let silences = work.active_silences(now).await?;
-        let ids: Vec<_> = planned.iter().map(|item| item.incident.clone()).collect();
-        let kept: HashMap<_, _> = work.kept_by_storms(&ids).await?.into_iter().collect();
         work.roll_back();
-        let before =
-            Before { planned: &planned, open: &open, known: &known, observed_at, silences: &silences, kept: &kept };
+        let before = Before { planned: &planned, open: &open, known: &known, observed_at, silences: &silences };
         if before.nothing_may_be_said(now) {
             // Not worth a request: whatever the provider says, nobody is told.
-            return Ok(recheck(&before, Vec::new(), &self.settings.reconnect_url, now));
+            return Ok(recheck(&before, Vec::new(), &self.reconnect_url, now));
         }
         let mut fresh = self.accounts_now(user).await?;
         // An account the list lacks is asked for by its id before its incident may be closed as gone.
@@ -44,13 +39,13 @@ impl Deliverer {
         for ids in missing.chunks(MOST_IDS) {
             fresh.extend(self.provider.accounts_by_id(&claimed.user, ids).await.map_err(DeliverError::Provider)?);
         }
-        Ok(recheck(&before, fresh, &self.settings.reconnect_url, self.clock.now()))
+        Ok(recheck(&before, fresh, &self.reconnect_url, self.clock.now()))
     }
 
     /// The ends of incidents as they are on record.
     pub(super) async fn ends(&self, claimed: &ClaimedDelivery) -> Result<Rechecked, DeliverError> {
         let mut work = self.store.begin_read().await?;
-        let ended = work.ended_incidents_of(&claimed.notification).await?;
+        let ended = work.ends_told_by(&claimed.notification).await?;
         work.roll_back();
         let items = ended.iter().map(|incident| self.end_of(incident)).collect();
         Ok(Rechecked { items, ..Rechecked::default() })
@@ -60,7 +55,7 @@ impl Deliverer {
     pub(super) async fn ends_that_hold(&self, claimed: &ClaimedDelivery) -> Result<Rechecked, DeliverError> {
         let user = std::slice::from_ref(&claimed.user);
         let mut work = self.store.begin_read().await?;
-        let ended = work.ended_incidents_of(&claimed.notification).await?;
+        let ended = work.ends_told_by(&claimed.notification).await?;
         let known = work.known_accounts(user).await?;
         let observed_at = work.known_users(user).await?.get(&claimed.user).and_then(|known| known.observed_at);
         let silences = work.active_silences(self.clock.now()).await?;
@@ -95,8 +90,8 @@ impl Deliverer {
         Ok(list.accounts)
     }
 
-    fn end_of(&self, incident: &EndedIncident) -> NoticeItem {
-        let EndedIncident { id, notices, toolkit, anchor, broke_at, recovery } = incident;
+    fn end_of(&self, incident: &ToldEnd) -> NoticeItem {
+        let ToldEnd { id, notices, toolkit, anchor, broke_at, recovery } = incident;
         NoticeItem {
             incident: id.clone(),
             number: *notices,
@@ -105,7 +100,7 @@ impl Deliverer {
             label: anchor.account.label().map(str::to_owned),
             second_account: false,
             broke_at: *broke_at,
-            reconnect_url: self.settings.reconnect_url.for_toolkit(toolkit),
+            reconnect_url: self.reconnect_url.for_toolkit(toolkit),
             recovery: Some(Recovery { at: recovery.at, evidence: recovery.evidence }),
         }
     }

@@ -48,7 +48,7 @@ impl Deliverer {
             return Ok(Err(Decided::Cancel(Silence::Suppressed)));
         }
         let now = self.clock.now();
-        if let Some(until) = self.settings.quiet.next_opening(now, contact.timezone.as_deref(), &claimed.user) {
+        if let Some(until) = self.quiet.next_opening(now, contact.timezone.as_deref(), &claimed.user) {
             return Ok(Err(Decided::put_off_for(Silence::QuietHours, until)));
         }
         match self.pace().room(email.domain(), now) {

@@ -32,8 +32,6 @@ pub(super) struct Before<'a> {
     pub observed_at: Option<Timestamp>,
     /// What operators said that nobody is to be told about.
     pub silences: &'a [OperatorSilence],
-    /// Incidents that a storm keeps from being told.
-    pub kept: &'a HashMap<IncidentId, Silence>,
 }
 
 impl Before<'_> {
@@ -45,7 +43,7 @@ impl Before<'_> {
                 || silence.covers(&account.user, &account.toolkit, &account.auth_config, now)
         };
         let silenced = self.silences.iter().any(covers).then_some(Silence::Silenced);
-        silenced.or_else(|| self.kept.get(&incident.id).copied())
+        silenced.or_else(|| incident.storm_silence())
     }
 
     /// Whether all that was planned is kept back or over, whatever a fresh list says.
@@ -95,7 +93,7 @@ pub(super) fn recheck(before: &Before<'_>, fresh: Vec<Account>, url: &ReconnectU
         }
         result.items.push(NoticeItem {
             incident: incident.id.clone(),
-            number: u32::try_from(planned.number).unwrap_or(0),
+            number: planned.number,
             toolkit: toolkit.clone(),
             account: subject.account.id.clone(),
             label: subject.account.label().map(str::to_owned),

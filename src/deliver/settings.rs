@@ -3,19 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::domain::{AddressKey, ChannelName, QuietHours, ReconnectUrl, RetrySchedule, Unsubscribe};
-
 use super::pace::PaceLimits;
+use crate::domain::{AddressKey, ChannelName, Unsubscribe};
 
 /// How deliveries are made.
 #[derive(Debug, Clone)]
 pub struct DeliverySettings {
-    /// Where people are sent.
-    pub reconnect_url: ReconnectUrl,
-    /// When failures are tried again, and until when.
-    pub retry: RetrySchedule,
-    /// When nobody is disturbed by a channel that writes to addresses.
-    pub quiet: QuietHours,
     /// How fast channels that write to addresses send, all together.
     pub pace: PaceLimits,
     /// For how long a channel may fail without one success before it is disabled; a channel that is not in here is

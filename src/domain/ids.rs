@@ -76,6 +76,10 @@ text_id! {
     DeliveryId
 }
 text_id! {
+    /// One operator's silence (UUID v7).
+    SilenceId
+}
+text_id! {
     /// One run (UUID v7); on every log line.
     RunId
 }

@@ -17,25 +17,34 @@ mod ids;
 mod incident;
 mod notice;
 mod observation;
+mod policy;
 mod quiet;
 mod redact;
 mod retry;
 mod run;
+mod silence_rule;
+mod suppression;
 mod time;
+mod unsubscribe;
 
 pub use account::{Account, ReasonHint, Status};
 pub use condition::{Condition, History, Judged, judge};
 pub use contact::{Contact, EmailAddress, EmailAddressError};
-pub use decision::{Decision, IncidentFacts, NotifyReason, Silence, decide, silence_of};
+pub use decision::{Decision, NotifyReason, Silence, silence_of};
 pub use event::{EventKind, OperatorEvent, OperatorNotice};
 pub use ids::{
-    AccountId, AuthConfigId, ChannelName, DeliveryId, IdMint, IncidentId, NotificationId, RunId, ToolkitSlug, UserId,
+    AccountId, AuthConfigId, ChannelName, DeliveryId, IdMint, IncidentId, NotificationId, RunId, SilenceId,
+    ToolkitSlug, UserId,
 };
 pub use incident::{CloseEvidence, IncidentChange, OpenIncident, next_incident};
 pub use notice::{Notice, NoticeItem, NoticeKind, ReconnectUrl, ReconnectUrlError, Recovery};
 pub use observation::{Cursor, Observation, ScannedPage, UnknownReason, UserObservation, UserPage};
+pub use policy::{IncidentFacts, NoticePolicy, NoticesGiven, StormGuard};
 pub use quiet::QuietHours;
 pub use redact::{causes, scrub};
 pub use retry::{FailureClass, RetrySchedule, Verdict};
 pub use run::RunCounters;
+pub use silence_rule::{MAX_AUTHOR_CHARS, MAX_REASON_CHARS, OperatorSilence, SilenceError, SilenceScope};
+pub use suppression::{AddressHash, AddressHashError, AddressKey, AddressKeyError, SuppressionCause};
 pub use time::{Timestamp, from_millis, millis};
+pub use unsubscribe::{TOKEN_CHARS, Unsubscribe, UnsubscribeToken, UnsubscribeTokenError};

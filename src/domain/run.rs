@@ -30,10 +30,20 @@ pub struct RunCounters {
     pub incidents_closed: u64,
     /// Notifications decided: one per user told.
     pub notices_planned: u64,
+    /// Of them, those that only remind.
+    pub reminders_planned: u64,
+    /// Users whose incidents' end was decided to be told.
+    pub recoveries_planned: u64,
+    /// Storms that were noticed and held.
+    pub storms_opened: u64,
+    /// Old breakages that became news by `baseline release`.
+    pub incidents_released: u64,
     /// Deliveries that reached their receiver.
     pub deliveries_sent: u64,
     /// Deliveries whose last attempt in this run failed, whether they will be tried again or not.
     pub deliveries_failed: u64,
+    /// Attempts that were put off without counting: quiet time, the sending rates, a reconnect under way.
+    pub deliveries_put_off: u64,
     /// Deliveries called off before sending.
     pub deliveries_cancelled: u64,
     /// Broken or otherwise not healthy accounts and incidents nobody was told about, by reason.

@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
-use super::{Row, StoreError, Value, Work, chunks, sql};
+use super::outbox::RECOVERY;
+use super::{Row, StoreError, Work, chunks, sql};
 use crate::domain::{
     ChannelName, CloseEvidence, DeliveryId, EventKind, IncidentId, NotificationId, OperatorEvent, Recovery, RunId,
-    Silence, Timestamp, ToolkitSlug, UserId,
+    Timestamp, ToolkitSlug, UserId,
 };
-use crate::store::outbox::RECOVERY_NUMBER;
 
 /// A delivery under this worker's lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub struct Settlement {
 
 /// An incident that is over, with what a notice of its end says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EndedIncident {
+pub struct ToldEnd {
     /// Which.
     pub id: IncidentId,
     /// How many notices of it were given.
@@ -197,30 +197,11 @@ impl Work {
         rows.first().map_or(Ok(None), |row| row.opt_instant("next"))
     }
 
-    /// Those of `incidents` that a storm keeps from being told, and why: it is held, or was discarded.
-    pub async fn kept_by_storms(
-        &mut self,
-        incidents: &[IncidentId],
-    ) -> Result<Vec<(IncidentId, Silence)>, StoreError> {
-        let mut kept = Vec::new();
-        let ids: Vec<Vec<Value>> = incidents.iter().map(|id| vec![id.as_str().into()]).collect();
-        for chunk in chunks(ids) {
-            let select = sql("SELECT i.incident_id, s.state FROM incidents i JOIN storms s ON s.storm_id = i.storm_id \
-                 WHERE s.state IN ('held', 'discarded') AND i.incident_id IN ({values})");
-            for row in self.session.fetch(select.values(chunk)).await? {
-                let held = row.text("state")? == "held";
-                let silence = if held { Silence::StormHeld } else { Silence::StormDiscarded };
-                kept.push((IncidentId::new(row.text("incident_id")?), silence));
-            }
-        }
-        Ok(kept)
-    }
-
     /// The incidents whose end a notification tells, newest breakage first.
-    pub async fn ended_incidents_of(
+    pub async fn ends_told_by(
         &mut self,
         notification: &NotificationId,
-    ) -> Result<Vec<EndedIncident>, StoreError> {
+    ) -> Result<Vec<ToldEnd>, StoreError> {
         let select = sql("SELECT i.incident_id, i.toolkit AS incident_toolkit, i.broke_at, i.closed_at, \
              i.close_evidence, (SELECT count(*) FROM notification_items g WHERE g.incident_id = i.incident_id \
              AND g.number >= 0 AND g.spent = 1) AS notices, a.* \
@@ -228,8 +209,8 @@ impl Work {
              JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
              WHERE n.notification_id = $1 AND n.number = $2 AND i.closed_at IS NOT NULL \
              ORDER BY i.broke_at DESC, i.incident_id");
-        let rows = self.session.fetch(select.bind(notification.as_str()).bind(RECOVERY_NUMBER)).await?;
-        rows.iter().map(ended_incident).collect()
+        let rows = self.session.fetch(select.bind(notification.as_str()).bind(RECOVERY)).await?;
+        rows.iter().map(told_end).collect()
     }
 }
 
@@ -237,11 +218,11 @@ fn count(row: &Row, column: &str) -> Result<u32, StoreError> {
     Ok(u32::try_from(row.int(column)?).unwrap_or(u32::MAX))
 }
 
-fn ended_incident(row: &Row) -> Result<EndedIncident, StoreError> {
+fn told_end(row: &Row) -> Result<ToldEnd, StoreError> {
     let evidence = row.text("close_evidence")?;
     let evidence = CloseEvidence::from_code(&evidence)
         .ok_or_else(|| StoreError::Unreadable(format!("an incident closed on {evidence}")))?;
-    Ok(EndedIncident {
+    Ok(ToldEnd {
         id: IncidentId::new(row.text("incident_id")?),
         notices: count(row, "notices")?,
         toolkit: ToolkitSlug::new(row.text("incident_toolkit")?),

@@ -17,6 +17,9 @@ pub enum StoreError {
         "the state database's schema does not fit this version ({0}); run the version that wrote it, or a newer one"
     )]
     Schema(String),
+    /// `[suppression] key` is not the one in use; carries what is wrong and what to do, and no key.
+    #[error("[suppression] key {0}")]
+    SuppressionKey(String),
     /// The run lease passed to somebody else: nothing was written.
     #[error("the run lease was lost to another process; nothing more is written by this one")]
     LeaseLost,

@@ -10,31 +10,44 @@
 mod accounts;
 mod attempts;
 mod channels;
+mod baseline;
 mod errors;
 mod incidents;
 mod leases;
 mod migrations;
+mod notices;
+mod operator_events;
 mod outbox;
 mod outbox_admin;
 mod postgres;
+mod recoveries;
 mod runs;
 mod session;
+mod silences;
 mod sqlite;
+mod storms;
 mod stories;
+mod suppressions;
 
 use std::sync::Arc;
 
 pub use accounts::{KnownAccount, KnownUser, MovedOn, SeenUser, Transition};
-pub use attempts::{ClaimedDelivery, EndedIncident, Settlement};
+pub use attempts::{ClaimedDelivery, Settlement, ToldEnd};
 pub use channels::{ChannelState, Waiting};
+pub use baseline::BaselineRelease;
 pub use errors::StoreError;
-pub use incidents::{IncidentClose, IncidentMove, IncidentRenewal, NewIncident, OpenIncidentRow, StoredIncident};
+pub use incidents::{IncidentClose, IncidentMove, IncidentRenewal, NewIncident, OpenIncidentRow, StoredIncident, StormMembership};
 pub use leases::{Lease, LeaseHeld};
-pub use outbox::{NewDelivery, NewEvent, NewNotification, PlannedItem, RECOVERY_NUMBER};
+pub use operator_events::NewOperatorEvent;
+pub use outbox::{NewDelivery, NewNotification, PlannedItem};
 pub use outbox_admin::{DeliveryFilter, DeliveryRow, OutboxCounts, WholeDelivery};
+pub use recoveries::EndedIncident;
 pub use runs::{RunEnd, RunRow};
 pub use session::{Backend, Row, Session, Statement, Value, sql};
+pub use storms::{BreakageCount, StormRow, StormScope};
+pub use silences::{MAX_ACTIVE_SILENCES, SilenceFilter};
 pub use stories::{AccountStory, ActionStory, AttemptStory, DeliveryStory, IncidentStory, TransitionStory, UserStory};
+pub use suppressions::Suppression;
 
 /// The state database.
 #[derive(Clone)]

@@ -1,28 +1,21 @@
-//! The outbox, as it is written: notifications with their items, events for the operator, and one delivery per
-//! channel of each.
+//! The outbox, as it is written: notifications with their items, and one delivery per channel of each.
 //!
 //! Guarantees, by the keys of the schema: no second notice of one incident and number, no second delivery of one
 //! notification on a channel. What attempts make of deliveries is in `attempts`. A crash before the commit leaves
 //! nothing.
 
 use super::{Row, StoreError, Value, Work, chunks, sql};
-use crate::domain::{
-    ChannelName, DeliveryId, EventKind, IncidentId, NotificationId, OperatorEvent, RunId, Timestamp, UserId,
-};
-
-/// The number of an item that says that its incident is over: one per incident, by the same key that makes a
-/// second notice impossible.
-pub const RECOVERY_NUMBER: i64 = -1;
+use crate::domain::{ChannelName, DeliveryId, IncidentId, NoticeKind, NotificationId, RunId, Timestamp, UserId};
 
 /// A notification to write, with its deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewNotification {
     /// Its id, minted by the caller.
     pub id: NotificationId,
+    /// What is said: that something must be reconnected, or that it needs not any more.
+    pub kind: NoticeKind,
     /// Who is told.
     pub user: UserId,
-    /// What is said: `ReconnectRequested` or `ReconnectRecovered`.
-    pub kind: EventKind,
     /// Why now.
     pub reason: &'static str,
     /// What about: incidents and which notice of each this is.
@@ -36,8 +29,8 @@ pub struct NewNotification {
 pub struct PlannedItem {
     /// Which incident.
     pub incident: IncidentId,
-    /// 0 for the first notice; [`RECOVERY_NUMBER`] where its end is told.
-    pub number: i64,
+    /// 0 for the first notice.
+    pub number: u32,
 }
 
 /// One notification on one channel.
@@ -51,17 +44,6 @@ pub struct NewDelivery {
     pub outside_id: String,
 }
 
-/// An event for the operator to write, with its deliveries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewEvent {
-    /// The notification's id, minted by the caller.
-    pub id: NotificationId,
-    /// What happened.
-    pub event: OperatorEvent,
-    /// On which channels; those that carry it.
-    pub deliveries: Vec<NewDelivery>,
-}
-
 impl Work {
     /// Writes a notification with its items and deliveries. Says whether it did: if one of the items was
     /// spoken about already (another process was faster), nothing may be kept and the caller rolls back.
@@ -73,19 +55,25 @@ impl Work {
     ) -> Result<bool, StoreError> {
         let insert = sql("INSERT INTO notifications (notification_id, user_id, created_at, run_id, reason, kind) \
              VALUES ($1, $2, $3, $4, $5, $6)");
-        let insert = insert.bind(new.id.as_str()).bind(new.user.as_str()).bind(now).bind(run.as_str());
-        self.session.execute(insert.bind(new.reason).bind(new.kind.stored())).await?;
+        let insert = insert
+            .bind(new.id.as_str())
+            .bind(new.user.as_str())
+            .bind(now)
+            .bind(run.as_str())
+            .bind(new.reason)
+            .bind(new.kind.event().stored());
+        self.session.execute(insert).await?;
         // A notice that was called off before anybody was told makes room for another.
-        let recovery = new.kind == EventKind::ReconnectRecovered;
         for chunk in chunks(new.items.iter().map(|item| vec![item.incident.as_str().into()]).collect()) {
             let clear = sql("DELETE FROM notification_items WHERE spent = 0 AND \
                  (CASE WHEN number < 0 THEN 1 ELSE 0 END) = $1 AND NOT EXISTS (SELECT 1 FROM deliveries d \
                  WHERE d.notification_id = notification_items.notification_id AND d.state = 'pending') \
                  AND incident_id IN ({values})");
-            self.session.execute(clear.bind(recovery).values(chunk)).await?;
+            let of_its_end = new.kind == NoticeKind::Recovered;
+            self.session.execute(clear.bind(of_its_end).values(chunk)).await?;
         }
         let mut inserted = 0;
-        let items = new.items.iter().map(|item| item_values(item, &new.id)).collect();
+        let items = new.items.iter().map(|item| item_values(item, new)).collect();
         for chunk in chunks(items) {
             let insert =
                 sql("INSERT INTO notification_items (incident_id, number, notification_id, spent) VALUES {values} \
@@ -96,24 +84,8 @@ impl Work {
         Ok(inserted == new.items.len() as u64)
     }
 
-    /// Writes an event for the operator, to be delivered like everything else. To be called in the transaction of
-    /// the change it tells of, and only if that was really made: so it is told once per change. Where no channel
-    /// carries it, nothing is written.
-    pub async fn insert_event(&mut self, new: &NewEvent, run: &RunId, now: Timestamp) -> Result<(), StoreError> {
-        if new.deliveries.is_empty() {
-            return Ok(());
-        }
-        let kind = new.event.kind();
-        let about = serde_json::to_string(&new.event)
-            .map_err(|error| StoreError::Unreadable(format!("an event of the kind {}: {error}", kind.stored())))?;
-        let insert = sql("INSERT INTO notifications (notification_id, user_id, created_at, run_id, reason, kind, about) \
-             VALUES ($1, '', $2, $3, $4, $4, $5)");
-        let insert = insert.bind(new.id.as_str()).bind(now).bind(run.as_str()).bind(kind.stored());
-        self.session.execute(insert.bind(about)).await?;
-        self.insert_deliveries(&new.id, &new.deliveries, now).await
-    }
-
-    async fn insert_deliveries(
+    /// Writes the deliveries of a notification: pending, due at `now`.
+    pub(super) async fn insert_deliveries(
         &mut self,
         notification: &NotificationId,
         deliveries: &[NewDelivery],
@@ -151,10 +123,20 @@ impl Work {
     }
 }
 
-fn item_values(item: &PlannedItem, notification: &NotificationId) -> Vec<Value> {
-    vec![item.incident.as_str().into(), item.number.into(), notification.as_str().into(), false.into()]
+/// The number of the one recovery an incident can have; notices count from 0.
+pub(super) const RECOVERY: i64 = -1;
+
+fn item_values(item: &PlannedItem, new: &NewNotification) -> Vec<Value> {
+    let number = match new.kind {
+        NoticeKind::Reconnect => i64::from(item.number),
+        NoticeKind::Recovered => RECOVERY,
+    };
+    vec![item.incident.as_str().into(), number.into(), new.id.as_str().into(), false.into()]
 }
 
 fn planned_item(row: &Row) -> Result<PlannedItem, StoreError> {
-    Ok(PlannedItem { incident: IncidentId::new(row.text("incident_id")?), number: row.int("number")? })
+    Ok(PlannedItem {
+        incident: IncidentId::new(row.text("incident_id")?),
+        number: u32::try_from(row.int("number")?).unwrap_or(u32::MAX),
+    })
 }

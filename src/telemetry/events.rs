@@ -33,16 +33,30 @@ pub const INCIDENT_CLOSED: &str = "incident.closed";
 pub const OPERATOR_ATTENTION: &str = "operator.attention";
 /// A notification was decided.
 pub const NOTICE_PLANNED: &str = "notice.planned";
+/// It was decided to tell that incidents are over.
+pub const RECOVERY_PLANNED: &str = "recovery.planned";
+/// Many accounts broke at once; their users' notices are held until an operator decides.
+pub const STORM_HELD: &str = "storm.held";
+/// Nothing of a held storm is broken any more.
+pub const STORM_HEALED: &str = "storm.healed";
+/// Old breakages are told from now on.
+pub const BASELINE_RELEASED: &str = "baseline.released";
 /// A delivery reached its receiver.
 pub const DELIVERY_SENT: &str = "delivery.sent";
 /// An attempt failed and will be repeated.
 pub const DELIVERY_RETRY: &str = "delivery.retry";
+/// An attempt was put off and does not count: quiet time, the sending rates, a reconnect under way.
+pub const DELIVERY_PUT_OFF: &str = "delivery.put_off";
 /// A delivery was given up.
 pub const DELIVERY_DEAD: &str = "delivery.dead";
 /// A delivery was called off before sending, with the reason.
 pub const DELIVERY_CANCELLED: &str = "delivery.cancelled";
 /// A channel refuses us as a sender; nothing more is sent on it in this run.
 pub const CHANNEL_STOPPED: &str = "channel.stopped";
+/// A channel is gone, or has failed for too long: it is not used until it is enabled.
+pub const CHANNEL_DISABLED: &str = "channel.disabled";
+/// A server refuses a recipient for good: the address is suppressed.
+pub const ADDRESS_REFUSED: &str = "address.refused";
 /// The configuration cannot be used.
 pub const CONFIG_INVALID: &str = "config.invalid";
 /// The simulator is listening.

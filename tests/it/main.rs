@@ -18,4 +18,5 @@ mod scan;
 mod sends;
 mod simulator;
 mod store;
+mod suppression;
 mod walks;

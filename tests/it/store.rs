@@ -15,20 +15,10 @@ use reconnectd::store::{
     SeenUser, Settlement, Store, StoreError,
 };
 
-use crate::support::databases::{postgres_database, sqlite_path};
+use crate::support::databases::{on_both, postgres_database, sqlite_path};
 use crate::support::rig::{START_MS, broken, works};
 
 const TTL: Duration = Duration::from_mins(1);
-
-async fn on_both(suite: impl AsyncFn(Store)) {
-    let (_folder, path) = sqlite_path();
-    for url in [format!("sqlite://{}", path.display()), postgres_database().await] {
-        let store = Store::open(&url).await.unwrap();
-        store.migrate().await.unwrap();
-        suite(store.clone()).await;
-        store.close().await;
-    }
-}
 
 fn now() -> Timestamp {
     from_millis(START_MS)

@@ -8,6 +8,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use reconnectd::store::Store;
 use sqlx::{Connection as _, Executor as _, MySqlConnection, PgConnection};
 
 /// A new, empty PostgreSQL database: its URL, with the login of its owner (a superuser).
@@ -18,6 +19,17 @@ pub async fn postgres_database() -> String {
     admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
     admin.close().await.unwrap();
     with_database(server, &name)
+}
+
+/// Runs `suite` on each kind of state database, its schema up to date.
+pub async fn on_both(suite: impl AsyncFn(Store)) {
+    let (_folder, path) = sqlite_path();
+    for url in [format!("sqlite://{}", path.display()), postgres_database().await] {
+        let store = Store::open(&url).await.unwrap();
+        store.migrate().await.unwrap();
+        suite(store.clone()).await;
+        store.close().await;
+    }
 }
 
 /// A new, empty MariaDB database (utf8mb4): its URL, with the login of an account that may do everything.
