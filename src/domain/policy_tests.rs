@@ -46,10 +46,7 @@ fn a_first_notice_needs_all_of_it() {
         (IncidentFacts { notices: under_way, ..facts() }, Decision::Silent(Silence::AlreadyNotified)),
         (told(3, start()), Decision::Silent(LadderDone)),
         // What may mend itself waits a day, and so does nothing else by default.
-        (
-            IncidentFacts { transient: true, ..facts() },
-            Decision::Wait(Silence::Dwelling, start() + TimeDelta::days(1)),
-        ),
+        (IncidentFacts { transient: true, ..facts() }, Decision::Wait(Silence::Dwelling, start() + TimeDelta::days(1))),
     ] {
         assert_eq!(NoticePolicy::default().decide(&facts, start()), decision, "{facts:?}");
     }

@@ -43,7 +43,11 @@ impl Pipeline {
 
     /// The zones of a page that is about to be rehearsed; none outside a rehearsal.
     pub(super) async fn rehearsal_zones(&self, page: &ScannedPage) -> Result<Zones, DirectoryError> {
-        if self.settings.dry_run { self.zones_of(page.users.iter().map(|seen| &seen.user)).await } else { Ok(Zones::new()) }
+        if self.settings.dry_run {
+            self.zones_of(page.users.iter().map(|seen| &seen.user)).await
+        } else {
+            Ok(Zones::new())
+        }
     }
 
     pub(super) fn plan_context<'a>(&'a self, taking_stock: bool, channels: &'a [PlannedChannel]) -> PlanContext<'a> {

@@ -127,12 +127,7 @@ impl<'a> Planner<'a> {
 
     /// Writes a page: silences on their incidents, and one transaction per user told. `zones` holds the time zones of
     /// the users of [`DecidedPage::users_due`], as stored.
-    pub async fn write(
-        &self,
-        page: DecidedPage,
-        zones: &Zones,
-        counters: &mut RunCounters,
-    ) -> Result<(), StoreError> {
+    pub async fn write(&self, page: DecidedPage, zones: &Zones, counters: &mut RunCounters) -> Result<(), StoreError> {
         notices::write(self.store, &self.context, self.fence, page.with_quiet(&self.context, zones), counters).await
     }
 

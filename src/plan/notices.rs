@@ -58,9 +58,8 @@ impl DecidedPage {
         let mut page = Self { due: BTreeMap::new(), silent: Vec::new() };
         for incident in incidents {
             let account = &incident.anchor.account;
-            let covers = |s: &OperatorSilence| {
-                s.covers(&incident.user, &incident.toolkit, &account.auth_config, context.now)
-            };
+            let covers =
+                |s: &OperatorSilence| s.covers(&incident.user, &incident.toolkit, &account.auth_config, context.now);
             let facts = IncidentFacts {
                 baseline: incident.baseline || context.taking_stock,
                 anchor_silence: incident.anchor_silence(),
@@ -183,10 +182,8 @@ async fn notify(
 ) -> Result<bool, StoreError> {
     let is_news = due.iter().any(|(_, reason)| *reason == NotifyReason::FirstNotice);
     let reason = if is_news { NotifyReason::FirstNotice } else { NotifyReason::Reminder };
-    let item = |incident: &StoredIncident| PlannedItem {
-        incident: incident.id.clone(),
-        number: incident.notices.count,
-    };
+    let item =
+        |incident: &StoredIncident| PlannedItem { incident: incident.id.clone(), number: incident.notices.count };
     let notification = NewNotification {
         id: NotificationId::new(context.mint.uuid(context.now)),
         kind: NoticeKind::Reconnect,

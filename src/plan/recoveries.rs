@@ -119,7 +119,8 @@ async fn tell_user(
 }
 
 fn is_mailed(ended: &Ended, context: &PlanContext<'_>) -> bool {
-    let personal = |name: &ChannelName| context.channels.iter().any(|channel| channel.personal && channel.name == *name);
+    let personal =
+        |name: &ChannelName| context.channels.iter().any(|channel| channel.personal && channel.name == *name);
     context.policy.recovered_mail && ended.works_again() && ended.told_on.iter().any(personal)
 }
 

@@ -48,7 +48,9 @@ pub(super) async fn hold(
     for storm in healed {
         tracing::info!(
             event = events::STORM_HEALED,
-            storm_id = storm.id, scope = storm.scope, subject = storm.subject,
+            storm_id = storm.id,
+            scope = storm.scope,
+            subject = storm.subject,
             "Nothing of this storm is broken any more; its users were not told."
         );
     }
@@ -56,7 +58,11 @@ pub(super) async fn hold(
         counters.storms_opened += 1;
         tracing::error!(
             event = events::STORM_HELD,
-            storm_id = storm, scope = scope.code(), subject, broken, active = broken + working,
+            storm_id = storm,
+            scope = scope.code(),
+            subject,
+            broken,
+            active = broken + working,
             "Many accounts broke at once; nobody is told. Look at the auth config and the toolkit first, then \
              `reconnectd storm release` or `storm discard`."
         );

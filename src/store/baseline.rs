@@ -70,7 +70,8 @@ impl Work {
     /// Releases the old breakages of up to `users` users, those with the newest first: from now on they are news.
     /// Gives how many incidents.
     pub async fn release_baseline(&mut self, users: u32, now: Timestamp) -> Result<u64, StoreError> {
-        let update = sql("UPDATE incidents SET baseline = 0, released_at = $1 WHERE closed_at IS NULL AND baseline = 1 \
+        let update =
+            sql("UPDATE incidents SET baseline = 0, released_at = $1 WHERE closed_at IS NULL AND baseline = 1 \
              AND user_id IN (SELECT i.user_id FROM incidents i JOIN accounts a \
              ON a.user_id = i.user_id AND a.account_id = i.account_id WHERE i.closed_at IS NULL AND i.baseline = 1 \
              AND a.gone_at IS NULL AND a.condition IN ('broken', 'second_account') \

@@ -3,7 +3,8 @@
 use super::accounts::{known_account, one_column};
 use super::{KnownAccount, Row, StoreError, Value, Work, chunks, sql};
 use crate::domain::{
-    AccountId, CloseEvidence, IncidentId, NoticesGiven, OpenIncident, RunId, Silence, Timestamp, ToolkitSlug, UserId, silence_of,
+    AccountId, CloseEvidence, IncidentId, NoticesGiven, OpenIncident, RunId, Silence, Timestamp, ToolkitSlug, UserId,
+    silence_of,
 };
 
 /// Everything stored about an incident and its anchor.

@@ -25,8 +25,8 @@ mod runs;
 mod session;
 mod silences;
 mod sqlite;
-mod storms;
 mod stories;
+mod storms;
 mod suppressions;
 
 use std::sync::Arc;
@@ -36,7 +36,9 @@ pub use attempts::{ClaimedDelivery, Settlement, ToldEnd};
 pub use channels::{ChannelState, Waiting};
 pub use baseline::BaselineRelease;
 pub use errors::StoreError;
-pub use incidents::{IncidentClose, IncidentMove, IncidentRenewal, NewIncident, OpenIncidentRow, StoredIncident, StormMembership};
+pub use incidents::{
+    IncidentClose, IncidentMove, IncidentRenewal, NewIncident, OpenIncidentRow, StoredIncident, StormMembership,
+};
 pub use leases::{Lease, LeaseHeld};
 pub use operator_events::NewOperatorEvent;
 pub use outbox::{NewDelivery, NewNotification, PlannedItem};
@@ -44,9 +46,9 @@ pub use outbox_admin::{DeliveryFilter, DeliveryRow, OutboxCounts, WholeDelivery}
 pub use recoveries::EndedIncident;
 pub use runs::{RunEnd, RunRow};
 pub use session::{Backend, Row, Session, Statement, Value, sql};
-pub use storms::{BreakageCount, StormRow, StormScope};
 pub use silences::{MAX_ACTIVE_SILENCES, SilenceFilter};
 pub use stories::{AccountStory, ActionStory, AttemptStory, DeliveryStory, IncidentStory, TransitionStory, UserStory};
+pub use storms::{BreakageCount, StormRow, StormScope};
 pub use suppressions::Suppression;
 
 /// The state database.

@@ -31,15 +31,11 @@ impl Work {
         let about = serde_json::to_string(&new.event)
             .map_err(|error| StoreError::Unreadable(format!("an event cannot be written as JSON ({error})")))?;
         let kind = new.event.kind();
-        let insert = sql("INSERT INTO notifications (notification_id, user_id, created_at, run_id, reason, kind, about) \
+        let insert =
+            sql("INSERT INTO notifications (notification_id, user_id, created_at, run_id, reason, kind, about) \
              VALUES ($1, '', $2, $3, $4, $5, $6)");
-        let insert = insert
-            .bind(new.id.as_str())
-            .bind(now)
-            .bind(run.as_str())
-            .bind(kind.code())
-            .bind(kind.stored())
-            .bind(about);
+        let insert =
+            insert.bind(new.id.as_str()).bind(now).bind(run.as_str()).bind(kind.code()).bind(kind.stored()).bind(about);
         self.session.execute(insert).await?;
         self.insert_deliveries(&new.id, &new.deliveries, now).await
     }

@@ -94,10 +94,7 @@ impl Work {
     }
 
     /// When storms of each subject were last decided about, where that was after `since`.
-    pub async fn storm_decisions(
-        &mut self,
-        since: Timestamp,
-    ) -> Result<Vec<(String, String, Timestamp)>, StoreError> {
+    pub async fn storm_decisions(&mut self, since: Timestamp) -> Result<Vec<(String, String, Timestamp)>, StoreError> {
         let select = sql("SELECT scope, subject, max(decided_at) AS decided_at FROM storms \
              WHERE state IN ('released', 'discarded') AND decided_at > $1 GROUP BY scope, subject");
         let rows = self.session.fetch(select.bind(since)).await?;
@@ -138,11 +135,13 @@ impl Work {
         since: Timestamp,
     ) -> Result<u64, StoreError> {
         let update = match scope {
-            StormScope::AuthConfig => sql("UPDATE incidents SET storm_id = $1 WHERE closed_at IS NULL AND baseline = 0 \
+            StormScope::AuthConfig => {
+                sql("UPDATE incidents SET storm_id = $1 WHERE closed_at IS NULL AND baseline = 0 \
                  AND storm_id IS NULL AND opened_at > $2 AND EXISTS (SELECT 1 FROM accounts a WHERE \
                  a.user_id = incidents.user_id AND a.account_id = incidents.account_id AND a.auth_config = $3) \
                  AND NOT EXISTS (SELECT 1 FROM notification_items n WHERE n.incident_id = incidents.incident_id \
-                 AND n.number >= 0 AND n.spent = 1)"),
+                 AND n.number >= 0 AND n.spent = 1)")
+            }
             StormScope::Toolkit => sql("UPDATE incidents SET storm_id = $1 WHERE closed_at IS NULL AND baseline = 0 \
                  AND storm_id IS NULL AND opened_at > $2 AND toolkit = $3 \
                  AND NOT EXISTS (SELECT 1 FROM notification_items n WHERE n.incident_id = incidents.incident_id \
