@@ -4,6 +4,7 @@
 //! process; a crash leaves nothing of its own behind.
 
 use std::hash::{BuildHasher as _, Hasher as _};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -16,7 +17,10 @@ use crate::adapters::directory::{DirectorySettings, SqlDirectory};
 use crate::adapters::email::{EmailChannel, EmailSettings, EmailSettingsError};
 use crate::adapters::webhook::{WebhookChannel, WebhookSettings, WebhookSettingsError};
 use crate::config::{Config, FirstRun, UsersPerRequest};
-use crate::domain::{AddressKey, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard};
+use crate::deliver::{DeliverySettings, PaceLimits};
+use crate::domain::{
+    AddressKey, ChannelName, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard, Unsubscribe,
+};
 use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
 use crate::scan::{self, ScanOptions};
@@ -154,7 +158,7 @@ impl App {
     }
 
     /// How a run behaves.
-    pub fn settings(&self, dry_run: bool) -> RunSettings {
+    pub fn settings(&self, dry_run: bool, address_key: AddressKey) -> RunSettings {
         let users_per_request = match self.config.composio.users_per_request {
             UsersPerRequest::Auto => scan::UsersPerRequest::Auto,
             UsersPerRequest::Fixed(number) => scan::UsersPerRequest::Fixed(number),
@@ -173,9 +177,41 @@ impl App {
                 min: u64::from(self.config.storm.min.get()),
                 window: self.config.storm.window,
             },
+            delivery: self.delivery_settings(address_key),
             holder: holder(),
             lease_ttl: LEASE_TTL,
         }
+    }
+
+    /// How deliveries are made.
+    fn delivery_settings(&self, key: AddressKey) -> DeliverySettings {
+        let email = self.config.email.as_ref();
+        let rate = |rate: Option<NonZeroU32>| rate.unwrap_or(NonZeroU32::MAX); // No mail, no rate.
+        let webhooks = self.config.webhook.iter();
+        DeliverySettings {
+            pace: PaceLimits {
+                per_minute: rate(email.map(|email| email.max_per_minute)),
+                per_domain_per_minute: rate(email.map(|email| email.max_per_domain_per_minute)),
+                ramp_up_from: rate(email.map(|email| email.ramp_up_from)),
+            },
+            disable_after: webhooks
+                .map(|hook| (ChannelName::new(format!("webhook:{}", hook.name)), hook.disable_after))
+                .collect(),
+            unsubscribe: self.config.http.public_url.clone().map(|base| Unsubscribe { base, key: key.clone() }),
+            address_key: key,
+        }
+    }
+
+    /// The key addresses are hashed under. A rehearsal, which compares nothing, keeps none it would have to make.
+    async fn key_for(&self, store: &Store, dry_run: bool) -> Result<AddressKey, AppError> {
+        let configured = self.config.suppression.key.as_ref();
+        if dry_run {
+            let mut work = store.begin().await?;
+            let key = work.address_key(configured, &fresh_key()?).await?;
+            work.roll_back();
+            return Ok(key);
+        }
+        self.address_key(store, configured).await
     }
 
     /// How often and how soon people are told.
@@ -198,7 +234,8 @@ impl App {
         let store = self.store().await?;
         let directory = self.directory().await?;
         let ports = Ports { directory, provider, channels, clock: Arc::clone(&self.clock) };
-        let (settings, mint) = (self.settings(dry_run), Arc::clone(&self.mint));
+        let key = self.key_for(&store, dry_run).await?;
+        let (settings, mint) = (self.settings(dry_run, key), Arc::clone(&self.mint));
         Ok(Pipeline::new(store, ports, settings, self.run_id.clone(), mint))
     }
 }

@@ -51,7 +51,8 @@ impl Deliverer {
         if let Some(until) = self.quiet.next_opening(now, contact.timezone.as_deref(), &claimed.user) {
             return Ok(Err(Decided::put_off_for(Silence::QuietHours, until)));
         }
-        match self.pace().room(email.domain(), now) {
+        let room = self.pace().room(email.domain(), now);
+        match room {
             Room::After(wait) => {
                 if !wait.is_zero() {
                     self.clock.sleep(wait).await;

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn waits_grow_stay_bounded_and_end() {
         let schedule = RetrySchedule::default();
-        let wait = |attempt, class| match schedule.after(attempt, class, 0.5) {
+        let wait = |attempt, class| match schedule.after(attempt, class, 0.5, Duration::ZERO) {
             Verdict::RetryAfter(wait) => wait.as_secs(),
             Verdict::Dead => 0,
         };
@@ -131,5 +131,23 @@ mod tests {
         assert_eq!([4, 5].map(|attempt| wait(attempt, FailureClass::Declined)), [320, 0], "a few tries");
         assert_eq!(wait(1, FailureClass::RateLimited(Duration::from_secs(90))), 90);
         assert_eq!(wait(1, FailureClass::RateLimited(Duration::from_secs(9_999_999))), 86400);
+    }
+
+    #[test]
+    fn nothing_is_tried_beyond_the_horizon() {
+        let (schedule, hour) = (RetrySchedule::default(), Duration::from_hours(1));
+        for (attempt, class, hours, again) in [
+            (2, FailureClass::Transient, 71, true),
+            (8, FailureClass::Transient, 65, true),
+            (8, FailureClass::Transient, 66, false),
+            (2, FailureClass::Transient, 72, false),
+            (2, FailureClass::RateLimited(24 * hour), 47, true),
+            (2, FailureClass::RateLimited(24 * hour), 48, false),
+            (2, FailureClass::OutcomeUnknown, 100, false),
+            (2, FailureClass::ChannelBroken, 100, false),
+        ] {
+            let verdict = schedule.after(attempt, class, 0.5, hours * hour);
+            assert_eq!(verdict != Verdict::Dead, again, "{attempt} {class:?} after {hours} h");
+        }
     }
 }

@@ -215,7 +215,7 @@ impl Pipeline {
             outcome = Box::pin(self.stages(&mut running)) => outcome,
             lost = self.keep_lease(lease.as_ref()) => Err(RunError::Store(lost)),
         };
-        self.finish(running, outcome).await
+        Ok(RunOutcome::Ran(self.finish(running, outcome).await?))
     }
 
     async fn stages(&self, running: &mut Running) -> Result<Delivered, RunError> {

@@ -7,8 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::{
-    HEARTBEATS_PER_LEASE, LEASE_NAME, META_BASELINE, META_BASELINE_END, Pipeline, RESUME_WITHIN, RunError, RunOutcome,
-    Running,
+    HEARTBEATS_PER_LEASE, LEASE_NAME, META_BASELINE, META_BASELINE_END, Pipeline, RESUME_WITHIN, RunError, Running,
 };
 use crate::deliver::Delivered;
 use crate::domain::{RunCounters, Timestamp, causes, from_millis, millis, scrub};
@@ -18,6 +17,14 @@ use crate::record::Baseline;
 use crate::report::Summary;
 use crate::store::{Lease, LeaseHeld, RunEnd, RunRow, StoreError, Work};
 use crate::telemetry::events;
+
+/// What a run leaves open.
+#[derive(Debug, Default)]
+struct LeftOpen {
+    channels_disabled: Vec<String>,
+    incidents: u64,
+    deliveries: u64,
+}
 
 /// How often a held lease is looked at again within its life.
 const LOOKS_PER_LEASE: u32 = 40;
@@ -29,7 +36,7 @@ impl Pipeline {
             Ok(lease) => lease,
             Err(held) => return Ok(Err(held)),
         };
-        *self.lease.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease);
+        self.hold(lease);
         let now = self.ports.clock.now();
         let mut work = self.store.begin().await?;
         work.renew_lease(&lease, self.settings.lease_ttl).await?;
@@ -84,7 +91,7 @@ impl Pipeline {
         Ok(self.running(None, baseline, None, now))
     }
 
-    fn running(
+    pub(super) fn running(
         &self,
         lease: Option<Lease>,
         baseline: Baseline,
@@ -138,12 +145,7 @@ impl Pipeline {
         let mut waited = Duration::ZERO;
         let mut remaining_before: Option<Duration> = None;
         loop {
-            let mut work = self.store.begin().await?;
-            let taken = work.take_lease(LEASE_NAME, &self.settings.holder, ttl).await?;
-            fault::point("lease.before_commit");
-            work.commit().await?;
-            fault::point("lease.after_commit");
-            let held = match taken {
+            let held = match self.try_lease().await? {
                 Ok(lease) => return Ok(Ok(lease)),
                 Err(held) => held,
             };
@@ -162,6 +164,21 @@ impl Pipeline {
             tokio::time::sleep(pause).await;
             waited += pause;
         }
+    }
+
+    /// Takes the right to run if it is free or has lapsed.
+    pub(super) async fn try_lease(&self) -> Result<Result<Lease, LeaseHeld>, StoreError> {
+        let mut work = self.store.begin().await?;
+        let taken = work.take_lease(LEASE_NAME, &self.settings.holder, self.settings.lease_ttl).await?;
+        fault::point("lease.before_commit");
+        work.commit().await?;
+        fault::point("lease.after_commit");
+        Ok(taken)
+    }
+
+    /// Remembers that this process has the right to run.
+    pub(super) fn hold(&self, lease: Lease) {
+        *self.lease.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease);
     }
 
     /// Gives the right to run back after [`Pipeline::run_once`] was dropped, so that the next run need not
@@ -197,7 +214,7 @@ impl Pipeline {
         &self,
         mut running: Running,
         outcome: Result<Delivered, RunError>,
-    ) -> Result<RunOutcome, RunError> {
+    ) -> Result<Box<Summary>, RunError> {
         let now = self.ports.clock.now();
         self.count_requests(&mut running.counters, running.usage_before);
         let end = if outcome.is_ok() { RunEnd::Finished } else { RunEnd::Failed };
@@ -212,13 +229,13 @@ impl Pipeline {
         }
         let summary = match outcome {
             Ok(delivered) => {
-                let open = self.open_counts().await?;
+                let open = self.left_open().await?;
                 let stopped = delivered.stopped.iter().map(|(name, _)| name.to_string()).collect();
                 self.sum_up(running, stopped, open, None, now)
             }
             Err(error) => {
                 // The state database may be what failed; what was counted is worth saying all the same.
-                let open = self.open_counts().await.unwrap_or_default();
+                let open = self.left_open().await.unwrap_or_default();
                 let summary = self.sum_up(running, Vec::new(), open, detail, now);
                 if self.failed.set(summary).is_err() {
                     tracing::debug!(event = events::RUN_FAILED, "This run had failed before.");
@@ -228,20 +245,27 @@ impl Pipeline {
         };
         fault::point("run.before_summary");
         log_finished(&summary);
-        Ok(RunOutcome::Ran(Box::new(summary)))
+        Ok(Box::new(summary))
     }
 
-    /// Incidents open and deliveries pending.
-    async fn open_counts(&self) -> Result<(u64, u64), StoreError> {
+    /// What is open at the end.
+    async fn left_open(&self) -> Result<LeftOpen, StoreError> {
         let mut work = self.store.begin_read().await?;
-        Ok((work.count_open_incidents().await?, work.count_deliveries("pending").await?))
+        let disabled = work.channel_states().await?.into_iter().filter(|state| {
+            state.disabled_at.is_some() && self.ports.channels.iter().any(|channel| *channel.name() == state.channel)
+        });
+        Ok(LeftOpen {
+            channels_disabled: disabled.map(|state| state.channel.to_string()).collect(),
+            incidents: work.count_open_incidents().await?,
+            deliveries: work.count_deliveries("pending").await?,
+        })
     }
 
     fn sum_up(
         &self,
         running: Running,
         channels_stopped: Vec<String>,
-        (incidents_open, deliveries_pending): (u64, u64),
+        open: LeftOpen,
         error: Option<String>,
         now: Timestamp,
     ) -> Summary {
@@ -253,9 +277,10 @@ impl Pipeline {
             baseline: running.baseline.taking_stock,
             dry_run: self.settings.dry_run,
             resumed_from: running.resumed_from,
-            incidents_open,
-            deliveries_pending,
+            incidents_open: open.incidents,
+            deliveries_pending: open.deliveries,
             channels_stopped,
+            channels_disabled: open.channels_disabled,
             duration_ms: u64::try_from(took.num_milliseconds()).unwrap_or(0),
             counters: running.counters,
         }
@@ -313,8 +338,10 @@ fn log_finished(summary: &Summary) {
                 deliveries_sent = c.deliveries_sent,
                 deliveries_failed = c.deliveries_failed,
                 deliveries_cancelled = c.deliveries_cancelled,
+                deliveries_put_off = c.deliveries_put_off,
                 deliveries_pending = summary.deliveries_pending,
                 channels_stopped = summary.channels_stopped.join(","),
+                channels_disabled = summary.channels_disabled.join(","),
                 silenced = summary.silenced_json(),
                 requests_sent = c.requests_sent,
                 retries = c.retries,
