@@ -18,9 +18,7 @@ use crate::adapters::email::{EmailChannel, EmailSettings, EmailSettingsError};
 use crate::adapters::webhook::{WebhookChannel, WebhookSettings, WebhookSettingsError};
 use crate::config::{Config, FirstRun, UsersPerRequest};
 use crate::deliver::{DeliverySettings, PaceLimits};
-use crate::domain::{
-    AddressKey, ChannelName, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard, Unsubscribe,
-};
+use crate::domain::{AddressKey, ChannelName, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard, Unsubscribe};
 use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
 use crate::scan::{self, ScanOptions};
@@ -157,6 +155,12 @@ impl App {
         Ok(channels)
     }
 
+    /// The names of the channels that are configured.
+    pub fn channel_names(&self) -> Vec<ChannelName> {
+        let email = self.config.email.iter().map(|_| ChannelName::new("email"));
+        email.chain(self.config.webhook.iter().map(|hook| webhook_channel(&hook.name))).collect()
+    }
+
     /// How a run behaves.
     pub fn settings(&self, dry_run: bool, address_key: AddressKey) -> RunSettings {
         let users_per_request = match self.config.composio.users_per_request {
@@ -194,9 +198,7 @@ impl App {
                 per_domain_per_minute: rate(email.map(|email| email.max_per_domain_per_minute)),
                 ramp_up_from: rate(email.map(|email| email.ramp_up_from)),
             },
-            disable_after: webhooks
-                .map(|hook| (ChannelName::new(format!("webhook:{}", hook.name)), hook.disable_after))
-                .collect(),
+            disable_after: webhooks.map(|hook| (webhook_channel(&hook.name), hook.disable_after)).collect(),
             unsubscribe: self.config.http.public_url.clone().map(|base| Unsubscribe { base, key: key.clone() }),
             address_key: key,
         }
@@ -238,6 +240,11 @@ impl App {
         let (settings, mint) = (self.settings(dry_run, key), Arc::clone(&self.mint));
         Ok(Pipeline::new(store, ports, settings, self.run_id.clone(), mint))
     }
+}
+
+/// What a webhook's deliveries are stored under.
+fn webhook_channel(name: &str) -> ChannelName {
+    ChannelName::new(format!("webhook:{name}"))
 }
 
 /// How this process names itself to others: host and process id.

@@ -4,12 +4,15 @@
 //! failure), 1 the run failed or is incomplete, 2 the command line or the configuration cannot be used,
 //! 3 the provider refused the key.
 
+mod channel;
 mod check;
+mod deliver;
 mod demo;
 mod explain;
 mod incident_words;
 mod migrate;
 mod once;
+mod operator;
 mod outbox;
 mod output;
 mod progress;
@@ -37,6 +40,8 @@ struct Cli {
 enum Command {
     /// Audit all users once and deliver what is due.
     Once(once::OnceArgs),
+    /// Deliver what is due without an audit; may run as often and in as many processes as you like.
+    Deliver(deliver::DeliverArgs),
     /// Validate the configuration and reach everything it names; sends nothing.
     Check,
     /// Create the state database or bring its schema up to date.
@@ -45,6 +50,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// See what waits or died on its way to people, put it back, or call it off.
     Outbox(outbox::OutboxArgs),
+    /// See which channels are stopped or disabled, and switch one off or on again.
+    Channel(channel::ChannelArgs),
     /// Serve Composio's API as its documentation and its users describe it, faults included.
     Simulate(Box<simulate::SimulateArgs>),
     /// Show the whole at work on made-up users; needs no configuration.
@@ -102,6 +109,8 @@ pub fn main() -> ExitCode {
         let config = cli.config.as_deref();
         match cli.command {
             Command::Once(args) => Box::pin(once::run(config, args)).await,
+            Command::Deliver(args) => Box::pin(deliver::run(config, args)).await,
+            Command::Channel(args) => Box::pin(channel::run(config, args)).await,
             Command::Check => Box::pin(check::run(config)).await,
             Command::Migrate => Box::pin(migrate::run(config)).await,
             Command::Explain(args) => Box::pin(explain::run(config, args)).await,

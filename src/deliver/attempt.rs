@@ -157,9 +157,8 @@ impl Deliverer {
         if !recovered {
             fault::point("deliver.before_look");
         }
-        let look = async {
-            if recovered { self.ends_that_hold(claimed).await } else { self.look_again(claimed).await }
-        };
+        let look =
+            async { if recovered { self.ends_that_hold(claimed).await } else { self.look_again(claimed).await } };
         let looked = match timeout(RECHECK_LIMIT, Box::pin(look)).await {
             Ok(Ok(looked)) => looked,
             Ok(Err(DeliverError::Store(error))) => return Err(DeliverError::Store(error)),

@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::{
-    Account, AccountId, CloseEvidence, Condition, History, IncidentChange, IncidentId, Judged, NoticeItem, OpenIncident,
-    OperatorSilence, ReconnectUrl, Silence, Timestamp, ToolkitSlug, judge, next_incident, silence_of,
+    Account, AccountId, CloseEvidence, Condition, History, IncidentChange, IncidentId, Judged, NoticeItem,
+    OpenIncident, OperatorSilence, ReconnectUrl, Silence, Timestamp, ToolkitSlug, judge, next_incident, silence_of,
 };
 use crate::store::{IncidentClose, KnownAccount, PlannedItem, StoredIncident};
 
@@ -119,12 +119,7 @@ pub(super) fn still_works(
     healthy.map(|judged| judged.account.toolkit).collect()
 }
 
-fn judged(
-    fresh: Vec<Account>,
-    known: &[KnownAccount],
-    observed_at: Option<Timestamp>,
-    now: Timestamp,
-) -> Vec<Judged> {
+fn judged(fresh: Vec<Account>, known: &[KnownAccount], observed_at: Option<Timestamp>, now: Timestamp) -> Vec<Judged> {
     let known: HashMap<&AccountId, &KnownAccount> = known.iter().map(|k| (&k.account.id, k)).collect();
     let history = |id: &AccountId| known.get(id).map_or(History::default(), |k| k.history(observed_at));
     judge(fresh, history, now)

@@ -51,12 +51,7 @@ impl Round {
     }
 
     /// Counts how an attempt ended.
-    pub fn count(
-        &mut self,
-        claimed: ClaimedDelivery,
-        ended: Result<Ended, DeliverError>,
-        counters: &mut RunCounters,
-    ) {
+    pub fn count(&mut self, claimed: ClaimedDelivery, ended: Result<Ended, DeliverError>, counters: &mut RunCounters) {
         let Ended { closed, outcome, .. } = match ended {
             Ok(ended) => ended,
             Err(error) => {

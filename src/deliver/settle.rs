@@ -60,11 +60,7 @@ struct Written {
 
 impl Deliverer {
     /// Writes what came of the attempt, under the lease's token, with the incidents found to be over.
-    pub(super) async fn settle(
-        &self,
-        claimed: &ClaimedDelivery,
-        attempted: Attempted,
-    ) -> Result<Ended, DeliverError> {
+    pub(super) async fn settle(&self, claimed: &ClaimedDelivery, attempted: Attempted) -> Result<Ended, DeliverError> {
         let now = self.clock.now();
         let Attempted { decided, looked, address, stops: _ } = attempted;
         let spent = match &decided {

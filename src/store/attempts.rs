@@ -198,10 +198,7 @@ impl Work {
     }
 
     /// The incidents whose end a notification tells, newest breakage first.
-    pub async fn ends_told_by(
-        &mut self,
-        notification: &NotificationId,
-    ) -> Result<Vec<ToldEnd>, StoreError> {
+    pub async fn ends_told_by(&mut self, notification: &NotificationId) -> Result<Vec<ToldEnd>, StoreError> {
         let select = sql("SELECT i.incident_id, i.toolkit AS incident_toolkit, i.broke_at, i.closed_at, \
              i.close_evidence, (SELECT count(*) FROM notification_items g WHERE g.incident_id = i.incident_id \
              AND g.number >= 0 AND g.spent = 1) AS notices, a.* \

@@ -50,7 +50,8 @@ impl Work {
 
     /// Something sent there failed. Says since when nothing else has happened there.
     pub async fn channel_fails(&mut self, channel: &ChannelName, now: Timestamp) -> Result<Timestamp, StoreError> {
-        let upsert = sql("INSERT INTO channels (channel, failing_since) VALUES ($1, $2) ON CONFLICT (channel) DO UPDATE \
+        let upsert =
+            sql("INSERT INTO channels (channel, failing_since) VALUES ($1, $2) ON CONFLICT (channel) DO UPDATE \
              SET failing_since = COALESCE(channels.failing_since, excluded.failing_since) RETURNING failing_since");
         let rows = self.session.fetch(upsert.bind(channel.as_str()).bind(now)).await?;
         rows.first().map_or(Ok(now), |row| row.instant("failing_since"))

@@ -9,8 +9,8 @@
 
 mod accounts;
 mod attempts;
-mod channels;
 mod baseline;
+mod channels;
 mod errors;
 mod incidents;
 mod leases;
@@ -33,8 +33,8 @@ use std::sync::Arc;
 
 pub use accounts::{KnownAccount, KnownUser, MovedOn, SeenUser, Transition};
 pub use attempts::{ClaimedDelivery, Settlement, ToldEnd};
-pub use channels::{ChannelState, Waiting};
 pub use baseline::BaselineRelease;
+pub use channels::{ChannelState, Waiting};
 pub use errors::StoreError;
 pub use incidents::{
     IncidentClose, IncidentMove, IncidentRenewal, NewIncident, OpenIncidentRow, StoredIncident, StormMembership,

@@ -94,6 +94,7 @@ fn every_key_of_the_summary_has_its_line() {
         incidents_open: 0,
         deliveries_pending: 0,
         channels_stopped: Vec::new(),
+        channels_disabled: Vec::new(),
         duration_ms: 0,
     };
     let json: serde_json::Value = serde_json::from_str(&summary.json().unwrap()).unwrap();
