@@ -96,7 +96,8 @@ async fn list(store: &Store, configured: Vec<ChannelName>, json: bool) -> Result
     }
     let mut work = store.begin_read().await?;
     for state in work.channel_states().await? {
-        lines.entry(state.channel.clone()).or_default().state = Some(state);
+        let line = lines.entry(state.channel.clone()).or_default();
+        line.state = Some(state);
     }
     for (channel, waiting) in work.waiting_by_channel().await? {
         lines.entry(channel).or_default().waiting = waiting;
@@ -106,8 +107,8 @@ async fn list(store: &Store, configured: Vec<ChannelName>, json: bool) -> Result
         let channels: Vec<_> = lines.iter().map(|(channel, line)| as_json(channel, line)).collect();
         output::result(&json!({ "channels": channels }).to_string());
     } else {
-        let lines: Vec<_> = lines.iter().map(|(channel, line)| in_words(channel, line)).collect();
-        output::result(if lines.is_empty() { "no channel is configured" } else { &*lines.join("\n") }.trim_end());
+        let text = lines.iter().map(|(channel, line)| in_words(channel, line)).collect::<Vec<_>>().join("\n");
+        output::result(if text.is_empty() { "no channel is configured" } else { &text });
     }
     Ok(Exit::Done)
 }
@@ -175,7 +176,9 @@ async fn disable(
     let changed = work.disable_channel(channel, reason, Some(operator), now).await?;
     work.commit().await?;
     if changed {
-        output::result(&format!("{channel}: disabled; what is for it waits until `reconnectd channel enable {channel}`"));
+        output::result(&format!(
+            "{channel}: disabled; what is for it waits until `reconnectd channel enable {channel}`"
+        ));
         return Ok(Exit::Done);
     }
     output::complain(&format!("{channel}: is disabled already"));

@@ -15,15 +15,19 @@ use crate::fault;
 use crate::ports::ProviderUsage;
 use crate::record::Baseline;
 use crate::report::Summary;
-use crate::store::{Lease, LeaseHeld, RunEnd, RunRow, StoreError, Work};
+use crate::store::{Lease, LeaseHeld, RunEnd, RunRow, StoreError, StormRow, Work};
 use crate::telemetry::events;
 
-/// What a run leaves open.
-#[derive(Debug, Default)]
-struct LeftOpen {
+/// Held storms a summary names; more at once than there are auth configs do not happen.
+const STORMS_NAMED: u32 = 100;
+
+/// What is open, waits and is held at the end of a run.
+#[derive(Default)]
+struct Standing {
+    incidents_open: u64,
+    deliveries_pending: u64,
+    storms_held: Vec<String>,
     channels_disabled: Vec<String>,
-    incidents: u64,
-    deliveries: u64,
 }
 
 /// How often a held lease is looked at again within its life.
@@ -229,13 +233,13 @@ impl Pipeline {
         }
         let summary = match outcome {
             Ok(delivered) => {
-                let open = self.left_open().await?;
+                let open = self.standing().await?;
                 let stopped = delivered.stopped.iter().map(|(name, _)| name.to_string()).collect();
                 self.sum_up(running, stopped, open, None, now)
             }
             Err(error) => {
                 // The state database may be what failed; what was counted is worth saying all the same.
-                let open = self.left_open().await.unwrap_or_default();
+                let open = self.standing().await.unwrap_or_default();
                 let summary = self.sum_up(running, Vec::new(), open, detail, now);
                 if self.failed.set(summary).is_err() {
                     tracing::debug!(event = events::RUN_FAILED, "This run had failed before.");
@@ -248,16 +252,17 @@ impl Pipeline {
         Ok(Box::new(summary))
     }
 
-    /// What is open at the end.
-    async fn left_open(&self) -> Result<LeftOpen, StoreError> {
+    /// What is open, waits and is held at the end.
+    async fn standing(&self) -> Result<Standing, StoreError> {
         let mut work = self.store.begin_read().await?;
         let disabled = work.channel_states().await?.into_iter().filter(|state| {
             state.disabled_at.is_some() && self.ports.channels.iter().any(|channel| *channel.name() == state.channel)
         });
-        Ok(LeftOpen {
+        Ok(Standing {
             channels_disabled: disabled.map(|state| state.channel.to_string()).collect(),
-            incidents: work.count_open_incidents().await?,
-            deliveries: work.count_deliveries("pending").await?,
+            incidents_open: work.count_open_incidents().await?,
+            deliveries_pending: work.count_deliveries("pending").await?,
+            storms_held: work.storms(true, STORMS_NAMED).await?.iter().map(StormRow::words).collect(),
         })
     }
 
@@ -265,7 +270,7 @@ impl Pipeline {
         &self,
         running: Running,
         channels_stopped: Vec<String>,
-        open: LeftOpen,
+        standing: Standing,
         error: Option<String>,
         now: Timestamp,
     ) -> Summary {
@@ -277,10 +282,11 @@ impl Pipeline {
             baseline: running.baseline.taking_stock,
             dry_run: self.settings.dry_run,
             resumed_from: running.resumed_from,
-            incidents_open: open.incidents,
-            deliveries_pending: open.deliveries,
+            incidents_open: standing.incidents_open,
+            deliveries_pending: standing.deliveries_pending,
+            storms_held: standing.storms_held,
             channels_stopped,
-            channels_disabled: open.channels_disabled,
+            channels_disabled: standing.channels_disabled,
             duration_ms: u64::try_from(took.num_milliseconds()).unwrap_or(0),
             counters: running.counters,
         }
@@ -334,7 +340,12 @@ fn log_finished(summary: &Summary) {
                 incidents_opened = c.incidents_opened,
                 incidents_closed = c.incidents_closed,
                 incidents_open = summary.incidents_open,
+                incidents_released = c.incidents_released,
+                storms_opened = c.storms_opened,
+                storms_held = summary.storms_held.join(", "),
                 notices_planned = c.notices_planned,
+                reminders_planned = c.reminders_planned,
+                recoveries_planned = c.recoveries_planned,
                 deliveries_sent = c.deliveries_sent,
                 deliveries_failed = c.deliveries_failed,
                 deliveries_cancelled = c.deliveries_cancelled,
@@ -350,7 +361,7 @@ fn log_finished(summary: &Summary) {
             );
         }};
     }
-    if summary.complete && summary.channels_stopped.is_empty() {
+    if summary.complete && summary.channels_stopped.is_empty() && summary.storms_held.is_empty() {
         finished!(info, "The run is over.");
     } else {
         finished!(warn, "The run is over, and not all of it went well.");

@@ -65,6 +65,16 @@ pub struct StormRow {
     pub incidents: u64,
 }
 
+impl StormRow {
+    /// In a few words: `auth_config ac_1: 40 of 100 accounts broke (storm 0199…)`.
+    pub fn words(&self) -> String {
+        format!(
+            "{} {}: {} of {} accounts broke (storm {})",
+            self.scope, self.subject, self.broken, self.active, self.id
+        )
+    }
+}
+
 /// Everything stored about storms, and how many incidents each has.
 macro_rules! storm_columns {
     () => {

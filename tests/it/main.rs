@@ -12,6 +12,7 @@ mod directory;
 mod docs;
 mod old_news;
 mod outbox;
+mod policy;
 mod provider;
 mod random_walks;
 mod scan;

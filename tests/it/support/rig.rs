@@ -73,6 +73,11 @@ impl World {
         self.users.lock().unwrap().insert(UserId::new(id), Contact::default());
     }
 
+    /// Says where a user is.
+    pub fn zone(&self, id: &str, zone: &str) {
+        self.users.lock().unwrap().get_mut(&UserId::new(id)).unwrap().timezone = Some(zone.to_owned());
+    }
+
     /// Deletes a user from the product's database.
     pub fn forget(&self, id: &str) {
         self.users.lock().unwrap().remove(&UserId::new(id));
