@@ -8,6 +8,7 @@ mod channels_email;
 mod channels_webhook;
 mod config;
 mod crashes;
+mod delivery;
 mod directory;
 mod docs;
 mod old_news;
