@@ -52,6 +52,10 @@ const LEASE_TTL: Duration = Duration::from_mins(5);
 /// of the mail server does not cost a day.
 const LINGER: Duration = Duration::from_secs(30);
 
+/// Together it waits no longer than this for repeats since something last came to a good end: with many failing
+/// deliveries there is always one that is due soon, and the run would last as long as their ladder.
+const MOST_LINGER: Duration = Duration::from_mins(2);
+
 /// Everything delivering needs.
 pub struct Deliverer {
     /// The outbox.
@@ -216,8 +220,10 @@ impl Deliverer {
         if wait.is_zero() {
             return Ok(!std::mem::replace(&mut round.looked_again, true));
         }
-        let linger = if round.paced { LINGER.max(self.pace().longest_gap()) } else { LINGER };
-        if wait > linger {
+        // What waits for its domain's rate has a moment of its own, which is waited for.
+        let gap = if round.paced { self.pace().longest_gap() } else { Duration::ZERO };
+        round.lingered += wait;
+        if wait > LINGER.max(gap) || round.lingered > MOST_LINGER.max(gap * 2) {
             return Ok(false);
         }
         self.clock.sleep(wait).await;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::attempt::{Ended, Outcome};
 use super::reach::PACED;
@@ -24,6 +25,8 @@ pub(super) struct Round {
     pub permit_at: Option<Timestamp>,
     /// Whether anything was put off because of a sending rate: its moment comes, and is waited for.
     pub paced: bool,
+    /// How long was waited for repeats since something last came to a good end.
+    pub lingered: Duration,
     /// For the summary.
     pub delivered: Delivered,
     /// Why nothing more is claimed.
@@ -63,10 +66,12 @@ impl Round {
         match outcome {
             Outcome::Sent => {
                 counters.deliveries_sent += 1;
+                self.lingered = Duration::ZERO;
                 self.failed.remove(&claimed.id);
             }
             Outcome::Cancelled(reason) => {
                 counters.deliveries_cancelled += 1;
+                self.lingered = Duration::ZERO;
                 counters.silence(reason);
                 self.failed.remove(&claimed.id);
             }

@@ -51,7 +51,7 @@ fn of<'a>(told: &'a [String], channel: &str) -> Vec<&'a str> {
 async fn a_channel_that_refuses_us_stops_and_the_operator_hears_of_it_once_until_it_works_again() {
     on_both(async |mut rig| {
         three_channels(&mut rig, &["a", "b", "c", "d", "e", "f"]).await;
-        rig.world.next_on("email", (0..9).map(|_| failing(FailureClass::ChannelBroken)));
+        rig.world.failing_on("email", Some(FailureClass::ChannelBroken));
         let summary = rig.run().await;
         assert_eq!(summary.channels_stopped, ["email"]);
         let told = rig.world.take_told();
@@ -64,7 +64,7 @@ async fn a_channel_that_refuses_us_stops_and_the_operator_hears_of_it_once_until
         rig.run().await;
         assert_eq!(events(&rig), [""; 0]);
         // It works, and later refuses us anew: that is news.
-        rig.world.next_on("email", []);
+        rig.world.failing_on("email", None);
         while !states(&rig, "email").await.iter().all(|state| state == "delivered") {
             rig.later(DAY / 4);
             rig.run().await;
@@ -89,6 +89,7 @@ async fn two_different_deliveries_declined_or_refused_as_they_are_in_a_row_stop_
             let mut rig = Rig::new().await;
             three_channels(&mut rig, &["a", "b", "c", "d", "e", "f"]).await;
             rig.world.next_on(channel, (0..refused).map(|_| failing(class)));
+            rig.world.failing_on(channel, stops.then_some(class));
             let summary = rig.run().await;
             assert_eq!(!summary.channels_stopped.is_empty(), stops, "{channel} {refused}");
             let told = rig.world.take_told();
@@ -119,8 +120,9 @@ async fn what_an_endpoint_declines_is_tried_a_few_times_and_then_dead() {
 async fn an_endpoint_that_is_gone_is_used_no_more_until_somebody_enables_it() {
     on_both(async |mut rig| {
         three_channels(&mut rig, &["a", "b", "c", "d", "e", "f"]).await;
-        rig.world.next_on("webhook:product", (0..4).map(|_| failing(FailureClass::EndpointGone)));
+        rig.world.failing_on("webhook:product", Some(FailureClass::EndpointGone));
         let summary = rig.run().await;
+        rig.world.failing_on("webhook:product", None);
         assert_eq!(summary.channels_disabled, ["webhook:product"]);
         assert_eq!(events(&rig), ["webhook:ops: disabled webhook:product"], "not to itself");
         assert!(of(&rig.world.take_told(), "webhook:product").len() <= 4);
@@ -144,12 +146,10 @@ async fn an_endpoint_that_fails_for_days_without_a_success_is_disabled() {
     on_both(async |mut rig| {
         rig.settings.delivery.disable_after.insert(ChannelName::new("webhook:product"), 2 * DAY);
         three_channels(&mut rig, &["a"]).await;
-        let fail = |rig: &Rig, times| {
-            rig.world.next_on("webhook:product", (0..times).map(|_| failing(FailureClass::Transient)));
-        };
         // A success in between begins the count anew.
-        fail(&rig, 3);
+        rig.world.failing_on("webhook:product", Some(FailureClass::Transient));
         rig.run().await;
+        rig.world.failing_on("webhook:product", None);
         assert!(state(&rig, "webhook:product").await.unwrap().failing_since.is_some());
         rig.later(47 * HOUR);
         rig.run().await;
@@ -158,7 +158,7 @@ async fn an_endpoint_that_fails_for_days_without_a_success_is_disabled() {
         rig.run().await;
         rig.later(HOUR);
         breaks(&rig, "a", "slack");
-        fail(&rig, 99);
+        rig.world.failing_on("webhook:product", Some(FailureClass::Transient));
         for _ in 0..8 {
             assert_eq!(rig.run().await.channels_disabled.len(), 0);
             rig.later(6 * HOUR);
@@ -200,8 +200,8 @@ async fn two_workers_that_meet_the_same_refusal_tell_the_operator_once() {
     on_both(async |mut rig| {
         three_channels(&mut rig, &["a", "b", "c", "d", "e", "f", "g", "h"]).await;
         planned_unsaid(&rig).await;
-        rig.world.next_on("email", (0..8).map(|_| failing(FailureClass::ChannelBroken)));
-        rig.world.next_on("webhook:product", (0..8).map(|_| failing(FailureClass::EndpointGone)));
+        rig.world.failing_on("email", Some(FailureClass::ChannelBroken));
+        rig.world.failing_on("webhook:product", Some(FailureClass::EndpointGone));
         tokio::join!(rig.deliver(), rig.deliver(), rig.deliver());
         rig.deliver().await;
         let all = ["webhook:ops: disabled webhook:product", "webhook:ops: stopped email"];

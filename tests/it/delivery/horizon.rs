@@ -8,7 +8,7 @@ async fn told_by_mail(rig: &mut Rig) {
     rig.channels = vec!["email"];
     seen_working(rig, &["u"]).await;
     breaks(rig, "u", "slack");
-    rig.world.next_on("email", (0..99).map(|_| failing(FailureClass::Transient)));
+    rig.world.failing_on("email", Some(FailureClass::Transient));
 }
 
 #[tokio::test]
@@ -74,4 +74,23 @@ async fn enabling_a_channel_gives_what_waits_there_its_time_again() {
     rig.deliver().await;
     assert!(!rig.world.take_sent().is_empty());
     assert_eq!(states(&rig, "email").await, ["pending"], "it goes on failing, and has its time");
+}
+
+#[tokio::test]
+async fn a_run_does_not_stay_for_ever_because_something_is_always_due_again_soon() {
+    let mut rig = Rig::new().await;
+    rig.channels = vec!["email"];
+    rig.page_size = 500;
+    rig.settings.storm.share = 1.0; // Off: they all break at once.
+    let users: Vec<String> = (0..60).map(|n| format!("u{n:02}")).collect();
+    let names: Vec<&str> = users.iter().map(String::as_str).collect();
+    seen_working(&rig, &names).await;
+    names.iter().for_each(|user| breaks(&rig, user, "slack"));
+    rig.world.failing_on("email", Some(FailureClass::Transient));
+    let began = rig.now();
+    rig.run().await;
+    let took = rig.now() - began;
+    assert!(took < chrono::TimeDelta::minutes(4), "it took {took}");
+    assert!(took > chrono::TimeDelta::seconds(20), "a hiccup is waited for: {took}");
+    assert_eq!(states(&rig, "email").await, ["pending"; 60]);
 }

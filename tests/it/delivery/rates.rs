@@ -17,6 +17,7 @@ fn limits(per_minute: u32, per_domain: u32, ramp: u32) -> PaceLimits {
 async fn batch(limits: PaceLimits, count: usize, share: usize) -> Rig {
     let mut rig = Rig::new().await;
     rig.page_size = 500;
+    rig.settings.storm.share = 1.0; // Off: they all break at once.
     rig.settings.delivery.pace = limits;
     let users: Vec<String> = (0..count).map(|n| format!("u{n:03}")).collect();
     for (n, user) in users.iter().enumerate() {

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use reconnectd::adapters::clock::ManualClock;
 use reconnectd::deliver::{DeliverySettings, PaceLimits};
 use reconnectd::domain::{
-    Account, AccountId, AddressKey, AuthConfigId, ChannelName, Contact, Cursor, EmailAddress, EventKind, IdMint,
-    Notice, NoticePolicy, OperatorNotice, QuietHours, ReasonHint, ReconnectUrl, RetrySchedule, RunId, Status,
+    Account, AccountId, AddressKey, AuthConfigId, ChannelName, Contact, Cursor, EmailAddress, EventKind, FailureClass,
+    IdMint, Notice, NoticePolicy, OperatorNotice, QuietHours, ReasonHint, ReconnectUrl, RetrySchedule, RunId, Status,
     StormGuard, Timestamp, ToolkitSlug, UserId, UserPage, from_millis,
 };
 use reconnectd::pipeline::{Pipeline, Ports, RunError, RunOutcome, RunSettings};
@@ -43,6 +43,7 @@ pub struct World {
     sent: Mutex<Vec<(ChannelName, Notice)>>,
     send_results: Mutex<VecDeque<Result<Receipt, SendError>>>,
     send_results_on: Mutex<HashMap<String, VecDeque<Result<Receipt, SendError>>>>,
+    failing_on: Mutex<HashMap<String, FailureClass>>,
     events: Mutex<Vec<(ChannelName, OperatorNotice)>>,
     at_contact: Mutex<Option<ContactHook>>,
     hang: Mutex<Option<Hang>>,
@@ -150,7 +151,17 @@ impl World {
         std::mem::take(&mut self.events.lock().unwrap())
     }
 
+    /// From now on, whatever is sent on this channel fails like this; or works again.
+    pub fn failing_on(&self, channel: &str, class: Option<FailureClass>) {
+        let mut failing = self.failing_on.lock().unwrap();
+        failing.remove(channel);
+        failing.extend(class.map(|class| (channel.to_owned(), class)));
+    }
+
     fn scripted(&self, channel: &ChannelName) -> Result<Receipt, SendError> {
+        if let Some(class) = self.failing_on.lock().unwrap().get(channel.as_str()) {
+            return Err(SendError { class: *class, detail: "scripted".into() });
+        }
         let own = self.send_results_on.lock().unwrap().get_mut(channel.as_str()).and_then(VecDeque::pop_front);
         let scripted = own.or_else(|| self.send_results.lock().unwrap().pop_front());
         scripted.unwrap_or_else(|| Ok(Receipt { detail: "250 ok".into() }))
