@@ -151,6 +151,8 @@ impl Deliverer {
             }
         }
         counters.deliveries_failed += round.failed.len() as u64;
+        // What is kept open between sends is not kept between runs.
+        futures_util::future::join_all(self.channels.iter().map(|channel| channel.close())).await;
         match round.error {
             Some(error) => Err(error),
             None => Ok(round.delivered),
@@ -165,11 +167,9 @@ impl Deliverer {
             let channel = &channels[(round.turn + turn) % channels.len()];
             let now = self.clock.now();
             let paced = self.is_paced(channel);
-            if paced {
-                if let Err(at) = self.pace().permit(now) {
-                    round.permit_at = Some(at);
-                    continue;
-                }
+            if paced && let Err(at) = self.pace().permit(now) {
+                round.permit_at = Some(at);
+                continue;
             }
             let claimed = self.claim_on(channel, now).await;
             if paced && !matches!(claimed, Ok(Some(_))) {

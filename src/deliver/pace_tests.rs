@@ -47,7 +47,7 @@ fn send(limits: PaceLimits, domains: &[usize], claim_ms: i64, stall: (usize, i64
                 assert!(wait <= LONGEST_WAIT.to_std().unwrap());
                 now += TimeDelta::from_std(wait).unwrap();
                 batch.sent.push((now, domains[mail]));
-                if batch.sent.len() % stall.0 == 0 {
+                if batch.sent.len().is_multiple_of(stall.0) {
                     now += TimeDelta::seconds(stall.1);
                 }
             }
@@ -128,7 +128,7 @@ proptest! {
         let batch = send(limits, &domains, 2, (every, seconds));
         prop_assert_eq!(batch.sent.len(), mails);
         kept_to(limits, &batch);
-        let stalls = (mails / every) as u32;
+        let stalls = u32::try_from(mails / every).unwrap();
         let most = batch.claims.iter().max().unwrap();
         prop_assert!(*most <= 6 + stalls, "a mail was claimed {} times over {} stalls", most, stalls);
     }
