@@ -1,5 +1,6 @@
 //! The real program as a process: its commands, exit codes, output, and what it does to the world around it.
 
+mod channel;
 mod check;
 mod demo;
 mod exit_codes;

@@ -226,7 +226,7 @@ fn an_endpoint_carries_the_events_it_names() {
 fn the_schedule_in_the_documents_is_the_one_that_is_kept() {
     let readme = text("README.md");
     let schedule = RetrySchedule::default();
-    let wait = |attempt| match schedule.after(attempt, FailureClass::Transient, 0.5) {
+    let wait = |attempt| match schedule.after(attempt, FailureClass::Transient, 0.5, Duration::ZERO) {
         Verdict::RetryAfter(wait) => wait.as_secs(),
         Verdict::Dead => 0,
     };
@@ -234,6 +234,6 @@ fn the_schedule_in_the_documents_is_the_one_that_is_kept() {
     let said =
         format!("{} and {} s after the attempt before, then every {} h", waits.join(", "), wait(7), wait(8) / 3600);
     assert!(readme.replace('\n', " ").contains(&said), "README.md does not say: {said}");
-    let declined = |attempt| schedule.after(attempt, FailureClass::Declined, 0.5) == Verdict::Dead;
+    let declined = |attempt| schedule.after(attempt, FailureClass::Declined, 0.5, Duration::ZERO) == Verdict::Dead;
     assert!(!declined(4) && declined(5) && readme.contains("any other 4xx | five attempts"));
 }

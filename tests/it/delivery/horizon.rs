@@ -85,7 +85,9 @@ async fn a_run_does_not_stay_for_ever_because_something_is_always_due_again_soon
     let users: Vec<String> = (0..60).map(|n| format!("u{n:02}")).collect();
     let names: Vec<&str> = users.iter().map(String::as_str).collect();
     seen_working(&rig, &names).await;
-    names.iter().for_each(|user| breaks(&rig, user, "slack"));
+    for user in names {
+        breaks(&rig, user, "slack");
+    }
     rig.world.failing_on("email", Some(FailureClass::Transient));
     let began = rig.now();
     rig.run().await;

@@ -1,7 +1,7 @@
 //! How what was decided reaches its receivers: kinds of notices, who may not be written to, sending rates, channels
 //! that stop or are disabled, how long failures are repeated, and several processes side by side.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a step that fails ends its test")]
+#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
 
 mod channels;
 mod horizon;
