@@ -11,10 +11,9 @@ use serde_json::Value;
 
 use super::setup::Setup;
 use crate::directory::product::Dialect;
-use crate::support::sink::Reply;
 
 fn answers(setup: &Setup, status: u16) {
-    setup.sink.reply_with([status]);
+    setup.sink.reply_with(vec![status]);
 }
 
 async fn channels(setup: &Setup) -> Value {
