@@ -4,17 +4,20 @@
 //! failure), 1 the run failed or is incomplete, 2 the command line or the configuration cannot be used,
 //! 3 the provider refused the key.
 
+mod baseline;
 mod check;
 mod demo;
 mod explain;
 mod incident_words;
 mod migrate;
 mod once;
+mod operator;
 mod outbox;
 mod output;
 mod progress;
 mod setup;
 mod simulate;
+mod storm;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,6 +48,10 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// See what waits or died on its way to people, put it back, or call it off.
     Outbox(outbox::OutboxArgs),
+    /// See mass breakages whose users are not told, and decide about them.
+    Storm(storm::StormArgs),
+    /// Tell people about what was broken before the first run, at a bearable pace.
+    Baseline(baseline::BaselineArgs),
     /// Serve Composio's API as its documentation and its users describe it, faults included.
     Simulate(Box<simulate::SimulateArgs>),
     /// Show the whole at work on made-up users; needs no configuration.
@@ -106,6 +113,8 @@ pub fn main() -> ExitCode {
             Command::Migrate => Box::pin(migrate::run(config)).await,
             Command::Explain(args) => Box::pin(explain::run(config, args)).await,
             Command::Outbox(args) => Box::pin(outbox::run(config, args)).await,
+            Command::Storm(args) => Box::pin(storm::run(config, args)).await,
+            Command::Baseline(args) => Box::pin(baseline::run(config, args)).await,
             Command::Simulate(args) => Box::pin(simulate::run(*args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,
         }
