@@ -138,6 +138,9 @@ impl App {
                 from: section.from.clone(),
                 reply_to: section.reply_to.clone(),
                 product: self.config.reconnect.product.clone(),
+                list_id: None,
+                templates: None,
+                notices: 1,
                 limits: crate::adapters::email::EmailLimits::default(),
             })?));
         }
