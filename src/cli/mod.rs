@@ -14,6 +14,7 @@ mod once;
 mod operator;
 mod outbox;
 mod output;
+mod preview;
 mod progress;
 mod setup;
 mod simulate;
@@ -52,6 +53,8 @@ enum Command {
     Storm(storm::StormArgs),
     /// Tell people about what was broken before the first run, at a bearable pace.
     Baseline(baseline::BaselineArgs),
+    /// Write a made-up mail to files as people would get it; sends nothing.
+    Preview(preview::PreviewArgs),
     /// Serve Composio's API as its documentation and its users describe it, faults included.
     Simulate(Box<simulate::SimulateArgs>),
     /// Show the whole at work on made-up users; needs no configuration.
@@ -115,6 +118,7 @@ pub fn main() -> ExitCode {
             Command::Outbox(args) => Box::pin(outbox::run(config, args)).await,
             Command::Storm(args) => Box::pin(storm::run(config, args)).await,
             Command::Baseline(args) => Box::pin(baseline::run(config, args)).await,
+            Command::Preview(args) => preview::run(config, &args),
             Command::Simulate(args) => Box::pin(simulate::run(*args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,
         }

@@ -10,6 +10,7 @@ mod config;
 mod crashes;
 mod directory;
 mod docs;
+mod golden_mails;
 mod mail_connections;
 mod old_news;
 mod outbox;

@@ -91,7 +91,7 @@ pub enum EmailSettingsError {
     #[error("[email] list_id: expected a domain name such as reconnect.acme.example")]
     ListId,
     /// A template or catalogue cannot be used; none of the folder is.
-    #[error("[email] templates: {0}")]
+    #[error("the mail templates cannot be used")]
     Templates(#[from] PackError),
 }
 
