@@ -17,88 +17,48 @@ fn the_languages_that_come_along_hold_the_same_phrases() {
     english.compare(&german).unwrap();
 }
 
+/// A change to the German catalogue, and how the error begins; `@` and a key stand for the key's line.
+const FAULTS: [(&str, &str, &str); 15] = [
+    ("greeting = ", "gruss = ", "de.toml: the phrase greeting is missing, which en.toml has; add it under [phrases]"),
+    ("Tag {name},", "Tag,", "de.toml, line @greeting_name: the phrase greeting_name has not the placeholders of"),
+    ("Tag {name},", "Tag {name}, {product}", "de.toml, line @greeting_name: the phrase greeting_name has not the"),
+    ("Tag {name},", "Tag {name,", "de.toml, line @greeting_name: a brace has no counterpart; mend the braces"),
+    ("Tag {name},", "Tag {{ name }},", "de.toml, line @greeting_name: a placeholder is {name}, of letters a-z and _; "),
+    (
+        "Tag {name},",
+        "Tag\\n {name},",
+        "de.toml, line @greeting_name: a phrase is one line without control characters; ",
+    ),
+    (
+        "call = \"",
+        "call = \"\" #",
+        "de.toml, line @call: the phrase call has not the placeholders of English; it has {product}, {toolkit}",
+    ),
+    (
+        "call = \"",
+        "call = { few = \"\" } #",
+        "de.toml, line @call: few is no plural form with a text; this language has: one, other",
+    ),
+    ("call = \"", "call = { one = \"\" } #", "de.toml, line @call: the plural form other is missing; add it"),
+    ("call = \"", "call = 3 #", "de.toml, line @call: this is no phrase; write a text, or a text per plural form"),
+    ("call = \"", "call = \" \" \" ", "de.toml, line @call: "),
+    ("direction = \"ltr\"", "direction = \"up\"", "de.toml, line 3: this is no direction; write \"ltr\" or \"rtl\""),
+    ("direction = \"ltr\"", "", "de.toml: direction is missing; copy it from the English catalogue"),
+    ("direction = ", "title = ", "de.toml, line 3: title is no key of a catalogue; the keys are direction, months and"),
+    ("\"Januar\", ", "", "de.toml, line 4: these are not twelve months; write a list of twelve texts, January first"),
+];
+
 #[test]
 fn what_is_wrong_is_said_with_its_line() {
     let english = read("en", ENGLISH).unwrap();
-    let changed = |from: &str, to: &str| {
+    let line_of = |key: &str| GERMAN.lines().position(|line| line.starts_with(&format!("{key} = "))).unwrap() + 1;
+    for (from, to, expected) in FAULTS {
         assert!(GERMAN.contains(from), "{from}");
         let text = GERMAN.replacen(from, to, 1);
-        read("de", &text).and_then(|german| german.compare(&english)).map_err(|error| error.to_string())
-    };
-    let line = |phrase: &str| GERMAN.lines().position(|line| line.starts_with(phrase)).unwrap() + 1;
-    let (greeting, call) = (line("greeting_name = "), line("call = "));
-    for (from, to, expected) in [
-        (
-            "greeting = ",
-            "gruss = ",
-            "de.toml: the phrase greeting is missing, which en.toml has; add it under [phrases]".into(),
-        ),
-        (
-            "Tag {name},",
-            "Tag,",
-            format!(
-                "de.toml, line {greeting}: the phrase greeting_name has not the placeholders of English; it has {{name}}"
-            ),
-        ),
-        (
-            "Tag {name},",
-            "Tag {product} {name},",
-            format!(
-                "de.toml, line {greeting}: the phrase greeting_name has not the placeholders of English; it has {{name}}"
-            ),
-        ),
-        ("Tag {name},", "Tag {name,", format!("de.toml, line {greeting}: a brace has no counterpart; mend the braces")),
-        (
-            "Tag {name},",
-            "Tag {{ name }},",
-            format!("de.toml, line {greeting}: a placeholder is {{name}}, of letters a-z and _; mend the braces"),
-        ),
-        (
-            "Tag {name},",
-            "Tag\\r\\n {name},",
-            format!("de.toml, line {greeting}: a phrase is one line without control characters; remove them"),
-        ),
-        (
-            "call = \"",
-            "call = \"\" #",
-            format!(
-                "de.toml, line {call}: the phrase call has not the placeholders of English; it has {{product}}, {{toolkit}}"
-            ),
-        ),
-        (
-            "call = \"",
-            "call = { few = \"\" } #",
-            format!("de.toml, line {call}: few is no plural form with a text; this language has: one, other"),
-        ),
-        (
-            "call = \"",
-            "call = { one = \"\" } #",
-            format!("de.toml, line {call}: the plural form other is missing; add it"),
-        ),
-        (
-            "call = \"",
-            "call = 3 #",
-            format!("de.toml, line {call}: this is no phrase; write a text, or a text per plural form"),
-        ),
-        ("call = \"", "call = \" \" \" ", format!("de.toml, line {call}: ")),
-        (
-            "direction = \"ltr\"",
-            "direction = \"up\"",
-            "de.toml, line 3: this is no direction; write \"ltr\" or \"rtl\"".into(),
-        ),
-        ("direction = \"ltr\"", "", "de.toml: direction is missing; copy it from the English catalogue".into()),
-        (
-            "direction = ",
-            "title = ",
-            "de.toml, line 3: title is no key of a catalogue; the keys are direction, months and phrases".into(),
-        ),
-        (
-            "\"Januar\", ",
-            "",
-            "de.toml, line 4: these are not twelve months; write a list of twelve texts, January first".into(),
-        ),
-    ] {
-        let error = changed(from, to).unwrap_err();
+        let error = read("de", &text).and_then(|german| german.compare(&english)).unwrap_err().to_string();
+        let expected = ["greeting_name", "call"]
+            .iter()
+            .fold(expected.to_owned(), |text, key| text.replace(&format!("@{key}"), &line_of(key).to_string()));
         assert!(error.starts_with(&expected), "{from} -> {to}: {error}");
     }
     let error = read("deutsch.neu", GERMAN).unwrap_err().to_string();

@@ -84,7 +84,7 @@ proptest! {
         let recovery = Some(Recovery { at: notice(vec![]).now, evidence: CloseEvidence::Active });
         let kind = if recovered { NoticeKind::Recovered } else { NoticeKind::Reconnect };
         let good = NoticeItem { number, recovery, ..item("slack", None) };
-        let bad = NoticeItem { toolkit: ToolkitSlug::new(toolkit), label, reconnect_url: url, ..good.clone() };
+        let bad = NoticeItem { toolkit: ToolkitSlug::new(toolkit), label, reconnect_url: format!("h{url}"), ..good.clone() };
         let tried = Notice { contact, unsubscribe: unsubscribe.clone(), kind, ..notice(vec![bad; count]) };
         let end = unsubscribe.as_deref().and_then(unsubscribe_url);
         let composer = composer(&product);

@@ -13,7 +13,7 @@ use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBeha
 
 use super::catalogue::{Catalogue, CatalogueFile, DEFAULT_TAG};
 use super::pack_error::PackError;
-use super::pack_files::{self, Source};
+use super::pack_files::{self, Source, catalogue_stem};
 use super::phrase::Piece;
 
 /// Steps a template may take; the built-in ones take some 10,000 for 50 accounts. An operator's must end too.
@@ -56,9 +56,9 @@ impl Pack {
 
     fn build(sources: Vec<Source>) -> Result<Self, PackError> {
         let (catalogues, templates): (Vec<Source>, Vec<Source>) =
-            sources.into_iter().partition(|source| source.name.ends_with(".toml"));
+            sources.into_iter().partition(|source| catalogue_stem(&source.name).is_some());
         let read = |source: &Source| {
-            let stem = source.name.trim_end_matches(".toml");
+            let stem = catalogue_stem(&source.name).unwrap_or_default();
             Catalogue::read(&CatalogueFile { stem, file: &source.file, text: &source.text }).map(Arc::new)
         };
         let mut all: Vec<Arc<Catalogue>> = catalogues.iter().map(read).collect::<Result<_, _>>()?;

@@ -75,7 +75,7 @@ pub(super) fn read_folder(folder: &Path) -> Result<Vec<Source>, PackError> {
 fn read_source(path: &Path, name: String) -> Result<Source, PackError> {
     let file = path.display().to_string();
     let wrong = |what: String, remedy: &str| PackError::new(&file, None, what, remedy);
-    if !name.ends_with(".toml") && TEMPLATES.iter().all(|(known, _)| *known != name) {
+    if catalogue_stem(&name).is_none() && TEMPLATES.iter().all(|(known, _)| *known != name) {
         let remedy = "the names are subject.txt, notice.txt, notice.html, and LANGUAGE.toml; move it elsewhere";
         return Err(wrong("this replaces no template".to_owned(), remedy));
     }
@@ -88,4 +88,9 @@ fn read_source(path: &Path, name: String) -> Result<Source, PackError> {
     let bytes = bytes.map_err(|e| wrong(format!("cannot be read ({})", e.kind()), "put a readable file there"))?;
     let text = String::from_utf8(bytes).map_err(|_| wrong("not UTF-8 text".to_owned(), "save it as UTF-8"))?;
     Ok(Source { name, file, text })
+}
+
+/// `de` of `de.toml`; none for a template.
+pub(super) fn catalogue_stem(name: &str) -> Option<&str> {
+    name.strip_suffix(".toml")
 }

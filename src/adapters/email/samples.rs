@@ -48,9 +48,8 @@ impl Sample {
             Self::Several => &[("googlecalendar", None, 0), ("slack", Some("work"), 0), ("github", None, 0)],
             Self::SecondAccount => &[("gmail", Some("team"), 0)],
             Self::Reminder => &[("slack", Some("work"), 1)],
-            Self::Last => &[("slack", Some("work"), 2)],
+            Self::Last | Self::Recovered => &[("slack", Some("work"), 2)],
             Self::Digest => &[("notion", None, 0), ("slack", Some("work"), 1), ("gmail", Some("team"), 2)],
-            Self::Recovered => &[("slack", Some("work"), 2)],
         }
     }
 

@@ -70,7 +70,8 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
 pub(super) fn check_mail(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> Option<(Reconnect, Email)> {
     let mut checker = Checker { places, problems };
     let reconnect = checker.reconnect(raw.reconnect);
-    let unread = raw::Email { url: Some("file:///nowhere".to_owned()), url_file: None, ..raw.email.unwrap_or_default() };
+    let unread =
+        raw::Email { url: Some("file:///nowhere".to_owned()), url_file: None, ..raw.email.unwrap_or_default() };
     let email = checker.email(unread);
     if problems.is_empty() { Some((reconnect?, email?)) } else { None }
 }

@@ -1,7 +1,5 @@
 //! `preview`: any mail in any language, from two sections of the configuration, without a server.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
-
 use std::path::Path;
 
 use reconnectd::adapters::email::Sample;
