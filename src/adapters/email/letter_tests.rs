@@ -260,28 +260,42 @@ fn the_text_says_all_that_the_html_says() {
     }
 }
 
-/// Text on background as the template pairs them, light then dark.
-const PAIRS: [(&str, &str); 8] = [
-    ("#1f2328", "#ffffff"),
-    ("#57606a", "#ffffff"),
-    ("#1a56db", "#ffffff"),
-    ("#ffffff", "#1a56db"),
-    ("#1f2328", "#f2f4f7"),
-    ("#e8eaed", "#22252b"),
-    ("#b4bac4", "#22252b"),
-    ("#8ab4f8", "#22252b"),
-];
+/// The value of a property within a style, such as `#1a56db`.
+fn property<'a>(style: &'a str, name: &str) -> Option<&'a str> {
+    let of_that_name = |part: &'a str| part.trim().split_once(':').filter(|(known, _)| *known == name);
+    style.split(';').find_map(of_that_name).and_then(|(_, value)| value.split_whitespace().next())
+}
+
+/// Text and background as the template pairs them: in one style, or the text's on the card it stands on.
+fn pairs(styles: &[&str]) -> Vec<(String, String)> {
+    let both = |style: &&&str| property(style, "color").is_some() && property(style, "background").is_some();
+    let card = styles.iter().find(both).and_then(|style| property(style, "background")).unwrap();
+    let pair = |style: &&str| {
+        let background = property(style, "background").unwrap_or(card);
+        property(style, "color").map(|text| (text.to_owned(), background.to_owned()))
+    };
+    styles.iter().filter_map(pair).collect()
+}
 
 #[test]
 fn contrast_is_at_least_four_and_a_half() {
-    for (text, background) in PAIRS {
-        assert!(contrast(text, background) >= 4.5, "{text} on {background}: {}", contrast(text, background));
-    }
     let html = include_str!("templates/notice.html");
-    let known: Vec<&str> = PAIRS.iter().flat_map(|&(a, b)| [a, b]).chain(["#16181d"]).collect();
-    for (at, _) in html.match_indices('#') {
-        let colour = &html[at..at + 7];
-        assert!(known.contains(&colour), "{colour} is not in the table of pairs");
+    let light: Vec<&str> = html.split("style=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let dark = html.split_once("(prefers-color-scheme: dark) {").unwrap().1.split_once("\n}").unwrap().0;
+    let dark: Vec<&str> = dark.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect();
+    // On a button of its own colours nothing changes in the dark.
+    for (scheme, pairs, least) in [("light", pairs(&light), 7), ("dark", pairs(&dark), 3)] {
+        assert!(pairs.len() >= least, "{scheme}: the colours were not found: {pairs:?}");
+        for (text, background) in pairs {
+            let ratio = contrast(&text, &background);
+            assert!(ratio >= 4.5, "{scheme}: {text} on {background} is {ratio:.2}");
+        }
+    }
+    // A colour on the card in the light that has no class to change it in the dark would stay.
+    for tag in
+        html.split('<').filter(|tag| property(tag.split("style=\"").nth(1).unwrap_or_default(), "color").is_some())
+    {
+        assert!(tag.contains("class=\"") || tag.contains("background:"), "{tag}");
     }
 }
 

@@ -176,6 +176,9 @@ fn reminders_and_the_end_belong_to_the_first_mails_thread() {
         let mail = parsed(bytes);
         let roots: Vec<String> = mail.references().as_text_list().unwrap().iter().map(ToString::to_string).collect();
         assert_eq!(mail.in_reply_to().as_text_list().unwrap(), [roots[0].as_str()]);
+        let ours: Vec<String> = roots.iter().map(|root| format!("<{root}>")).collect();
+        let fields = headers(std::str::from_utf8(bytes).unwrap());
+        assert!(fields.contains(&("References".to_owned(), ours.join(" "))), "one blank between two: {fields:?}");
         roots
     };
     assert_eq!(roots(&first), [0, 1, 2].map(|n| format!("incident.{}@acme.example", id(n))));
