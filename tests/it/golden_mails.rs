@@ -55,5 +55,6 @@ fn every_mail_is_as_it_was_byte_for_byte() {
         }
     }
     let found = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let found = found.filter(|path| path.extension().is_some_and(|extension| extension == "eml"));
     assert_eq!(found.collect::<BTreeSet<_>>(), expected, "no golden mail is left over");
 }
