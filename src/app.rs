@@ -14,9 +14,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::composio::{ComposioProvider, ComposioSettings, ComposioSettingsError};
 use crate::adapters::directory::{DirectorySettings, SqlDirectory};
-use crate::adapters::email::{EmailChannel, EmailSettings, EmailSettingsError};
+use crate::adapters::email::{EmailChannel, EmailLimits, EmailSettings, EmailSettingsError};
 use crate::adapters::webhook::{self, WebhookChannel, WebhookSettings, WebhookSettingsError};
-use crate::config::{Config, FirstRun, UsersPerRequest};
+use crate::config::{Config, Email, FirstRun, Reconnect, UsersPerRequest};
 use crate::deliver::{DeliverySettings, PaceLimits};
 use crate::domain::{AddressKey, ChannelName, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard, Unsubscribe};
 use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings};
@@ -135,13 +135,8 @@ impl App {
     pub fn channels(&self) -> Result<Vec<Arc<dyn Channel>>, AppError> {
         let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
         if let Some(section) = &self.config.email {
-            channels.push(Arc::new(EmailChannel::new(EmailSettings {
-                url: section.url.clone(),
-                from: section.from.clone(),
-                reply_to: section.reply_to.clone(),
-                product: self.config.reconnect.product.clone(),
-                limits: crate::adapters::email::EmailLimits::default(),
-            })?));
+            let notices = u32::try_from(self.config.policy.ladder.len()).unwrap_or(u32::MAX);
+            channels.push(Arc::new(EmailChannel::new(email_settings(&self.config.reconnect, section, notices))?));
         }
         for section in &self.config.webhook {
             channels.push(Arc::new(WebhookChannel::new(WebhookSettings {
@@ -255,6 +250,20 @@ impl App {
 /// What a webhook's deliveries are stored under.
 fn webhook_channel(name: &str) -> ChannelName {
     ChannelName::new(format!("webhook:{name}"))
+}
+
+/// What mails are composed from and where they go; an incident gets at most `notices` notices.
+pub fn email_settings(reconnect: &Reconnect, email: &Email, notices: u32) -> EmailSettings {
+    EmailSettings {
+        url: email.url.clone(),
+        from: email.from.clone(),
+        reply_to: email.reply_to.clone(),
+        product: reconnect.product.clone(),
+        list_id: email.list_id.clone(),
+        templates: email.templates.clone(),
+        notices,
+        limits: EmailLimits::default(),
+    }
 }
 
 /// How this process names itself to others: host and process id.

@@ -16,6 +16,7 @@ mod once;
 mod operator;
 mod outbox;
 mod output;
+mod preview;
 mod progress;
 mod setup;
 mod simulate;
@@ -58,6 +59,8 @@ enum Command {
     Storm(storm::StormArgs),
     /// Tell people about what was broken before the first run, at a bearable pace.
     Baseline(baseline::BaselineArgs),
+    /// Write a made-up mail to files as people would get it; sends nothing.
+    Preview(preview::PreviewArgs),
     /// Serve Composio's API as its documentation and its users describe it, faults included.
     Simulate(Box<simulate::SimulateArgs>),
     /// Show the whole at work on made-up users; needs no configuration.
@@ -123,6 +126,7 @@ pub fn main() -> ExitCode {
             Command::Outbox(args) => Box::pin(outbox::run(config, args)).await,
             Command::Storm(args) => Box::pin(storm::run(config, args)).await,
             Command::Baseline(args) => Box::pin(baseline::run(config, args)).await,
+            Command::Preview(args) => preview::run(config, &args),
             Command::Simulate(args) => Box::pin(simulate::run(*args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,
         }

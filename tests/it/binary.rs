@@ -10,6 +10,7 @@ mod killed;
 mod mail;
 mod once;
 mod outbox;
+mod preview;
 mod process;
 mod quirks;
 mod secrets;

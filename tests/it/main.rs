@@ -11,6 +11,7 @@ mod crashes;
 mod delivery;
 mod directory;
 mod docs;
+mod golden_mails;
 mod mail_connections;
 mod old_news;
 mod outbox;
