@@ -150,11 +150,13 @@ fn make_webhook(table: &mut Table, index: usize) -> bool {
     index < list.len()
 }
 
-/// Texts are taken as they are; everything else is read as a TOML value, and where it is none the text
+/// Texts are taken as they are, lists of texts at their commas; everything else is read as a TOML value, and where it is none the text
 /// itself goes on, to be refused with its key's name.
 fn value_of(kind: Kind, text: String) -> Value {
     match kind {
         Kind::Text | Kind::Secret | Kind::SecretFile => Value::String(text),
+        Kind::Texts if text.trim().is_empty() => Value::Array(Vec::new()),
+        Kind::Texts => Value::Array(text.split(',').map(|entry| Value::String(entry.trim().to_owned())).collect()),
         Kind::Whole | Kind::Fraction | Kind::Flag | Kind::WholeOrAuto => {
             text.trim().parse::<Value>().unwrap_or(Value::String(text))
         }

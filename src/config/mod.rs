@@ -21,7 +21,8 @@ use std::path::Path;
 
 pub use errors::{ConfigError, Place, Problem};
 pub use settings::{
-    Composio, Config, Directory, Email, FirstRun, Log, LogFormat, Policy, Reconnect, State, UsersPerRequest, Webhook,
+    Composio, Config, Directory, Email, FirstRun, Http, Log, LogFormat, Policy, Reconnect, State, Storm, Suppression,
+    UsersPerRequest, Webhook,
 };
 
 /// The file read where none is named, in the working directory; it may be absent.

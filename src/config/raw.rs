@@ -23,6 +23,7 @@ pub(super) enum Kind {
     Fraction,
     Flag,
     WholeOrAuto,
+    Texts,
 }
 
 /// One key of the contract.
@@ -39,6 +40,7 @@ type SecretFile = String;
 type Whole = i64;
 type Fraction = f64;
 type Flag = bool;
+type Texts = Vec<String>;
 
 /// A number, or the word `auto`.
 #[derive(Deserialize)]
@@ -76,9 +78,23 @@ sections! {
         timeout_total: Text,
     }
     reconnect Reconnect { url: Text, product: Text }
-    policy Policy { first_run: Text }
-    email Email { url: Secret, url_file: SecretFile, from: Text, reply_to: Text }
-    webhook Webhook { name: Text, url: Text, secret: Secret, secret_file: SecretFile, allow_private: Flag }
+    policy Policy {
+        first_run: Text, ladder: Texts, dwell: Text, dwell_transient: Text, digest_window: Text, max_per_day: Whole,
+        max_per_week: Whole, recovered_mail: Flag,
+    }
+    quiet Quiet { hours: Text, days: Texts, timezone: Text, spread: Text }
+    storm Storm { share: Fraction, min: Whole, window: Text }
+    email Email {
+        url: Secret, url_file: SecretFile, from: Text, reply_to: Text, templates: Text, list_id: Text,
+        max_per_minute: Whole, max_per_domain_per_minute: Whole, ramp_up_from: Whole,
+    }
+    webhook Webhook {
+        name: Text, url: Text, secret: Secret, secret_file: SecretFile, secret_previous: Secret,
+        secret_previous_file: SecretFile, signing_key: Secret, signing_key_file: SecretFile, events: Texts,
+        disable_after: Text, allow_private: Flag,
+    }
+    http Http { listen: Text, public_url: Text }
+    suppression Suppression { key: Secret, key_file: SecretFile }
     log Log { format: Text, level: Text }
 }
 
@@ -91,8 +107,12 @@ pub(super) struct Raw {
     pub(super) composio: Composio,
     pub(super) reconnect: Reconnect,
     pub(super) policy: Policy,
+    pub(super) quiet: Quiet,
+    pub(super) storm: Storm,
     pub(super) email: Option<Email>,
     pub(super) webhook: Vec<Webhook>,
+    pub(super) http: Http,
+    pub(super) suppression: Suppression,
     pub(super) log: Log,
 }
 
@@ -104,6 +124,7 @@ impl Kind {
             Self::Fraction => "a number",
             Self::Flag => "true or false",
             Self::WholeOrAuto => "\"auto\" or an integer",
+            Self::Texts => "a list of strings",
         }
     }
 
@@ -117,6 +138,7 @@ impl Kind {
             (Self::Fraction, _) => "write one number, such as 0.25",
             (Self::Flag, _) => "write true or false, without quotes",
             (Self::WholeOrAuto, _) => "write \"auto\" in quotes, or a whole number without",
+            (Self::Texts, _) => "write texts in double quotes within brackets, such as [\"one\", \"two\"]",
         }
     }
 }
@@ -170,7 +192,11 @@ fn refuse_shapeless_sections(table: &mut Table, places: &Places, problems: &mut 
 fn explain(path: &str, found: &Value, places: &Places) -> Problem {
     let (section, name) = section_and_key(path);
     if let Some(key) = KEYS.iter().find(|key| key.section == section && key.name == name) {
-        let what = format!("expected {}, found {}", key.kind.expected(), found.type_str());
+        // A list is refused for what is in it.
+        let entry = found.as_array().filter(|_| key.kind == Kind::Texts);
+        let entry = entry.and_then(|entries| entries.iter().find(|entry| !entry.is_str()));
+        let found_as = entry.map_or_else(|| found.type_str().to_owned(), |entry| format!("{} in it", entry.type_str()));
+        let what = format!("expected {}, found {found_as}", key.kind.expected());
         return places.problem(path, what, key.kind.remedy(found));
     }
     let names: Vec<&str> = KEYS.iter().filter(|key| key.section == section).map(|key| key.name).collect();
@@ -179,15 +205,16 @@ fn explain(path: &str, found: &Value, places: &Places) -> Problem {
     Problem { key: Some(in_section), ..places.problem(path, what, nearest(name, &names).remedy("keys")) }
 }
 
+/// The path of the key at fault, `webhook.0.events`; which entry of a list it is does not matter.
 fn dotted(path: &serde_path_to_error::Path) -> String {
-    let parts: Vec<String> = path
-        .iter()
-        .filter_map(|segment| match segment {
-            Segment::Seq { index } => Some(index.to_string()),
-            Segment::Map { key } => Some(key.clone()),
-            Segment::Enum { .. } | Segment::Unknown => None,
-        })
-        .collect();
+    let mut parts = Vec::new();
+    for segment in path {
+        match segment {
+            Segment::Map { key } => parts.push(key.clone()),
+            Segment::Seq { index } if parts.len() < 2 => parts.push(index.to_string()),
+            Segment::Seq { .. } | Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
     parts.join(".")
 }
 

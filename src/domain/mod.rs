@@ -17,6 +17,7 @@ mod ids;
 mod incident;
 mod notice;
 mod observation;
+mod quiet;
 mod redact;
 mod retry;
 mod run;
@@ -37,6 +38,7 @@ pub use ids::{
 pub use incident::{CloseEvidence, IncidentChange, OpenIncident, next_incident};
 pub use notice::{Notice, NoticeItem, NoticeKind, ReconnectUrl, ReconnectUrlError, Recovery};
 pub use observation::{Cursor, Observation, ScannedPage, UnknownReason, UserObservation, UserPage};
+pub use quiet::QuietHours;
 pub use redact::{causes, scrub};
 pub use retry::{FailureClass, RetrySchedule, Verdict};
 pub use run::RunCounters;

@@ -3,7 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be made is a failed test")]
 
+mod bounds;
 mod deployed;
+mod notices;
 mod refusals;
 
 use std::path::{Path, PathBuf};
@@ -30,9 +32,21 @@ url = "https://app.example.com/"
 product = "Acme"
 "#;
 
-/// The secrets of the example live in files that do not exist here.
-const EXAMPLE_SECRETS: &[(&str, &str)] =
-    &[("RECONNECTD__COMPOSIO__API_KEY", "ak_example"), ("RECONNECTD__WEBHOOK__0__SECRET", WHSEC)];
+/// 32 bytes.
+const WHSK: &str = "whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// 32 characters.
+const SUPPRESSION: &str = "0123456789abcdef0123456789abcdef";
+
+/// The secrets and the templates of the example live in files that do not exist here.
+const EXAMPLE_FILES: &[(&str, &str)] = &[
+    ("RECONNECTD__COMPOSIO__API_KEY", "ak_example"),
+    ("RECONNECTD__EMAIL__TEMPLATES", "."),
+    ("RECONNECTD__WEBHOOK__0__SECRET", WHSEC),
+    ("RECONNECTD__WEBHOOK__0__SECRET_PREVIOUS", WHSEC),
+    ("RECONNECTD__WEBHOOK__0__SIGNING_KEY", WHSK),
+    ("RECONNECTD__SUPPRESSION__KEY", SUPPRESSION),
+];
 
 struct Folder(tempfile::TempDir);
 
@@ -84,7 +98,7 @@ fn the_example_holds_every_key_and_no_other() {
 
 #[test]
 fn the_example_can_be_used_and_shows_the_defaults() {
-    let whole = load(EXAMPLE, EXAMPLE_SECRETS).unwrap();
+    let whole = load(EXAMPLE, EXAMPLE_FILES).unwrap();
     assert_eq!(whole.composio.requests_per_minute.get(), 600);
     assert_eq!(whole.composio.users_per_request, UsersPerRequest::Auto);
     assert_eq!(whole.policy.first_run, FirstRun::Baseline);
@@ -108,7 +122,15 @@ fn the_example_can_be_used_and_shows_the_defaults() {
         "directory.locale",
         "directory.timezone",
         "directory.filter",
+        "quiet.hours",
+        "quiet.days",
         "email.reply_to",
+        "email.templates",
+        "email.list_id",
+        "webhook.secret_previous",
+        "webhook.signing_key",
+        "http.public_url",
+        "suppression.key",
     ];
     for path in config::keys().iter().filter(|path| !path.ends_with("_file")) {
         let (section, key) = path.split_once('.').unwrap();
@@ -120,11 +142,8 @@ fn the_example_can_be_used_and_shows_the_defaults() {
         entry.remove(key);
         entry.remove(&format!("{key}_file"));
         let variable = format!("__{}", key.to_uppercase());
-        let env: Vec<(&str, &str)> = EXAMPLE_SECRETS
-            .iter()
-            .filter(|(name, _)| !required.contains(&path.as_str()) || !name.ends_with(&variable))
-            .copied()
-            .collect();
+        let env: Vec<(&str, &str)> =
+            EXAMPLE_FILES.iter().filter(|(name, _)| !name.ends_with(&variable)).copied().collect();
         match load(&toml::to_string(&table).unwrap(), &env) {
             Ok(config) if optional.contains(&path.as_str()) => assert_ne!(shown(&config), shown(&whole), "{path}"),
             Ok(config) => {
@@ -341,6 +360,7 @@ fn webhooks_have_names_of_their_own() {
 
 #[test]
 fn nothing_shows_a_secret() {
+    let previous = "whsec_HR4fAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxw=";
     let text = format!(
         r#"
 [state]
@@ -359,11 +379,17 @@ from = "a@b.example"
 name = "a"
 url = "https://x.example/{PLANTED}?token={PLANTED}"
 secret = "{WHSEC}"
+secret_previous = "{previous}"
+signing_key = "{WHSK}"
+[suppression]
+key = "{SUPPRESSION}"
 "#
     );
     let config = load(&text, &[]).unwrap();
     let debug = format!("{config:?}");
-    assert!(!debug.contains(PLANTED) && !debug.contains(WHSEC), "{debug}");
     let secrets: Vec<String> = config.secrets().iter().map(|secret| secret.expose_secret().to_owned()).collect();
-    assert!(secrets.iter().any(|secret| secret == PLANTED) && secrets.iter().any(|secret| secret == WHSEC));
+    for secret in [PLANTED, WHSEC, previous, WHSK, SUPPRESSION] {
+        assert!(!debug.contains(secret), "{debug}");
+        assert!(secrets.iter().any(|known| known == secret), "{secret} is not known to the log");
+    }
 }

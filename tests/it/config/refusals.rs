@@ -1,10 +1,15 @@
 //! What is refused, in which words, and that no refusal repeats a value.
 
+mod delivery;
+mod policy;
+
 use super::{EXAMPLE, LEAST, PLANTED, load};
 
-/// A line that replaces or joins those of `LEAST` in its section, and what the message must say.
+/// A section, a line that replaces or joins those of `LEAST` in it, and what the message must say.
 /// `{P}` in a line is the planted secret.
-const REFUSED: &[(&str, &str, &[&str])] = &[
+type Refused = (&'static str, &'static str, &'static [&'static str]);
+
+const REFUSED: &[Refused] = &[
     // unknown names
     ("state", "ulr = \"{P}\"", &["r.toml:10:1: [state]: unknown key ulr; did you mean url?"]),
     ("composio", "frobnicate = \"{P}\"", &["[composio]: unknown key frobnicate; known keys: base_url, api_key, "]),
@@ -83,48 +88,14 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
     ("composio", "timeout_total = \"{P}\"", &["timeout_total: not a length of time"]),
     ("composio", "timeout_total = \"1h\"", &["timeout_total: out of range;", "to 10m"]),
     ("composio", "timeout_total = \"1s\"", &["timeout_total: shorter than timeout_connect"]),
-    ("policy", "first_run = \"{P}\"", &["[policy] first_run: not a known word; write \"baseline\" or \"notify\""]),
     ("log", "format = \"{P}\"", &["[log] format: not a known word; write \"auto\" or \"json\" or \"pretty\""]),
     ("log", "level = \"{P}\"", &["[log] level: not a log level; write error, warn, info"]),
     ("log", "level = \"info,sqlx=loud\"", &["not a log level"]),
-    ("email", "url = \"file:///tmp/x\"", &["r.toml:9:2: [email] from: is missing; add from = "]),
-    (
-        "email",
-        "url = \"http://{P}\"\nfrom = \"a@b.example\"",
-        &["[email] url: the scheme of the URL is not supported; write smtp://"],
-    ),
-    (
-        "email",
-        "url = \"smtps://h\"\nfrom = \"{P}\"",
-        &["r.toml:11:1: [email] from: not a mailbox; write \"Name <local@domain>\""],
-    ),
-    ("email", "url = \"smtps://h\"\nfrom = \"A <a@b.example> {P}\"", &["[email] from: not a mailbox"]),
-    ("email", "url = \"smtps://h\"\nfrom = \"a@b.example {P}\"", &["[email] from: not a mailbox"]),
-    ("email", "url = \"smtps://h\"\nfrom = \"<a@b.example>, <c@d.example>\"", &["[email] from: not a mailbox"]),
-    ("email", "url = \"smtps://h\"\nfrom = \"a@b.example, c@d.example\"", &["[email] from: not a mailbox"]),
-    ("email", "url = \"smtps://h\"\nfrom = \"a@b.example\"\nreply_to = \"{P}\"", &["[email] reply_to: not a mailbox"]),
-    ("email", "url = \"smtp://\"\nfrom = \"a@b.example\"", &["[email] url: "]),
-    (
-        "[webhook]",
-        "name = \"a b {P}\"",
-        &[
-            "[[webhook]] name: not a usable name; use a-z",
-            "[[webhook]] url: is missing",
-            "secret: is missing; add secret = \"whsec_…\" or secret_file, or set RECONNECTD__WEBHOOK__0__SECRET",
-        ],
-    ),
-    ("[webhook]", "secret = \"{P}\"", &["[[webhook]] secret: not a signing secret; write whsec_"]),
-    (
-        "[webhook]",
-        "url = \"http://{P}.example.com\"",
-        &["[[webhook]] url: would be posted in clear; use https, or set allow_private"],
-    ),
-    ("[webhook]", "url = \"ftp://{P}\"", &["[[webhook]] url: the scheme of the URL is not supported"]),
 ];
 
 #[test]
 fn refusals_name_key_place_and_remedy_and_never_the_value() {
-    for (section, lines, expected) in REFUSED {
+    for (section, lines, expected) in REFUSED.iter().chain(policy::REFUSED).chain(delivery::REFUSED) {
         let lines = lines.replace("{P}", PLANTED);
         let keys: Vec<&str> = lines.lines().filter_map(|line| line.split(" = ").next()).collect();
         let text = match *section {

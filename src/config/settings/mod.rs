@@ -1,14 +1,19 @@
 //! The configuration as the rest of the program sees it: checked values, secrets in a type that does not
 //! show them. [`Debug`](std::fmt::Debug) of everything here is safe to log.
 
-use std::fmt;
+mod channels;
+mod policy;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use crate::domain::ReconnectUrl;
+pub use channels::{Email, Http, Suppression, Webhook};
+pub use policy::{FirstRun, Policy, Storm};
+
+use crate::domain::{QuietHours, ReconnectUrl};
 
 /// Everything an operator can set.
 #[derive(Debug, Clone)]
@@ -21,13 +26,22 @@ pub struct Config {
     pub composio: Composio,
     /// `[reconnect]`: where people are sent.
     pub reconnect: Reconnect,
-    /// `[policy]`: who is told.
+    /// `[policy]`: who is told, when and how often.
     pub policy: Policy,
+    /// `[quiet]`: when nobody is told; off where there are neither hours nor days. Days are distinct, `spread` is at
+    /// most 6 h.
+    pub quiet: QuietHours,
+    /// `[storm]`: when so much breaks at once that an operator decides.
+    pub storm: Storm,
     /// `[email]`: no section, no mail.
     pub email: Option<Email>,
     /// `[[webhook]]`: as many as there are sections, at most 16, names distinct. With neither mail nor
     /// webhooks the audit only records.
     pub webhook: Vec<Webhook>,
+    /// `[http]`: where `reconnectd serve` listens.
+    pub http: Http,
+    /// `[suppression]`: what hides the addresses that are not written to.
+    pub suppression: Suppression,
     /// `[log]`: what is written to standard error.
     pub log: Log,
 }
@@ -37,7 +51,12 @@ impl Config {
     pub fn secrets(&self) -> Vec<SecretString> {
         let urls = [Some(&self.state.url), Some(&self.directory.url), self.email.as_ref().map(|email| &email.url)];
         let mut secrets = vec![self.composio.api_key.clone()];
-        secrets.extend(self.webhook.iter().map(|webhook| webhook.secret.clone()));
+        for webhook in &self.webhook {
+            secrets.push(webhook.secret.clone());
+            secrets.extend(webhook.secret_previous.clone());
+            secrets.extend(webhook.signing_key.clone());
+        }
+        secrets.extend(self.suppression.key.clone());
         secrets.extend(urls.into_iter().flatten().flat_map(passwords));
         secrets
     }
@@ -122,57 +141,6 @@ pub struct Reconnect {
     pub url: ReconnectUrl,
     /// `product`: the product's name as its users know it; one line, at most 100 characters.
     pub product: String,
-}
-
-/// `[policy]`
-#[derive(Debug, Clone)]
-pub struct Policy {
-    /// `first_run`.
-    pub first_run: FirstRun,
-}
-
-/// What the very first run does with accounts that are already broken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FirstRun {
-    /// Record them and tell nobody.
-    Baseline,
-    /// Tell everybody.
-    Notify,
-}
-
-/// `[email]`
-#[derive(Debug, Clone)]
-pub struct Email {
-    /// `url`: `smtp://…`, `smtps://…`, or `file:///FOLDER` for `.eml` files.
-    pub url: SecretString,
-    /// `from`: one mailbox, `Acme <no-reply@acme.example>`; lettre can parse it.
-    pub from: String,
-    /// `reply_to`: one mailbox; none leaves the header out.
-    pub reply_to: Option<String>,
-}
-
-/// One `[[webhook]]`
-#[derive(Clone)]
-pub struct Webhook {
-    /// `name`: `a-z 0-9 - _`, at most 32 characters, no two alike.
-    pub name: String,
-    /// `url`: https, or http where private targets are allowed. May carry a token: `Debug` shows the host only.
-    pub url: Url,
-    /// `secret`: `whsec_` and base64 of 24 to 64 bytes (Standard Webhooks).
-    pub secret: SecretString,
-    /// `allow_private`: whether the target may be a loopback or private address.
-    pub allow_private: bool,
-}
-
-impl fmt::Debug for Webhook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Webhook")
-            .field("name", &self.name)
-            .field("host", &self.url.host_str())
-            .field("secret", &self.secret)
-            .field("allow_private", &self.allow_private)
-            .finish_non_exhaustive()
-    }
 }
 
 /// `[log]`

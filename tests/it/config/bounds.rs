@@ -1,0 +1,52 @@
+//! Values at their bounds are taken: a bound that moved inwards would refuse them.
+
+use super::{LEAST, SUPPRESSION, WHSEC, load};
+
+const MAIL: &str = "[email]\nurl = \"smtps://h.example\"\nfrom = \"a@b.example\"\n";
+
+/// The base64 of 64 bytes.
+const WHSK_LONG: &str = "whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==";
+
+#[test]
+fn values_at_their_bounds_are_taken() {
+    let hook = format!("[[webhook]]\nname = \"a\"\nurl = \"https://x.example/\"\nsecret = \"{WHSEC}\"\n");
+    let longest = format!("{}.{}", "a".repeat(127), "b".repeat(127));
+    let rows = [
+        ("[policy]\n", "ladder = [\"365d\"]"),
+        ("[policy]\n", "ladder = [\"0s\", \"1ms\", \"2s\", \"3m\", \"4h\", \"5d\", \"6d\", \"7d\", \"8d\", \"9d\"]"),
+        ("[policy]\n", "dwell = \"30d\"\ndwell_transient = \"30d\""),
+        ("[policy]\n", "dwell = \"24h\""),
+        ("[policy]\n", "dwell_transient = \"0s\""),
+        ("[policy]\n", "digest_window = \"0s\""),
+        ("[policy]\n", "digest_window = \"7d\""),
+        ("[policy]\n", "max_per_day = 1\nmax_per_week = 1"),
+        ("[policy]\n", "max_per_day = 100\nmax_per_week = 500"),
+        ("[quiet]\n", "days = []"),
+        ("[quiet]\n", "days = [\"MON\", \"Tuesday\", \"wed\", \"thu\", \"fri\", \"sat\"]"),
+        ("[quiet]\n", "hours = \"00:00-23:59\""),
+        ("[quiet]\n", "hours = \"08:00-07:30\""),
+        ("[quiet]\n", "timezone = \"Australia/Lord_Howe\""),
+        ("[quiet]\n", "spread = \"0s\""),
+        ("[quiet]\n", "spread = \"6h\""),
+        ("[storm]\n", "share = 0.01\nmin = 1\nwindow = \"1h\""),
+        ("[storm]\n", "share = 1\nmin = 1000000\nwindow = \"30d\""),
+        (MAIL, "max_per_minute = 1\nmax_per_domain_per_minute = 1\nramp_up_from = 1"),
+        (MAIL, "max_per_minute = 100000\nmax_per_domain_per_minute = 100000\nramp_up_from = 100000"),
+        (MAIL, "list_id = \"a.b\""),
+        (MAIL, &format!("list_id = \"{longest}\"")),
+        (&hook, "disable_after = \"1h\""),
+        (&hook, "disable_after = \"30d\""),
+        (&hook, "events = [\"endpoint.disabled\"]"),
+        (&hook, &format!("signing_key = \"{WHSK_LONG}\"")),
+        ("[http]\n", "listen = \"[::1]:0\"\npublic_url = \"http://127.0.0.1:8480/notices\""),
+        ("[suppression]\n", &format!("key = \"{SUPPRESSION}\"")),
+    ];
+    for (section, lines) in rows {
+        let text = format!("{LEAST}{section}{lines}\n");
+        if let Err(error) = load(&text, &[]) {
+            panic!("{error}\n{text}");
+        }
+    }
+    let error = load(&format!("{LEAST}{MAIL}list_id = \"{longest}b\"\n"), &[]).unwrap_err().to_string();
+    assert!(error.contains("[email] list_id: not a list identifier; ") && error.contains("at most 255"), "{error}");
+}
