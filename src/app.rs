@@ -89,10 +89,10 @@ impl App {
 
     /// The secret behind stored address hashes and unsubscribe links: the configured one, else the one kept in the
     /// state database, which is made here where there is none.
-    pub async fn address_key(&self, store: &Store, configured: Option<&SecretString>) -> Result<AddressKey, AppError> {
+    pub async fn address_key(&self, store: &Store) -> Result<AddressKey, AppError> {
         let fresh = fresh_key()?;
         let mut work = store.begin().await?;
-        let key = work.address_key(configured, &fresh).await?;
+        let key = work.address_key(self.config.suppression.key.as_ref(), &fresh).await?;
         work.commit().await?;
         Ok(key)
     }
