@@ -10,11 +10,15 @@ mod explain;
 mod incident_words;
 mod migrate;
 mod once;
+mod operator;
 mod outbox;
 mod output;
 mod progress;
+mod serve;
 mod setup;
+mod silence;
 mod simulate;
+mod suppress;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,6 +49,12 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// See what waits or died on its way to people, put it back, or call it off.
     Outbox(outbox::OutboxArgs),
+    /// Manage the addresses that are not written to.
+    Suppress(suppress::SuppressArgs),
+    /// Keep quiet about a user, a toolkit or an auth config for a while.
+    Silence(silence::SilenceArgs),
+    /// Serve the pages behind the unsubscribe links in mails.
+    Serve,
     /// Serve Composio's API as its documentation and its users describe it, faults included.
     Simulate(Box<simulate::SimulateArgs>),
     /// Show the whole at work on made-up users; needs no configuration.
@@ -106,6 +116,9 @@ pub fn main() -> ExitCode {
             Command::Migrate => Box::pin(migrate::run(config)).await,
             Command::Explain(args) => Box::pin(explain::run(config, args)).await,
             Command::Outbox(args) => Box::pin(outbox::run(config, args)).await,
+            Command::Suppress(args) => Box::pin(suppress::run(config, args)).await,
+            Command::Silence(args) => Box::pin(silence::run(config, args)).await,
+            Command::Serve => Box::pin(serve::run(config)).await,
             Command::Simulate(args) => Box::pin(simulate::run(*args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,
         }

@@ -10,6 +10,7 @@ mod config;
 mod crashes;
 mod directory;
 mod docs;
+mod http;
 mod old_news;
 mod outbox;
 mod provider;
