@@ -16,7 +16,7 @@ use crate::adapters::directory::{DirectorySettings, SqlDirectory};
 use crate::adapters::email::{EmailChannel, EmailSettings, EmailSettingsError};
 use crate::adapters::webhook::{WebhookChannel, WebhookSettings, WebhookSettingsError};
 use crate::config::{Config, FirstRun, UsersPerRequest};
-use crate::domain::{AddressKey, IdMint, RetrySchedule, RunId};
+use crate::domain::{AddressKey, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard};
 use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
 use crate::scan::{self, ScanOptions};
@@ -166,8 +166,29 @@ impl App {
             dry_run,
             reconnect_url: self.config.reconnect.url.clone(),
             retry: RetrySchedule::default(),
+            notices: self.notice_policy(),
+            quiet: self.config.quiet.clone(),
+            storm: StormGuard {
+                share: self.config.storm.share,
+                min: u64::from(self.config.storm.min.get()),
+                window: self.config.storm.window,
+            },
             holder: holder(),
             lease_ttl: LEASE_TTL,
+        }
+    }
+
+    /// How often and how soon people are told.
+    fn notice_policy(&self) -> NoticePolicy {
+        let policy = &self.config.policy;
+        NoticePolicy {
+            ladder: policy.ladder.clone(),
+            dwell: policy.dwell,
+            dwell_transient: policy.dwell_transient,
+            digest_window: policy.digest_window,
+            max_per_day: policy.max_per_day.get(),
+            max_per_week: policy.max_per_week.get(),
+            recovered_mail: policy.recovered_mail,
         }
     }
 

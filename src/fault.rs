@@ -7,7 +7,7 @@
 
 /// Every point there is, in the order a run passes them; `tests/it/binary/kill_ledger.rs` compares the list
 /// with the calls and kills at each.
-pub const POINTS: [&str; 22] = [
+pub const POINTS: [&str; 28] = [
     "lease.before_commit",
     "lease.after_commit",
     // The run's row, the ends of dead runs and, on a first run, the mark that taking stock began.
@@ -15,10 +15,16 @@ pub const POINTS: [&str; 22] = [
     "begin.after_commit",
     "page.before_commit",
     "page.after_commit",
+    "release.before_commit",
+    "release.after_commit",
+    "storm.before_commit",
+    "storm.after_commit",
     "silences.before_commit",
     "silences.after_commit",
     "notice.before_commit",
     "notice.after_commit",
+    "recovery.before_commit",
+    "recovery.after_commit",
     "planned.before_commit",
     "planned.after_commit",
     "claim.before_commit",

@@ -191,6 +191,10 @@ pub trait Channel: Send + Sync {
 
     /// Reaches the other side without sending anything, for `check`.
     async fn check(&self) -> Result<(), SendError>;
+
+    /// Says goodbye where something is kept open between sends; a few seconds at most. Sending opens it anew.
+    /// Dropping the channel does the same less politely.
+    async fn close(&self) {}
 }
 
 /// The other side took it.

@@ -4,6 +4,7 @@
 //! failure), 1 the run failed or is incomplete, 2 the command line or the configuration cannot be used,
 //! 3 the provider refused the key.
 
+mod baseline;
 mod check;
 mod demo;
 mod explain;
@@ -18,6 +19,7 @@ mod serve;
 mod setup;
 mod silence;
 mod simulate;
+mod storm;
 mod suppress;
 
 use std::path::PathBuf;
@@ -55,6 +57,10 @@ enum Command {
     Silence(silence::SilenceArgs),
     /// Serve the pages behind the unsubscribe links in mails.
     Serve,
+    /// See mass breakages whose users are not told, and decide about them.
+    Storm(storm::StormArgs),
+    /// Tell people about what was broken before the first run, at a bearable pace.
+    Baseline(baseline::BaselineArgs),
     /// Serve Composio's API as its documentation and its users describe it, faults included.
     Simulate(Box<simulate::SimulateArgs>),
     /// Show the whole at work on made-up users; needs no configuration.
@@ -119,6 +125,8 @@ pub fn main() -> ExitCode {
             Command::Suppress(args) => Box::pin(suppress::run(config, args)).await,
             Command::Silence(args) => Box::pin(silence::run(config, args)).await,
             Command::Serve => Box::pin(serve::run(config)).await,
+            Command::Storm(args) => Box::pin(storm::run(config, args)).await,
+            Command::Baseline(args) => Box::pin(baseline::run(config, args)).await,
             Command::Simulate(args) => Box::pin(simulate::run(*args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,
         }

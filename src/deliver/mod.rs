@@ -105,6 +105,8 @@ impl Deliverer {
             }
         }
         counters.deliveries_failed += round.failed.len() as u64;
+        // What is kept open between sends is not kept between runs.
+        futures_util::future::join_all(self.channels.iter().map(|channel| channel.close())).await;
         match round.error {
             Some(error) => Err(error),
             None => Ok(round.delivered),

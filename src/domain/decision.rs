@@ -3,12 +3,15 @@
 
 use super::account::{Account, ReasonHint};
 use super::condition::Condition;
+use super::time::Timestamp;
 
 /// Why somebody is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NotifyReason {
     /// Nobody spoke about this incident before.
     FirstNotice,
+    /// It was spoken about before and is still open.
+    Reminder,
 }
 
 impl NotifyReason {
@@ -16,6 +19,7 @@ impl NotifyReason {
     pub fn code(self) -> &'static str {
         match self {
             Self::FirstNotice => "first_notice",
+            Self::Reminder => "reminder",
         }
     }
 }
@@ -144,31 +148,8 @@ pub enum Decision {
     Notify(NotifyReason),
     /// Do not, for this reason.
     Silent(Silence),
-}
-
-/// What a decision about an open incident depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IncidentFacts {
-    /// It was broken before this product started to watch.
-    pub baseline: bool,
-    /// Why the anchor, as last seen, would not be the user's to reconnect; none if it is.
-    pub anchor_silence: Option<Silence>,
-    /// A notice about it exists, sent or not.
-    pub spoken_about: bool,
-    /// At least one channel is configured.
-    pub has_channel: bool,
-}
-
-/// Decides about one open incident.
-pub fn decide(facts: IncidentFacts) -> Decision {
-    let silence = match facts {
-        IncidentFacts { spoken_about: true, .. } => Some(Silence::AlreadyNotified),
-        IncidentFacts { baseline: true, .. } => Some(Silence::Baseline),
-        IncidentFacts { anchor_silence: Some(reason), .. } => Some(reason),
-        IncidentFacts { has_channel: false, .. } => Some(Silence::NoChannel),
-        _ => None,
-    };
-    silence.map_or(Decision::Notify(NotifyReason::FirstNotice), Decision::Silent)
+    /// Not before this instant, for this reason.
+    Wait(Silence, Timestamp),
 }
 
 /// Why an account is nothing to tell its user about; none if it is broken and the user's to reconnect, or
@@ -203,23 +184,6 @@ mod tests {
         for (reason, code, words) in Silence::CODES {
             assert_eq!((reason.code(), Silence::from_code(code)), (code, Some(reason)));
             assert!(!words.is_empty());
-        }
-    }
-
-    #[test]
-    fn a_first_notice_needs_all_of_it() {
-        let base = IncidentFacts { baseline: false, anchor_silence: None, spoken_about: false, has_channel: true };
-        for (facts, decision) in [
-            (base, Decision::Notify(NotifyReason::FirstNotice)),
-            (IncidentFacts { baseline: true, ..base }, Decision::Silent(Silence::Baseline)),
-            (IncidentFacts { spoken_about: true, ..base }, Decision::Silent(Silence::AlreadyNotified)),
-            (IncidentFacts { has_channel: false, ..base }, Decision::Silent(Silence::NoChannel)),
-            (
-                IncidentFacts { anchor_silence: Some(Silence::Intentional), ..base },
-                Decision::Silent(Silence::Intentional),
-            ),
-        ] {
-            assert_eq!(decide(facts), decision, "{facts:?}");
         }
     }
 }

@@ -41,6 +41,11 @@ impl CloseEvidence {
             Self::Gone => "gone",
         }
     }
+
+    /// The evidence a stored code stands for.
+    pub fn from_code(code: &str) -> Option<Self> {
+        [Self::Active, Self::Superseded, Self::Gone].into_iter().find(|evidence| evidence.code() == code)
+    }
 }
 
 /// What a complete observation does to the incident of one user and toolkit.

@@ -17,6 +17,7 @@ mod ids;
 mod incident;
 mod notice;
 mod observation;
+mod policy;
 mod quiet;
 mod redact;
 mod retry;
@@ -29,7 +30,7 @@ mod unsubscribe;
 pub use account::{Account, ReasonHint, Status};
 pub use condition::{Condition, History, Judged, judge};
 pub use contact::{Contact, EmailAddress, EmailAddressError};
-pub use decision::{Decision, IncidentFacts, NotifyReason, Silence, decide, silence_of};
+pub use decision::{Decision, NotifyReason, Silence, silence_of};
 pub use event::{EventKind, OperatorEvent, OperatorNotice};
 pub use ids::{
     AccountId, AuthConfigId, ChannelName, DeliveryId, IdMint, IncidentId, NotificationId, RunId, SilenceId,
@@ -38,6 +39,7 @@ pub use ids::{
 pub use incident::{CloseEvidence, IncidentChange, OpenIncident, next_incident};
 pub use notice::{Notice, NoticeItem, NoticeKind, ReconnectUrl, ReconnectUrlError, Recovery};
 pub use observation::{Cursor, Observation, ScannedPage, UnknownReason, UserObservation, UserPage};
+pub use policy::{IncidentFacts, NoticePolicy, NoticesGiven, StormGuard};
 pub use quiet::QuietHours;
 pub use redact::{causes, scrub};
 pub use retry::{FailureClass, RetrySchedule, Verdict};

@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::contact::Contact;
+use super::event::EventKind;
 use super::ids::{AccountId, DeliveryId, IncidentId, NotificationId, ToolkitSlug, UserId};
 use super::incident::CloseEvidence;
 use super::time::Timestamp;
@@ -51,6 +52,16 @@ pub enum NoticeKind {
     Reconnect,
     /// They need not be reconnected any more.
     Recovered,
+}
+
+impl NoticeKind {
+    /// What channels filter it by.
+    pub fn event(self) -> EventKind {
+        match self {
+            Self::Reconnect => EventKind::ReconnectRequested,
+            Self::Recovered => EventKind::ReconnectRecovered,
+        }
+    }
 }
 
 /// How an incident ended.

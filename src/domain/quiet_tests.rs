@@ -1,3 +1,5 @@
+//! What quiet time says at which instant, against tables and against looking at the clock every minute.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -30,6 +30,14 @@ pub struct RunCounters {
     pub incidents_closed: u64,
     /// Notifications decided: one per user told.
     pub notices_planned: u64,
+    /// Of them, those that only remind.
+    pub reminders_planned: u64,
+    /// Users whose incidents' end was decided to be told.
+    pub recoveries_planned: u64,
+    /// Storms that were noticed and held.
+    pub storms_opened: u64,
+    /// Old breakages that became news by `baseline release`.
+    pub incidents_released: u64,
     /// Deliveries that reached their receiver.
     pub deliveries_sent: u64,
     /// Deliveries whose last attempt in this run failed, whether they will be tried again or not.

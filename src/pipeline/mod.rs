@@ -7,6 +7,7 @@
 //! anybody is told anything. A crash leaves recorded pages, whole notifications and leased deliveries, all
 //! of which the next run goes on from.
 
+mod planning;
 mod takeover;
 
 use std::sync::{Arc, Mutex, OnceLock};
@@ -16,9 +17,12 @@ use chrono::TimeDelta;
 use tokio::sync::{mpsc, watch};
 
 use crate::deliver::{DeliverError, Delivered, Deliverer};
-use crate::domain::{Cursor, IdMint, ReconnectUrl, RetrySchedule, RunCounters, RunId, ScannedPage, Timestamp, UserId};
+use crate::domain::{
+    Cursor, IdMint, NoticePolicy, QuietHours, ReconnectUrl, RetrySchedule, RunCounters, RunId, ScannedPage, StormGuard,
+    Timestamp, UserId,
+};
 use crate::fault;
-use crate::plan::{self, PlanContext, PlannedChannel};
+use crate::plan;
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider, ProviderError, ProviderUsage};
 use crate::record::{Baseline, RecordContext, record_page};
 use crate::report::Summary;
@@ -69,6 +73,12 @@ pub struct RunSettings {
     pub reconnect_url: ReconnectUrl,
     /// When failed deliveries are tried again.
     pub retry: RetrySchedule,
+    /// How often and how soon people are told.
+    pub notices: NoticePolicy,
+    /// When they are not disturbed.
+    pub quiet: QuietHours,
+    /// When a mass breakage is held back.
+    pub storm: StormGuard,
     /// How this process names itself to others.
     pub holder: String,
     /// How long the right to run outlives a process that died; see [`LEASE_TTL`].
@@ -209,10 +219,8 @@ impl Pipeline {
             return Ok(Delivered::default()); // Each page was planned within its own, rolled back, transaction.
         }
         if let Some(lease) = &running.lease {
-            let channels = self.planned_channels();
-            let context = self.plan_context(running.baseline.taking_stock, &channels);
             let silenced_before = running.counters.silenced.clone();
-            plan::plan(&self.store, &context, lease, self.settings.lease_ttl, &mut running.counters).await?;
+            self.plan(running.baseline.taking_stock, lease, &mut running.counters).await?;
             // A run that is gone on from plans again and counts its silences again.
             let planned = RunCounters { silenced: silenced_before, ..running.counters.clone() };
             let mut work = self.store.begin().await?;
@@ -271,6 +279,7 @@ impl Pipeline {
     /// Records one page, its checkpoint and the lease's renewal in one transaction.
     async fn record(&self, page: &ScannedPage, running: &mut Running) -> Result<(), RunError> {
         let now = self.ports.clock.now();
+        let zones = self.rehearsal_zones(page).await?;
         let context = RecordContext { run: &self.run_id, baseline: running.baseline, now, mint: &self.mint };
         let mut counters = running.counters.clone();
         let mut work = self.store.begin().await?;
@@ -283,7 +292,8 @@ impl Pipeline {
             let users: Vec<UserId> = page.users.iter().map(|seen| seen.user.clone()).collect();
             let incidents = work.stored_incidents_of(&users).await?;
             let channels = self.planned_channels();
-            plan::rehearse(incidents, &self.plan_context(running.baseline.taking_stock, &channels), &mut counters);
+            let context = self.plan_context(running.baseline.taking_stock, &channels);
+            plan::rehearse(&mut work, incidents, &context, &zones, &mut counters).await?;
             work.roll_back();
         } else {
             self.count_requests(&mut counters, running.usage_before);
@@ -302,20 +312,6 @@ impl Pipeline {
         running.cursor.clone_from(&page.next);
         running.scan_done = scan_done;
         Ok(())
-    }
-
-    fn plan_context<'a>(&'a self, taking_stock: bool, channels: &'a [PlannedChannel]) -> PlanContext<'a> {
-        let now = self.ports.clock.now();
-        PlanContext { run: &self.run_id, channels, taking_stock, now, mint: &self.mint }
-    }
-
-    fn planned_channels(&self) -> Vec<PlannedChannel> {
-        let planned = |channel: &Arc<dyn Channel>| {
-            let name = channel.name().clone();
-            let channel = Arc::clone(channel);
-            PlannedChannel { name, outside_id: Box::new(move |uuid| channel.outside_id(uuid)) }
-        };
-        self.ports.channels.iter().map(planned).collect()
     }
 
     fn deliverer(&self) -> Arc<Deliverer> {

@@ -16,8 +16,19 @@ use crate::fault;
 use crate::ports::ProviderUsage;
 use crate::record::Baseline;
 use crate::report::Summary;
-use crate::store::{Lease, LeaseHeld, RunEnd, RunRow, StoreError, Work};
+use crate::store::{Lease, LeaseHeld, RunEnd, RunRow, StoreError, StormRow, Work};
 use crate::telemetry::events;
+
+/// Held storms a summary names; more at once than there are auth configs do not happen.
+const STORMS_NAMED: u32 = 100;
+
+/// What is open, waits and is held at the end of a run.
+#[derive(Default)]
+struct Standing {
+    incidents_open: u64,
+    deliveries_pending: u64,
+    storms_held: Vec<String>,
+}
 
 /// How often a held lease is looked at again within its life.
 const LOOKS_PER_LEASE: u32 = 40;
@@ -212,13 +223,13 @@ impl Pipeline {
         }
         let summary = match outcome {
             Ok(delivered) => {
-                let open = self.open_counts().await?;
+                let open = self.standing().await?;
                 let stopped = delivered.stopped.iter().map(|(name, _)| name.to_string()).collect();
                 self.sum_up(running, stopped, open, None, now)
             }
             Err(error) => {
                 // The state database may be what failed; what was counted is worth saying all the same.
-                let open = self.open_counts().await.unwrap_or_default();
+                let open = self.standing().await.unwrap_or_default();
                 let summary = self.sum_up(running, Vec::new(), open, detail, now);
                 if self.failed.set(summary).is_err() {
                     tracing::debug!(event = events::RUN_FAILED, "This run had failed before.");
@@ -231,17 +242,21 @@ impl Pipeline {
         Ok(RunOutcome::Ran(Box::new(summary)))
     }
 
-    /// Incidents open and deliveries pending.
-    async fn open_counts(&self) -> Result<(u64, u64), StoreError> {
+    /// What is open, waits and is held at the end.
+    async fn standing(&self) -> Result<Standing, StoreError> {
         let mut work = self.store.begin_read().await?;
-        Ok((work.count_open_incidents().await?, work.count_deliveries("pending").await?))
+        Ok(Standing {
+            incidents_open: work.count_open_incidents().await?,
+            deliveries_pending: work.count_deliveries("pending").await?,
+            storms_held: work.storms(true, STORMS_NAMED).await?.iter().map(StormRow::words).collect(),
+        })
     }
 
     fn sum_up(
         &self,
         running: Running,
         channels_stopped: Vec<String>,
-        (incidents_open, deliveries_pending): (u64, u64),
+        standing: Standing,
         error: Option<String>,
         now: Timestamp,
     ) -> Summary {
@@ -253,8 +268,9 @@ impl Pipeline {
             baseline: running.baseline.taking_stock,
             dry_run: self.settings.dry_run,
             resumed_from: running.resumed_from,
-            incidents_open,
-            deliveries_pending,
+            incidents_open: standing.incidents_open,
+            deliveries_pending: standing.deliveries_pending,
+            storms_held: standing.storms_held,
             channels_stopped,
             duration_ms: u64::try_from(took.num_milliseconds()).unwrap_or(0),
             counters: running.counters,
@@ -309,7 +325,12 @@ fn log_finished(summary: &Summary) {
                 incidents_opened = c.incidents_opened,
                 incidents_closed = c.incidents_closed,
                 incidents_open = summary.incidents_open,
+                incidents_released = c.incidents_released,
+                storms_opened = c.storms_opened,
+                storms_held = summary.storms_held.join(", "),
                 notices_planned = c.notices_planned,
+                reminders_planned = c.reminders_planned,
+                recoveries_planned = c.recoveries_planned,
                 deliveries_sent = c.deliveries_sent,
                 deliveries_failed = c.deliveries_failed,
                 deliveries_cancelled = c.deliveries_cancelled,
@@ -323,7 +344,7 @@ fn log_finished(summary: &Summary) {
             );
         }};
     }
-    if summary.complete && summary.channels_stopped.is_empty() {
+    if summary.complete && summary.channels_stopped.is_empty() && summary.storms_held.is_empty() {
         finished!(info, "The run is over.");
     } else {
         finished!(warn, "The run is over, and not all of it went well.");

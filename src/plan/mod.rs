@@ -1,20 +1,32 @@
-//! Turns open incidents into notifications and deliveries (the outbox), or into a named reason for silence.
+//! Turns open incidents into notifications and their deliveries (the outbox), or into a named reason for
+//! silence; turns ended ones into word of their end; holds storms.
+//!
+//! ```text
+//! begin ─▶ storms, releases ─▶ pages of open incidents ─▶ pages of ended incidents
+//!                               read ─▶ (zones) ─▶ write
+//! ```
 //!
 //! Everything due for one user at one moment is one notification, written in one transaction with one
-//! delivery per channel. Guarantees: unique keys in the database make a second notice of the same incident
-//! and number impossible, also for two processes at once; running it again plans nothing new. A crash
-//! leaves whole notifications only; the next run plans the rest.
+//! delivery per channel. A first notice and a reminder are the same code: the n-th notice of an incident.
+//! Guarantees: unique keys in the database make a second notice of the same incident and number, and a second
+//! word of its end, impossible, also for two processes at once; running it again plans nothing new; nobody's time
+//! zone is asked for within a transaction. A crash leaves whole notifications and whole storms only; the next run
+//! plans the rest.
 
-use std::collections::BTreeMap;
+mod notices;
+mod recoveries;
+mod releases;
+mod storms;
+
 use std::time::Duration;
 
 use crate::domain::{
-    ChannelName, Decision, DeliveryId, IdMint, IncidentFacts, IncidentId, NotificationId, NotifyReason, RunCounters,
-    RunId, Timestamp, UserId, decide,
+    ChannelName, DeliveryId, EventKind, IdMint, NoticePolicy, QuietHours, RunCounters, RunId, StormGuard, Timestamp,
+    UserId,
 };
-use crate::fault;
-use crate::store::{Lease, NewDelivery, NewNotification, PlannedItem, Store, StoreError, StoredIncident, Work};
-use crate::telemetry::events;
+use crate::store::{Lease, NewDelivery, Store, StoreError};
+
+pub use notices::{DecidedPage, Zones, rehearse};
 
 /// Users per page: keeps memory flat however many incidents are open.
 const USERS_PER_PAGE: u32 = 500;
@@ -23,11 +35,15 @@ const USERS_PER_PAGE: u32 = 500;
 pub struct PlannedChannel {
     /// Its name.
     pub name: ChannelName,
+    /// Whether it reaches the person rather than a machine of the product's.
+    pub personal: bool,
+    /// Whether events of a kind go out on it.
+    pub carries: Box<dyn Fn(EventKind) -> bool + Send + Sync>,
     /// Makes the id the outside will see from a new UUID.
     pub outside_id: Box<dyn Fn(&str) -> String + Send + Sync>,
 }
 
-/// What planning depends on besides the incidents.
+/// What planning depends on besides what is stored.
 pub struct PlanContext<'a> {
     /// The run.
     pub run: &'a RunId,
@@ -35,133 +51,88 @@ pub struct PlanContext<'a> {
     pub channels: &'a [PlannedChannel],
     /// This run only takes stock and tells nobody.
     pub taking_stock: bool,
+    /// How often and how soon people are told.
+    pub policy: &'a NoticePolicy,
+    /// When they are not disturbed.
+    pub quiet: &'a QuietHours,
+    /// When a mass breakage is held back.
+    pub storm: &'a StormGuard,
     /// The moment of deciding.
     pub now: Timestamp,
     /// Makes ids.
     pub mint: &'a IdMint,
 }
 
-/// Decides about every open incident, a page of users at a time, and writes what is due under `lease`.
-pub async fn plan(
-    store: &Store,
-    context: &PlanContext<'_>,
-    lease: &Lease,
-    lease_ttl: Duration,
-    counters: &mut RunCounters,
-) -> Result<(), StoreError> {
-    let mut after: Option<UserId> = None;
-    loop {
+impl PlanContext<'_> {
+    /// New deliveries on the channels that carry events of this kind and that `wanted` picks.
+    fn deliveries(&self, kind: EventKind, wanted: impl Fn(&PlannedChannel) -> bool) -> Vec<NewDelivery> {
+        let chosen = self.channels.iter().filter(|channel| (channel.carries)(kind) && wanted(channel));
+        let uuid = || self.mint.uuid(self.now);
+        chosen
+            .map(|channel| NewDelivery {
+                id: DeliveryId::new(uuid()),
+                channel: channel.name.clone(),
+                outside_id: (channel.outside_id)(&uuid()),
+            })
+            .collect()
+    }
+}
+
+/// The right to write, renewed in every transaction.
+#[derive(Clone, Copy)]
+pub struct Fence<'a> {
+    /// The run's lease.
+    pub lease: &'a Lease,
+    /// How long each renewal lasts.
+    pub ttl: Duration,
+}
+
+/// One pass of planning.
+pub struct Planner<'a> {
+    store: &'a Store,
+    context: PlanContext<'a>,
+    fence: Fence<'a>,
+    silences: Vec<crate::domain::OperatorSilence>,
+    after: Option<UserId>,
+}
+
+impl<'a> Planner<'a> {
+    /// Holds storms, releases old breakages whose turn it is, and is ready to go through the open incidents.
+    pub async fn begin(
+        store: &'a Store,
+        context: PlanContext<'a>,
+        fence: Fence<'a>,
+        counters: &mut RunCounters,
+    ) -> Result<Self, StoreError> {
+        if !context.taking_stock {
+            releases::release(store, &context, fence, counters).await?;
+            storms::hold(store, &context, fence, counters).await?;
+        }
         let mut work = store.begin_read().await?;
-        let incidents = work.open_incidents_page(after.as_ref(), USERS_PER_PAGE).await?;
+        let silences = work.active_silences(context.now).await?;
         work.roll_back();
-        let Some(last) = incidents.last() else { return Ok(()) };
-        after = Some(last.user.clone());
-        let decided = sort_out(incidents, context);
-        let mut work = store.begin().await?;
-        work.renew_lease(lease, lease_ttl).await?;
-        note_silences(&mut work, &decided, context, counters).await?;
-        fault::point("silences.before_commit");
-        work.commit().await?;
-        fault::point("silences.after_commit");
-        for (user, due) in decided.due {
-            let mut work = store.begin().await?;
-            work.renew_lease(lease, lease_ttl).await?;
-            if notify(&mut work, &user, &due, context).await? {
-                fault::point("notice.before_commit");
-                work.commit().await?;
-                fault::point("notice.after_commit");
-                counters.notices_planned += 1;
-            } else {
-                work.roll_back(); // Another process spoke first.
-            }
-        }
+        Ok(Self { store, context, fence, silences, after: None })
     }
-}
 
-/// What `plan` would do about these incidents, for a rehearsal: counts, writes nothing.
-pub fn rehearse(incidents: Vec<StoredIncident>, context: &PlanContext<'_>, counters: &mut RunCounters) {
-    let decided = sort_out(incidents, context);
-    counters.notices_planned += decided.due.len() as u64;
-    for (incident, silence) in &decided.silent {
-        tracing::debug!(event = events::NOTICE_PLANNED, user = %incident.user, reason = silence.code(), "Would stay silent.");
-        counters.silence(*silence);
+    /// The next page of users with open incidents, decided but for quiet time; none after the last.
+    pub async fn next_page(&mut self) -> Result<Option<DecidedPage>, StoreError> {
+        let mut work = self.store.begin_read().await?;
+        let incidents = work.open_incidents_page(self.after.as_ref(), USERS_PER_PAGE).await?;
+        let Some(last) = incidents.last() else { return Ok(None) };
+        self.after = Some(last.user.clone());
+        let page = DecidedPage::decide(&mut work, incidents, &self.context, &self.silences).await?;
+        work.roll_back();
+        Ok(Some(page))
     }
-}
 
-/// Incidents with the decision about each; those that are due, by user.
-struct Decided {
-    due: BTreeMap<UserId, Vec<StoredIncident>>,
-    silent: Vec<(StoredIncident, crate::domain::Silence)>,
-}
+    /// Writes a page: silences on their incidents, and one transaction per user told. `zones` holds the time zones of
+    /// the users of [`DecidedPage::users_due`], as stored.
+    pub async fn write(&self, page: DecidedPage, zones: &Zones, counters: &mut RunCounters) -> Result<(), StoreError> {
+        notices::write(self.store, &self.context, self.fence, page.with_quiet(&self.context, zones), counters).await
+    }
 
-fn sort_out(incidents: Vec<StoredIncident>, context: &PlanContext<'_>) -> Decided {
-    let mut decided = Decided { due: BTreeMap::new(), silent: Vec::new() };
-    for incident in incidents {
-        let facts = IncidentFacts {
-            baseline: incident.baseline || context.taking_stock,
-            anchor_silence: incident.anchor_silence(),
-            spoken_about: incident.spoken_about,
-            has_channel: !context.channels.is_empty(),
-        };
-        match decide(facts) {
-            Decision::Notify(NotifyReason::FirstNotice) => {
-                decided.due.entry(incident.user.clone()).or_default().push(incident);
-            }
-            Decision::Silent(reason) => decided.silent.push((incident, reason)),
-        }
+    /// Tells the ends of incidents, after the pages.
+    pub async fn finish(self, counters: &mut RunCounters) -> Result<(), StoreError> {
+        recoveries::tell(self.store, &self.context, self.fence, counters).await
     }
-    decided
-}
-
-async fn note_silences(
-    work: &mut Work,
-    decided: &Decided,
-    context: &PlanContext<'_>,
-    counters: &mut RunCounters,
-) -> Result<(), StoreError> {
-    let mut changed: BTreeMap<&'static str, Vec<IncidentId>> = BTreeMap::new();
-    for (incident, reason) in &decided.silent {
-        counters.silence(*reason);
-        if incident.decision.as_deref() != Some(reason.code()) {
-            changed.entry(reason.code()).or_default().push(incident.id.clone());
-        }
-    }
-    for (code, incidents) in changed {
-        work.note_decisions(code, &incidents, context.now).await?;
-    }
-    Ok(())
-}
-
-async fn notify(
-    work: &mut Work,
-    user: &UserId,
-    due: &[StoredIncident],
-    context: &PlanContext<'_>,
-) -> Result<bool, StoreError> {
-    let uuid = || context.mint.uuid(context.now);
-    let reason = NotifyReason::FirstNotice;
-    let deliveries = context.channels.iter().map(|channel| NewDelivery {
-        id: DeliveryId::new(uuid()),
-        channel: channel.name.clone(),
-        outside_id: (channel.outside_id)(&uuid()),
-    });
-    let notification = NewNotification {
-        id: NotificationId::new(uuid()),
-        user: user.clone(),
-        reason: reason.code(),
-        items: due.iter().map(|incident| PlannedItem { incident: incident.id.clone(), number: 0 }).collect(),
-        deliveries: deliveries.collect(),
-    };
-    if !work.insert_notification(&notification, context.run, context.now).await? {
-        return Ok(false);
-    }
-    let incidents: Vec<IncidentId> = due.iter().map(|incident| incident.id.clone()).collect();
-    work.note_decisions(reason.code(), &incidents, context.now).await?;
-    tracing::info!(
-        event = events::NOTICE_PLANNED,
-        user = %user, notification_id = %notification.id, reason = reason.code(),
-        incidents = due.len(), channels = notification.deliveries.len(),
-        "This user will be told."
-    );
-    Ok(true)
 }

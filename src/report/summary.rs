@@ -32,6 +32,8 @@ pub struct Summary {
     pub incidents_open: u64,
     /// Deliveries waiting in the outbox at the end.
     pub deliveries_pending: u64,
+    /// Storms that are held at the end, in words.
+    pub storms_held: Vec<String>,
     /// Channels that refuse us as a sender, by name.
     pub channels_stopped: Vec<String>,
     /// Wall time of this process's part of the run, in milliseconds.
@@ -76,7 +78,8 @@ impl Summary {
             (c.deliveries_cancelled, "called off"),
             (self.deliveries_pending, "waiting"),
         ];
-        line("notices planned", c.notices_planned.to_string());
+        let planned = [(c.reminders_planned, "reminders"), (c.recoveries_planned, "recoveries besides")];
+        line("notices planned", format!("{}{}", c.notices_planned, aside(&planned)));
         line("deliveries sent", format!("{}{}", c.deliveries_sent, aside(&asides)));
         line("provider requests", format!("{} ({} retries)", c.requests_sent, c.retries));
         line("took", format!("{}.{:03} s", self.duration_ms / 1000, self.duration_ms % 1000));
@@ -122,6 +125,12 @@ impl Summary {
         }
         if self.deliveries_pending > 0 || self.counters.deliveries_failed > 0 {
             remarks.push(self.undelivered());
+        }
+        for storm in &self.storms_held {
+            remarks.push(format!(
+                "STORM HELD: {storm}; its users are not told. Look at the auth config and the toolkit, then decide: \
+                 `reconnectd storm list`."
+            ));
         }
         for channel in &self.channels_stopped {
             remarks.push(format!(

@@ -3,8 +3,19 @@
 use super::accounts::{known_account, one_column};
 use super::{KnownAccount, Row, StoreError, Value, Work, chunks, sql};
 use crate::domain::{
-    AccountId, CloseEvidence, IncidentId, OpenIncident, RunId, Silence, Timestamp, ToolkitSlug, UserId, silence_of,
+    AccountId, CloseEvidence, IncidentId, NoticesGiven, OpenIncident, RunId, Silence, Timestamp, ToolkitSlug, UserId,
+    silence_of,
 };
+
+/// Everything stored about an incident and its anchor.
+macro_rules! stored_incident_columns {
+    () => {
+        "SELECT i.incident_id, i.toolkit AS incident_toolkit, i.opened_at, i.broke_at, i.baseline, i.decision, \
+         i.released_at, i.next_notice_at, i.storm_id, s.state AS storm_state, a.* \
+         FROM incidents i JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
+         LEFT JOIN storms s ON s.storm_id = i.storm_id "
+    };
+}
 
 /// An open incident as recording needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +74,15 @@ pub struct IncidentClose {
     pub evidence: CloseEvidence,
 }
 
+/// The storm an incident is part of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StormMembership {
+    /// Which.
+    pub storm: String,
+    /// `held`, `released`, `discarded` or `healed`.
+    pub state: String,
+}
+
 /// An open incident with everything a decision about it depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredIncident {
@@ -82,8 +102,14 @@ pub struct StoredIncident {
     pub decision: Option<String>,
     /// The account it stands for, as last seen.
     pub anchor: KnownAccount,
-    /// Whether it was spoken about, or is about to be: a notice was sent or tried, or waits in the outbox.
-    pub spoken_about: bool,
+    /// When it was released from the baseline; none if it was not.
+    pub released_at: Option<Timestamp>,
+    /// The storm it is part of and that storm's state; none if it is part of none.
+    pub storm: Option<StormMembership>,
+    /// When the next notice can be given, as last decided.
+    pub next_notice_at: Option<Timestamp>,
+    /// What was said about it so far.
+    pub notices: NoticesGiven,
 }
 
 impl StoredIncident {
@@ -93,6 +119,15 @@ impl StoredIncident {
             return Some(Silence::Healed);
         }
         silence_of(&self.anchor.account, self.anchor.condition)
+    }
+
+    /// Why it is kept back as part of a storm; none if it is not.
+    pub fn storm_silence(&self) -> Option<Silence> {
+        match self.storm.as_ref().map(|storm| storm.state.as_str()) {
+            Some("held") => Some(Silence::StormHeld),
+            Some("discarded") => Some(Silence::StormDiscarded),
+            _ => None,
+        }
     }
 }
 
@@ -178,51 +213,54 @@ impl Work {
         after: Option<&UserId>,
         users: u32,
     ) -> Result<Vec<StoredIncident>, StoreError> {
-        let select = sql(
-            "SELECT i.incident_id, i.toolkit AS incident_toolkit, i.opened_at, i.broke_at, i.baseline, i.decision, \
-             (SELECT count(*) FROM notification_items n WHERE n.incident_id = i.incident_id AND (n.spent = 1 \
-             OR EXISTS (SELECT 1 FROM deliveries d WHERE d.notification_id = n.notification_id \
-             AND d.state = 'pending'))) AS spoken_about, a.* \
-             FROM incidents i JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
-             WHERE i.closed_at IS NULL AND i.user_id IN (SELECT DISTINCT user_id FROM incidents \
+        let select = sql(concat!(
+            stored_incident_columns!(),
+            "WHERE i.closed_at IS NULL AND i.user_id IN (SELECT DISTINCT user_id FROM incidents \
              WHERE closed_at IS NULL AND user_id > $1 ORDER BY user_id LIMIT $2) \
-             ORDER BY i.user_id, i.incident_id",
-        );
+             ORDER BY i.user_id, i.incident_id"
+        ));
         let select = select.bind(after.map_or("", UserId::as_str)).bind(users);
-        self.session.fetch(select).await?.iter().map(stored_incident).collect()
+        let found: Result<_, _> = self.session.fetch(select).await?.iter().map(stored_incident).collect();
+        self.with_notices(found?).await
     }
 
     /// The open incidents of these users, with everything a decision depends on.
     pub async fn stored_incidents_of(&mut self, users: &[UserId]) -> Result<Vec<StoredIncident>, StoreError> {
         let mut found = Vec::new();
         for chunk in chunks(one_column(users)) {
-            let select = sql(
-                "SELECT i.incident_id, i.toolkit AS incident_toolkit, i.opened_at, i.broke_at, i.baseline, \
-                 i.decision, (SELECT count(*) FROM notification_items n WHERE n.incident_id = i.incident_id AND (n.spent = 1 \
-             OR EXISTS (SELECT 1 FROM deliveries d WHERE d.notification_id = n.notification_id \
-             AND d.state = 'pending'))) \
-                 AS spoken_about, a.* \
-                 FROM incidents i JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
-                 WHERE i.closed_at IS NULL AND i.user_id IN ({values}) ORDER BY i.user_id, i.incident_id",
-            );
+            let select = sql(concat!(
+                stored_incident_columns!(),
+                "WHERE i.closed_at IS NULL AND i.user_id IN ({values}) ORDER BY i.user_id, i.incident_id"
+            ));
             for row in self.session.fetch(select.values(chunk)).await? {
                 found.push(stored_incident(&row)?);
             }
         }
-        Ok(found)
+        self.with_notices(found).await
     }
 
-    /// Notes the decision about incidents, where it changed.
+    /// Adds what was said about each so far.
+    async fn with_notices(&mut self, mut incidents: Vec<StoredIncident>) -> Result<Vec<StoredIncident>, StoreError> {
+        let ids: Vec<IncidentId> = incidents.iter().map(|incident| incident.id.clone()).collect();
+        let mut given = self.notices_given(&ids).await?;
+        for incident in &mut incidents {
+            incident.notices = given.remove(&incident.id).unwrap_or_default();
+        }
+        Ok(incidents)
+    }
+
+    /// Notes the decision about incidents, where it changed, and when the next notice can be given.
     pub async fn note_decisions(
         &mut self,
         decision: &str,
+        next_notice_at: Option<Timestamp>,
         incidents: &[IncidentId],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let rows: Vec<Vec<Value>> = incidents.iter().map(|id| vec![id.as_str().into()]).collect();
-        for chunk in chunks(rows) {
-            let update = sql("UPDATE incidents SET decision = $1, decided_at = $2 WHERE incident_id IN ({values})");
-            self.session.execute(update.bind(decision).bind(now).values(chunk)).await?;
+        for chunk in chunks(ids(incidents)) {
+            let update = sql("UPDATE incidents SET decision = $1, next_notice_at = $2, decided_at = $3 \
+                 WHERE incident_id IN ({values})");
+            self.session.execute(update.bind(decision).bind(next_notice_at).bind(now).values(chunk)).await?;
         }
         Ok(())
     }
@@ -258,7 +296,20 @@ fn stored_incident(row: &Row) -> Result<StoredIncident, StoreError> {
         broke_at: row.instant("broke_at")?,
         baseline: row.flag("baseline")?,
         decision: row.opt_text("decision")?,
-        spoken_about: row.int("spoken_about")? > 0,
+        released_at: row.opt_instant("released_at")?,
+        storm: storm_membership(row)?,
+        next_notice_at: row.opt_instant("next_notice_at")?,
+        notices: NoticesGiven::default(),
         anchor,
     })
+}
+
+fn storm_membership(row: &Row) -> Result<Option<StormMembership>, StoreError> {
+    let (storm, state) = (row.opt_text("storm_id")?, row.opt_text("storm_state")?);
+    Ok(storm.zip(state).map(|(storm, state)| StormMembership { storm, state }))
+}
+
+/// Ids as rows of one value.
+pub(super) fn ids(incidents: &[IncidentId]) -> Vec<Vec<Value>> {
+    incidents.iter().map(|id| vec![id.as_str().into()]).collect()
 }

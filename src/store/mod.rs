@@ -8,32 +8,43 @@
 //! toolkit, one notice per incident and number, one delivery per notification and channel.
 
 mod accounts;
+mod baseline;
 mod errors;
 mod incidents;
 mod leases;
 mod migrations;
+mod notices;
+mod operator_events;
 mod outbox;
 mod outbox_admin;
 mod postgres;
+mod recoveries;
 mod runs;
 mod session;
 mod silences;
 mod sqlite;
 mod stories;
+mod storms;
 mod suppressions;
 
 use std::sync::Arc;
 
 pub use accounts::{KnownAccount, KnownUser, MovedOn, SeenUser, Transition};
+pub use baseline::BaselineRelease;
 pub use errors::StoreError;
-pub use incidents::{IncidentClose, IncidentMove, IncidentRenewal, NewIncident, OpenIncidentRow, StoredIncident};
+pub use incidents::{
+    IncidentClose, IncidentMove, IncidentRenewal, NewIncident, OpenIncidentRow, StoredIncident, StormMembership,
+};
 pub use leases::{Lease, LeaseHeld};
+pub use operator_events::NewOperatorEvent;
 pub use outbox::{ClaimedDelivery, NewDelivery, NewNotification, PlannedItem, Settlement};
 pub use outbox_admin::{DeliveryFilter, DeliveryRow, OutboxCounts, WholeDelivery};
+pub use recoveries::EndedIncident;
 pub use runs::{RunEnd, RunRow};
 pub use session::{Backend, Row, Session, Statement, Value, sql};
 pub use silences::{MAX_ACTIVE_SILENCES, SilenceFilter};
 pub use stories::{AccountStory, ActionStory, AttemptStory, DeliveryStory, IncidentStory, TransitionStory, UserStory};
+pub use storms::{BreakageCount, StormRow, StormScope};
 pub use suppressions::Suppression;
 
 /// The state database.

@@ -7,13 +7,15 @@
 use std::time::Duration;
 
 use super::{Row, StoreError, Value, Work, chunks, sql};
-use crate::domain::{ChannelName, DeliveryId, IncidentId, NotificationId, RunId, Timestamp, UserId};
+use crate::domain::{ChannelName, DeliveryId, IncidentId, NoticeKind, NotificationId, RunId, Timestamp, UserId};
 
 /// A notification to write, with its deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewNotification {
     /// Its id, minted by the caller.
     pub id: NotificationId,
+    /// What is said: that something must be reconnected, or that it needs not any more.
+    pub kind: NoticeKind,
     /// Who is told.
     pub user: UserId,
     /// Why now.
@@ -92,9 +94,15 @@ impl Work {
         run: &RunId,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let insert = sql("INSERT INTO notifications (notification_id, user_id, created_at, run_id, reason) \
-             VALUES ($1, $2, $3, $4, $5)");
-        let insert = insert.bind(new.id.as_str()).bind(new.user.as_str()).bind(now).bind(run.as_str()).bind(new.reason);
+        let insert = sql("INSERT INTO notifications (notification_id, user_id, created_at, run_id, reason, kind) \
+             VALUES ($1, $2, $3, $4, $5, $6)");
+        let insert = insert
+            .bind(new.id.as_str())
+            .bind(new.user.as_str())
+            .bind(now)
+            .bind(run.as_str())
+            .bind(new.reason)
+            .bind(new.kind.event().stored());
         self.session.execute(insert).await?;
         // A notice that was called off before anybody was told makes room for another.
         for chunk in chunks(new.items.iter().map(|item| vec![item.incident.as_str().into()]).collect()) {
@@ -105,26 +113,37 @@ impl Work {
             self.session.execute(clear.values(chunk)).await?;
         }
         let mut inserted = 0;
-        let items = new.items.iter().map(|item| item_values(item, &new.id)).collect();
+        let items = new.items.iter().map(|item| item_values(item, new)).collect();
         for chunk in chunks(items) {
             let insert =
                 sql("INSERT INTO notification_items (incident_id, number, notification_id, spent) VALUES {values} \
                  ON CONFLICT DO NOTHING");
             inserted += self.session.execute(insert.values(chunk)).await?;
         }
-        for delivery in &new.deliveries {
+        self.insert_deliveries(&new.id, &new.deliveries, now).await?;
+        Ok(inserted == new.items.len() as u64)
+    }
+
+    /// Writes the deliveries of a notification: pending, due at `now`.
+    pub(super) async fn insert_deliveries(
+        &mut self,
+        notification: &NotificationId,
+        deliveries: &[NewDelivery],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for delivery in deliveries {
             let insert =
                 sql("INSERT INTO deliveries (delivery_id, notification_id, channel, outside_id, state, attempts, \
                  next_attempt_at, created_at) VALUES ($1, $2, $3, $4, 'pending', 0, $5, $5)");
             let insert = insert
                 .bind(delivery.id.as_str())
-                .bind(new.id.as_str())
+                .bind(notification.as_str())
                 .bind(delivery.channel.as_str())
                 .bind(delivery.outside_id.as_str())
                 .bind(now);
             self.session.execute(insert).await?;
         }
-        Ok(inserted == new.items.len() as u64)
+        Ok(())
     }
 
     /// Takes the lease on the next delivery that is due on `channel`, and counts the attempt.
@@ -243,8 +262,15 @@ impl Work {
     }
 }
 
-fn item_values(item: &PlannedItem, notification: &NotificationId) -> Vec<Value> {
-    vec![item.incident.as_str().into(), item.number.into(), notification.as_str().into(), false.into()]
+/// The number of the one recovery an incident can have; notices count from 0.
+const RECOVERY: i64 = -1;
+
+fn item_values(item: &PlannedItem, new: &NewNotification) -> Vec<Value> {
+    let number = match new.kind {
+        NoticeKind::Reconnect => i64::from(item.number),
+        NoticeKind::Recovered => RECOVERY,
+    };
+    vec![item.incident.as_str().into(), number.into(), new.id.as_str().into(), false.into()]
 }
 
 fn channel_values(channels: &[ChannelName]) -> Vec<Vec<Value>> {

@@ -64,6 +64,12 @@ pub struct IncidentStory {
     pub closed: Option<(Timestamp, String)>,
     /// The code of the last decision.
     pub decision: Option<String>,
+    /// When the next notice can be given, as last decided.
+    pub next_notice_at: Option<Timestamp>,
+    /// When it was released from the baseline.
+    pub released_at: Option<Timestamp>,
+    /// The storm it is part of.
+    pub storm: Option<String>,
 }
 
 /// One delivery.
@@ -83,8 +89,12 @@ pub struct DeliveryStory {
     pub created_at: Timestamp,
     /// When it will be tried next, where pending.
     pub next_attempt_at: Timestamp,
+    /// What it says: `reconnect` or `recovered`.
+    pub kind: String,
     /// The incidents it speaks about.
     pub incidents: Vec<String>,
+    /// Which notice of each of them it is: 0 is the first, -1 word of the end.
+    pub numbers: Vec<i64>,
     /// Oldest first.
     pub attempts: Vec<AttemptStory>,
     /// What operators did to it, oldest first.
@@ -166,13 +176,17 @@ impl Work {
     }
 
     async fn delivery_stories(&mut self, user: &UserId) -> Result<Vec<DeliveryStory>, StoreError> {
-        let select = sql("SELECT d.* FROM deliveries d JOIN notifications n ON n.notification_id = d.notification_id \
+        let select =
+            sql("SELECT d.*, n.kind FROM deliveries d JOIN notifications n ON n.notification_id = d.notification_id \
              WHERE n.user_id = $1 ORDER BY d.created_at, d.delivery_id");
         let mut stories = Vec::new();
         for row in self.session.fetch(select.bind(user.as_str())).await? {
             let id = row.text("delivery_id")?;
-            let notification = crate::domain::NotificationId::new(row.text("notification_id")?);
-            let items = self.items_of(&notification).await?;
+            let select = sql("SELECT incident_id, number FROM notification_items WHERE notification_id = $1 \
+                 ORDER BY incident_id");
+            let items = self.session.fetch(select.bind(row.text("notification_id")?)).await?;
+            let incidents: Result<Vec<String>, _> = items.iter().map(|item| item.text("incident_id")).collect();
+            let numbers: Result<Vec<i64>, _> = items.iter().map(|item| item.int("number")).collect();
             stories.push(DeliveryStory {
                 channel: row.text("channel")?,
                 outside_id: row.text("outside_id")?,
@@ -180,7 +194,9 @@ impl Work {
                 detail: row.opt_text("detail")?,
                 created_at: row.instant("created_at")?,
                 next_attempt_at: row.instant("next_attempt_at")?,
-                incidents: items.iter().map(|item| item.incident.as_str().to_owned()).collect(),
+                kind: row.text("kind")?,
+                incidents: incidents?,
+                numbers: numbers?,
                 attempts: self.attempt_stories(&id).await?,
                 actions: self.action_stories(&id).await?,
                 id,
@@ -228,5 +244,8 @@ pub(super) fn incident_story(row: &Row) -> Result<IncidentStory, StoreError> {
         opened_at: row.instant("opened_at")?,
         closed: row.opt_instant("closed_at")?.zip(row.opt_text("close_evidence")?),
         decision: row.opt_text("decision")?,
+        next_notice_at: row.opt_instant("next_notice_at")?,
+        released_at: row.opt_instant("released_at")?,
+        storm: row.opt_text("storm_id")?,
     })
 }

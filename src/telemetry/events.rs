@@ -33,6 +33,14 @@ pub const INCIDENT_CLOSED: &str = "incident.closed";
 pub const OPERATOR_ATTENTION: &str = "operator.attention";
 /// A notification was decided.
 pub const NOTICE_PLANNED: &str = "notice.planned";
+/// It was decided to tell that incidents are over.
+pub const RECOVERY_PLANNED: &str = "recovery.planned";
+/// Many accounts broke at once; their users' notices are held until an operator decides.
+pub const STORM_HELD: &str = "storm.held";
+/// Nothing of a held storm is broken any more.
+pub const STORM_HEALED: &str = "storm.healed";
+/// Old breakages are told from now on.
+pub const BASELINE_RELEASED: &str = "baseline.released";
 /// A delivery reached its receiver.
 pub const DELIVERY_SENT: &str = "delivery.sent";
 /// An attempt failed and will be repeated.

@@ -15,13 +15,18 @@ use crate::support::smtp::AiosmtpdServer;
 use crate::support::smtp_faults::{Act, FaultySmtp, Moment};
 
 /// Long enough for two loaded cores, for tests in which no limit should matter.
-const PATIENT: EmailLimits = EmailLimits { handshake: Duration::from_secs(30), total: Duration::from_mins(1) };
+pub const PATIENT: EmailLimits = EmailLimits {
+    handshake: Duration::from_secs(30),
+    total: Duration::from_mins(1),
+    idle: Duration::from_mins(5),
+    mails_per_connection: 20,
+};
 
 /// For tests in which the server says nothing.
 const IMPATIENT: EmailLimits =
-    EmailLimits { handshake: Duration::from_millis(1500), total: Duration::from_millis(2500) };
+    EmailLimits { handshake: Duration::from_millis(1500), total: Duration::from_millis(2500), ..PATIENT };
 
-fn channel(url: &str, limits: EmailLimits) -> EmailChannel {
+pub fn channel(url: &str, limits: EmailLimits) -> EmailChannel {
     EmailChannel::new(EmailSettings {
         url: url.into(),
         from: "Acme <no-reply@acme.example>".to_owned(),
@@ -32,7 +37,7 @@ fn channel(url: &str, limits: EmailLimits) -> EmailChannel {
     .unwrap()
 }
 
-fn item(toolkit: &str, label: Option<&str>) -> NoticeItem {
+pub fn item(toolkit: &str, label: Option<&str>) -> NoticeItem {
     NoticeItem {
         incident: IncidentId::new("inc-1"),
         number: 0,
@@ -46,7 +51,7 @@ fn item(toolkit: &str, label: Option<&str>) -> NoticeItem {
     }
 }
 
-fn notice(items: Vec<NoticeItem>) -> Notice {
+pub fn notice(items: Vec<NoticeItem>) -> Notice {
     Notice {
         delivery: DeliveryId::new("del-1"),
         notification: NotificationId::new("not-1"),
@@ -83,6 +88,7 @@ async fn a_real_server_takes_the_mail_and_sees_one_recipient() {
     channel.send(&notice(vec![item("slack", Some("work"))])).await.unwrap();
     let mails = server.messages();
     assert_eq!(mails.len(), 2);
+    assert_eq!(server.connections(), 1, "the check's aside");
     assert!(
         mails[0].starts_with("X-MailFrom: no-reply@acme.example\r\nX-RcptTo: mary@example.com\r\n"),
         "{}",
@@ -108,7 +114,7 @@ async fn an_address_that_is_not_ascii_needs_a_server_that_takes_it() {
 
 #[tokio::test]
 async fn every_refusal_has_its_class() {
-    use FailureClass::{ChannelBroken, ContentRefused, OutcomeUnknown, Refused, Transient};
+    use FailureClass::{ChannelBroken, ContentRefused, OutcomeUnknown, RecipientRefused, Refused, Transient};
     for (moment, reply, class) in [
         (Moment::Greeting, "421 4.3.2 shutting down\r\n", Transient),
         (Moment::Greeting, "554 5.3.2 no service\r\n", ChannelBroken),
@@ -117,7 +123,7 @@ async fn every_refusal_has_its_class() {
         (Moment::Mail, "451 4.7.1 later\r\n", Transient),
         (Moment::Mail, "550 5.7.1 sender refused\r\n", ChannelBroken),
         (Moment::Rcpt, "450 4.2.0 <mary@example.com>: greylisted\r\n", Transient),
-        (Moment::Rcpt, "550-5.1.1 <mary@example.com>: no such\r\n550 5.1.1 user here\r\n", Refused),
+        (Moment::Rcpt, "550-5.1.1 <mary@example.com>: no such\r\n550 5.1.1 user here\r\n", RecipientRefused),
         (Moment::Rcpt, "552 5.2.2 full\r\n", Transient),
         (Moment::Rcpt, "554 5.7.1 <mary@example.com>: Relay access denied\r\n", ChannelBroken),
         (Moment::Rcpt, "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked\r\n", ChannelBroken),

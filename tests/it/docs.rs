@@ -93,6 +93,7 @@ fn every_key_of_the_summary_has_its_line() {
         counters: RunCounters::default(),
         incidents_open: 0,
         deliveries_pending: 0,
+        storms_held: Vec::new(),
         channels_stopped: Vec::new(),
         duration_ms: 0,
     };

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reconnectd::domain::{
-    ChannelName, DeliveryId, FailureClass, IncidentId, NotificationId, RetrySchedule, RunId, Status, UserId,
+    ChannelName, DeliveryId, FailureClass, IncidentId, NoticeKind, NotificationId, RetrySchedule, RunId, Status, UserId,
 };
 use reconnectd::ports::{ProviderError, Receipt, SendError};
 use reconnectd::store::{
@@ -241,6 +241,7 @@ fn notification(n: usize, user: &str, channels: &[&str]) -> NewNotification {
         outside_id: format!("<{n}@{channel}>"),
     };
     NewNotification {
+        kind: NoticeKind::Reconnect,
         id: NotificationId::new(format!("n{n}")),
         user: UserId::new(user),
         reason: "first_notice",

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reconnectd::domain::{
-    AccountId, ChannelName, CloseEvidence, Condition, DeliveryId, IncidentId, NotificationId, RunId, Timestamp,
-    ToolkitSlug, UserId, from_millis,
+    AccountId, ChannelName, CloseEvidence, Condition, DeliveryId, IncidentId, NoticeKind, NotificationId, RunId,
+    Timestamp, ToolkitSlug, UserId, from_millis,
 };
 use reconnectd::store::{
     ClaimedDelivery, IncidentClose, KnownAccount, LeaseHeld, NewDelivery, NewIncident, NewNotification, PlannedItem,
@@ -55,6 +55,7 @@ fn incident(id: &str, user: &str) -> NewIncident {
 
 fn notification(id: &str, user: &str, incident: &str) -> NewNotification {
     NewNotification {
+        kind: NoticeKind::Reconnect,
         id: NotificationId::new(id),
         user: UserId::new(user),
         reason: "first_notice",
@@ -225,7 +226,7 @@ async fn a_second_notice_of_the_same_incident_and_number_cannot_be_written() {
         let mut work = store.begin_read().await.unwrap();
         assert_eq!(work.count_deliveries("pending").await.unwrap(), 1, "nothing of the refused one is kept");
         let incidents = work.open_incidents_page(None, 10).await.unwrap();
-        assert!(incidents[0].spoken_about);
+        assert_eq!((incidents[0].notices.count, incidents[0].notices.under_way), (1, true));
     })
     .await;
 }

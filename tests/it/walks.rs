@@ -64,7 +64,7 @@ async fn life_of_an_account(rig: Rig) {
     for _ in 0..3 {
         rig.later(DAY);
         let summary = rig.run().await;
-        assert_eq!(summary.silenced("already_notified"), 1);
+        assert_eq!(summary.silenced("ladder_done"), 1);
     }
     assert_eq!(rig.world.take_told(), NOBODY, "never a second mail");
 

@@ -5,9 +5,12 @@
 //! ```
 //!
 //! Guarantees: `Message-ID` is the stored id on every attempt; every exchange ends within its limits; a
-//! failure says whether the server may have taken the mail. A crash or cancellation between the mail's
-//! last byte and the server's reply leaves a mail of unknown outcome, sent again under the same id.
+//! failure says whether the server may have taken the mail; a connection serves one mail after the other and
+//! never two at once. A crash or cancellation between the mail's last byte and the server's reply leaves a mail
+//! of unknown outcome, sent again under the same id.
 
+mod connection;
+mod idle;
 mod letter;
 mod message;
 mod replies;
@@ -22,6 +25,7 @@ use crate::ports::{Channel, Receipt, SendError};
 
 pub use settings::{EmailLimits, EmailSettings, EmailSettingsError};
 
+use idle::IdleConnections;
 use message::Composer;
 use settings::Route;
 
@@ -31,6 +35,7 @@ pub struct EmailChannel {
     composer: Composer,
     route: Route,
     limits: EmailLimits,
+    idle: IdleConnections,
 }
 
 impl EmailChannel {
@@ -44,6 +49,7 @@ impl EmailChannel {
             composer: Composer::new(from, reply_to, &settings.product)?,
             route: settings::route(&settings.url)?,
             limits: settings.limits,
+            idle: IdleConnections::new(settings.limits),
         })
     }
 }
@@ -74,7 +80,7 @@ impl Channel for EmailChannel {
     async fn send(&self, notice: &Notice) -> Result<Receipt, SendError> {
         let mail = self.composer.compose(notice)?;
         match &self.route {
-            Route::Smtp(server) => smtp::send(server, self.limits, &mail).await,
+            Route::Smtp(server) => smtp::send(server, self.limits, &self.idle, &mail).await,
             Route::File(spool) => spool.write(&notice.outside_id, "eml", &mail.bytes).await,
         }
     }
@@ -84,5 +90,9 @@ impl Channel for EmailChannel {
             Route::Smtp(server) => smtp::check(server, self.limits).await,
             Route::File(spool) => spool.check().await,
         }
+    }
+
+    async fn close(&self) {
+        self.idle.close().await;
     }
 }

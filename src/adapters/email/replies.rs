@@ -5,7 +5,8 @@
 //! | 4xx anywhere, 421 included | transient | the server says so (RFC 5321, section 4.2.1) |
 //! | x.2.2, x.4.4, 552 at RCPT | transient | mailbox full, routing: may mend (RFC 3463; RFC 5321, 4.5.3.1.10) |
 //! | x.1.7, x.1.8, x.7.20 to x.7.29, 530, 535, 538, "relay" | channel broken | our sender or login is refused, at whatever step |
-//! | x.1.x, x.2.x | refused | this address or mailbox |
+//! | x.1.1, x.1.2, x.1.6, x.1.10, x.2.1 at RCPT, or words like "no such user" | recipient refused | there is no such mailbox, or it is closed |
+//! | other x.1.x, x.2.x | refused | this address or mailbox, now or as it is written |
 //! | other 554 at RCPT, or "client host", "blocked", "listed", "reputation" … | channel broken | block lists are often looked up only at RCPT |
 //! | other 5xx at RCPT | refused | this recipient |
 //! | other 5xx to the content | content refused | this mail, or all of ours: a second one tells |
@@ -13,8 +14,9 @@
 //! | no reply, or nonsense, before the content | transient | nothing was sent |
 //! | the same after the content | outcome unknown | the server may have taken it |
 //!
+//! A recipient refused is never mailed again, so only a reply that speaks of the mailbox itself has that class.
 //! Wrongly calling a refusal of ours a refusal of the recipient would burn the list; the other way round
-//! only pauses the channel. So doubt falls on the channel.
+//! only pauses the channel. So doubt falls on the channel, and else on this one mail.
 
 use std::error::Error as _;
 use std::io;
@@ -139,6 +141,7 @@ fn class_of(step: Step, code: u16, text: &str) -> FailureClass {
         Some((1, 7 | 8) | (7, 20..=29)) => FailureClass::ChannelBroken,
         _ if about_us => FailureClass::ChannelBroken,
         _ if step == Step::Rcpt && code == 552 => FailureClass::Transient,
+        enhanced if step == Step::Rcpt && mailbox_is_gone(enhanced, text) => FailureClass::RecipientRefused,
         Some((1, _)) if matches!(step, Step::Rcpt | Step::Data | Step::Content) => FailureClass::Refused,
         Some((2, _)) if step == Step::Rcpt => FailureClass::Refused,
         _ if step == Step::Content => FailureClass::ContentRefused,
@@ -146,6 +149,34 @@ fn class_of(step: Step, code: u16, text: &str) -> FailureClass {
         _ => FailureClass::ChannelBroken,
     }
 }
+
+/// Whether a reply for good to RCPT says that there is no such mailbox, or that it is closed (RFC 3463, sections 3.2
+/// and 3.3; x.1.10 is RFC 7505). Not here: x.1.0, which also means senders; x.1.3 and x.1.4, an address as it is
+/// written; 550, 551 and 553 alone, which may be policy (RFC 5321, section 4.2.3).
+fn mailbox_is_gone(enhanced: Option<(u16, u16)>, text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    let gone = match enhanced {
+        Some((1, 1 | 2 | 6 | 10)) => true,
+        // Gmail says 5.2.1 also of a mailbox that gets too much at the moment.
+        Some((2, 1)) => !says(&[" rate", "too many", "too quickly", "try again", "temporar"]),
+        Some(_) => false,
+        None => says(&MAILBOX_UNKNOWN),
+    };
+    gone && !blames_the_sender(text)
+}
+
+/// How servers without enhanced codes say that there is no such mailbox.
+const MAILBOX_UNKNOWN: [&str; 8] = [
+    "no such user",
+    "no such mailbox",
+    "no such recipient",
+    "user unknown",
+    "unknown user",
+    "user not found",
+    "mailbox not found",
+    "recipient not found",
+];
 
 /// Whether the words of a reply are about the sending host and not the recipient, as those of block lists are:
 /// `Service unavailable; Client host [192.0.2.1] blocked using zen.example.org`. Addresses in them do not count.
@@ -181,85 +212,5 @@ fn certificate_refused(error: &SmtpError) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_reply_has_its_class_at_every_step() {
-        use FailureClass::{ChannelBroken, ContentRefused, Refused, Transient};
-        for (step, code, text, class) in [
-            (Step::Connect, 421, "4.3.2 shutting down", Transient),
-            (Step::Connect, 554, "no SMTP service here", ChannelBroken),
-            (Step::StartTls, 454, "TLS not available", Transient),
-            (Step::StartTls, 502, "not implemented", ChannelBroken),
-            (Step::Auth, 454, "4.7.0 temporary", Transient),
-            (Step::Auth, 535, "5.7.8 credentials", ChannelBroken),
-            (Step::Mail, 451, "later", Transient),
-            (Step::Mail, 550, "5.7.1 sender refused", ChannelBroken),
-            (Step::Mail, 530, "5.7.0 authentication required", ChannelBroken),
-            (Step::Mail, 553, "5.1.8 sender domain unknown", ChannelBroken),
-            (Step::Rcpt, 450, "4.2.0 greylisted", Transient),
-            (Step::Rcpt, 452, "4.5.3 too many", Transient),
-            (Step::Rcpt, 422, "mailbox full", Transient),
-            (Step::Rcpt, 550, "no such user", Refused),
-            (Step::Rcpt, 550, "5.1.1 no such user", Refused),
-            (Step::Rcpt, 550, "5.2.1 disabled", Refused),
-            (Step::Rcpt, 552, "5.2.2 full", Transient),
-            (Step::Rcpt, 552, "too much", Transient),
-            (Step::Rcpt, 550, "5.4.4 no route", Transient),
-            (Step::Rcpt, 553, "5.1.3 bad syntax", Refused),
-            (Step::Rcpt, 550, "5.7.1 not allowed to write to this group", Refused),
-            (Step::Rcpt, 554, "5.7.1 <x@y>: Relay access denied", ChannelBroken),
-            (Step::Rcpt, 550, "relaying denied", ChannelBroken),
-            (Step::Rcpt, 550, "5.7.1 recipient not allowed", Refused),
-            (Step::Rcpt, 554, "no", ChannelBroken),
-            (Step::Rcpt, 554, "5.7.1 rejected", ChannelBroken),
-            (Step::Rcpt, 554, "5.1.1 no such user", Refused),
-            (Step::Rcpt, 554, "5.2.1 disabled", Refused),
-            (Step::Rcpt, 554, "5.2.2 full", Transient),
-            (Step::Rcpt, 550, "5.7.1 Service unavailable; Client host [192.0.2.1] denied", ChannelBroken),
-            (Step::Rcpt, 550, "5.7.1 192.0.2.1 Blocked using zen.example.org", ChannelBroken),
-            (Step::Rcpt, 550, "your IP is blacklisted", ChannelBroken),
-            (Step::Rcpt, 550, "5.7.1 found on a blocklist", ChannelBroken),
-            (Step::Rcpt, 553, "listed at bl.example.org", ChannelBroken),
-            (Step::Rcpt, 550, "5.7.1 poor reputation", ChannelBroken),
-            (Step::Rcpt, 550, "5.1.1 user blocked", Refused),
-            (Step::Rcpt, 550, "user not listed in the address book", Refused),
-            (Step::Rcpt, 550, "<blocked@example.com>: no such user", Refused),
-            (Step::Rcpt, 550, "5.7.26 unauthenticated sender", ChannelBroken),
-            (Step::Rcpt, 530, "5.7.0 authentication required", ChannelBroken),
-            (Step::Rcpt, 550, "5.1.8 bad sender", ChannelBroken),
-            (Step::Data, 554, "no valid recipients", ChannelBroken),
-            (Step::Data, 550, "5.1.1 no such user", Refused),
-            (Step::Content, 452, "4.3.1 disk full", Transient),
-            (Step::Content, 554, "5.7.1 spam", ContentRefused),
-            (Step::Content, 554, "5.6.0 content", ContentRefused),
-            (Step::Content, 552, "5.2.2 full", Transient),
-            (Step::Content, 550, "5.1.1 no such user", Refused),
-            (Step::Content, 554, "rejected", ContentRefused),
-        ] {
-            assert_eq!(class_of(step, code, text), class, "{step:?} {code} {text}");
-        }
-    }
-
-    #[test]
-    fn enhanced_codes_are_read_strictly() {
-        for (text, code) in [
-            ("5.2.2 full", Some((2, 2))),
-            ("4.7.0", Some((7, 0))),
-            ("5.2.2.1 x", None),
-            ("5.2 x", None),
-            ("10.0.0.1 blocked", None),
-            ("9.1.1 x", None),
-            ("", None),
-        ] {
-            assert_eq!(enhanced_code(text), code, "{text}");
-        }
-    }
-
-    #[test]
-    fn addresses_in_replies_are_masked() {
-        let error = failed(Step::Rcpt, FailureClass::Refused, "550 5.1.1 <bob@example.com>: unknown");
-        assert_eq!(error.detail, "RCPT TO: 550 5.1.1 <address> unknown");
-    }
-}
+#[path = "replies_tests.rs"]
+mod tests;

@@ -30,8 +30,8 @@ pub struct EmailSettings {
     pub limits: EmailLimits,
 }
 
-/// How long a mail server may take over one mail, whatever it does. A lease on a delivery must outlast
-/// `total`.
+/// How long a mail server may take over one mail, whatever it does, and how long and for how many mails a
+/// connection is kept. A lease on a delivery must outlast `total`.
 #[derive(Debug, Clone, Copy)]
 pub struct EmailLimits {
     /// Everything before the mail's content: resolving, connecting, TLS, login, envelope; default 30 s.
@@ -41,11 +41,21 @@ pub struct EmailLimits {
     /// unknown. RFC 5321 (section 4.5.3.2.6) would wait 10 minutes; a repeat under the same Message-ID
     /// costs less than a worker that waits so long.
     pub total: Duration,
+    /// How long a connection waits for its next mail; default 20 s. Mail servers hang up after one minute
+    /// (Exchange's edge role) to five (Postfix, Exim; RFC 5321, section 4.5.3.2.7), routers in between later.
+    pub idle: Duration,
+    /// Mails over one connection; default 20, the most that Yahoo takes.
+    pub mails_per_connection: u32,
 }
 
 impl Default for EmailLimits {
     fn default() -> Self {
-        Self { handshake: Duration::from_secs(30), total: Duration::from_mins(1) }
+        Self {
+            handshake: Duration::from_secs(30),
+            total: Duration::from_mins(1),
+            idle: Duration::from_secs(20),
+            mails_per_connection: 20,
+        }
     }
 }
 

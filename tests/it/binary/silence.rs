@@ -63,4 +63,9 @@ async fn what_cannot_be_meant_is_refused() {
         assert!(output.stderr.contains(words), "{}", output.stderr);
     }
     assert_eq!(setup.run(&["silence", "list", "--all"]).await.expect(0).stdout, "0 hold, 0 are over\n");
+    let arguments =
+        ["silence", "add", "--user", "u", "--until", "7d", "--by", &long, "--reason", "bob@example.com asked"];
+    let added = setup.run(&arguments).await.expect(0).stdout;
+    assert!(added.contains("…  ") || added.contains("… 20"), "a long name is cut: {added}");
+    assert!(added.ends_with("  <address> asked\n"), "{added}");
 }

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use reconnectd::adapters::clock::ManualClock;
 use reconnectd::domain::{
     Account, AccountId, AuthConfigId, ChannelName, Contact, Cursor, EmailAddress, EventKind, IdMint, Notice,
-    OperatorNotice, ReasonHint, ReconnectUrl, RetrySchedule, RunId, Status, Timestamp, ToolkitSlug, UserId, UserPage,
-    from_millis,
+    NoticePolicy, OperatorNotice, QuietHours, ReasonHint, ReconnectUrl, RetrySchedule, RunId, Status, StormGuard,
+    Timestamp, ToolkitSlug, UserId, UserPage, from_millis,
 };
 use reconnectd::pipeline::{Pipeline, Ports, RunError, RunOutcome, RunSettings};
 use reconnectd::ports::{
@@ -68,6 +68,11 @@ impl World {
     /// Adds a user without an address.
     pub fn user_without_address(&self, id: &str) {
         self.users.lock().unwrap().insert(UserId::new(id), Contact::default());
+    }
+
+    /// Says where a user is.
+    pub fn zone(&self, id: &str, zone: &str) {
+        self.users.lock().unwrap().get_mut(&UserId::new(id)).unwrap().timezone = Some(zone.to_owned());
     }
 
     /// Deletes a user from the product's database.
@@ -295,6 +300,19 @@ impl Channel for FakeChannel {
     }
 }
 
+/// One notice per incident, at once, and nothing that holds it back: what most tests are not about.
+pub fn once_only() -> NoticePolicy {
+    NoticePolicy {
+        ladder: vec![Duration::ZERO],
+        dwell: Duration::ZERO,
+        dwell_transient: Duration::ZERO,
+        digest_window: Duration::ZERO,
+        max_per_day: u32::MAX,
+        max_per_week: u32::MAX,
+        recovered_mail: false,
+    }
+}
+
 /// A pipeline over the fakes.
 pub struct Rig {
     pub world: Arc<World>,
@@ -329,6 +347,9 @@ impl Rig {
             dry_run: false,
             reconnect_url: ReconnectUrl::parse("https://app.example.com/{toolkit}").unwrap(),
             retry: RetrySchedule::default(),
+            notices: once_only(),
+            quiet: QuietHours::off(),
+            storm: StormGuard::default(),
             holder: "test:1".into(),
             lease_ttl: Duration::from_secs(2),
         };

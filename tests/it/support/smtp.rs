@@ -5,9 +5,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a fixture that fails ends its test")]
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -19,17 +20,17 @@ use tokio::time::{Instant, sleep, timeout};
 const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// Binds port 0 itself, so that no other process can take the port in between, and writes the port down.
-/// Each mail becomes `NNNNNN.eml`, the envelope in `X-MailFrom` and `X-RcptTo`, renamed into place whole.
+/// Each mail becomes `NNNNNN-PORT.eml` after the client's port, the envelope in `X-MailFrom` and `X-RcptTo`, renamed into place whole.
 const SERVER: &str = r#"
-import itertools, os, sys, asyncio
+import itertools, os, ssl, sys, asyncio
 from aiosmtpd.smtp import SMTP
 
-folder = sys.argv[1]
+folder, encryption = sys.argv[1:]
 numbers = itertools.count(1)
 
 class Keep:
     async def handle_DATA(self, server, session, envelope):
-        path = os.path.join(folder, "%06d.eml" % next(numbers))
+        path = os.path.join(folder, "%06d-%d.eml" % (next(numbers), session.peer[1]))
         with open(path + ".part", "wb") as file:
             file.write(b"X-MailFrom: " + envelope.mail_from.encode() + b"\r\n")
             file.write(b"X-RcptTo: " + ", ".join(envelope.rcpt_tos).encode() + b"\r\n")
@@ -39,7 +40,16 @@ class Keep:
 
 async def main():
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(Keep(), hostname="mail.test", enable_SMTPUTF8=True), "127.0.0.1", 0)
+    starttls, implicit = {}, None
+    if encryption != "none":
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(os.path.join(folder, "certificate.pem"), os.path.join(folder, "key.pem"))
+        if encryption == "implicit":
+            implicit = context
+        else:
+            starttls = {"tls_context": context, "require_starttls": True}
+    smtp = lambda: SMTP(Keep(), hostname="mail.test", enable_SMTPUTF8=True, **starttls)
+    server = await loop.create_server(smtp, "127.0.0.1", 0, ssl=implicit)
     with open(os.path.join(folder, "port.part"), "w") as file:
         file.write(str(server.sockets[0].getsockname()[1]))
     os.rename(os.path.join(folder, "port.part"), os.path.join(folder, "port"))
@@ -56,24 +66,54 @@ pub struct AiosmtpdServer {
     address: SocketAddr,
 }
 
+/// How a server encrypts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    /// Not at all.
+    None,
+    /// Takes no mail before STARTTLS.
+    StartTls,
+    /// From the first byte.
+    Implicit,
+}
+
 impl AiosmtpdServer {
-    /// Starts a server and waits until it greets.
+    /// Starts a server that does not encrypt and waits until it greets.
     pub async fn start() -> Self {
+        Self::encrypting(Encryption::None).await
+    }
+
+    /// Starts a server whose certificate, for `localhost`, lies at [`AiosmtpdServer::certificate`].
+    pub async fn encrypting(encryption: Encryption) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        std::fs::write(folder.path().join("certificate.pem"), made.cert.pem()).unwrap();
+        std::fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        let word = match encryption {
+            Encryption::None => "none",
+            Encryption::StartTls => "starttls",
+            Encryption::Implicit => "implicit",
+        };
         let script = folder.path().join("server.py");
         std::fs::File::create(&script).unwrap().write_all(SERVER.as_bytes()).unwrap();
         let errors = std::fs::File::create(folder.path().join("stderr")).unwrap();
         let process = Command::new("/usr/bin/python3")
             .arg(&script)
             .arg(folder.path())
+            .arg(word)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(errors)
             .spawn()
             .unwrap_or_else(|e| panic!("cannot start /usr/bin/python3 ({e}); run tests/run, which installs it"));
         let mut server = Self { process, folder, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
-        server.wait_until_it_greets().await;
+        server.wait_until_it_greets(encryption).await;
         server
+    }
+
+    /// Its certificate, which nobody vouches for but itself.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.path().join("certificate.pem")
     }
 
     /// Where it listens, always on 127.0.0.1.
@@ -84,21 +124,33 @@ impl AiosmtpdServer {
     /// The mails taken so far, oldest first, raw, each preceded by the lines `X-MailFrom` and `X-RcptTo`
     /// that hold the envelope.
     pub fn messages(&self) -> Vec<String> {
+        let read = |path: &PathBuf| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
+        self.files().iter().map(read).collect()
+    }
+
+    /// Over how many connections they came.
+    pub fn connections(&self) -> usize {
+        let port = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().split_once('-').unwrap().1.to_owned();
+        self.files().iter().map(port).collect::<BTreeSet<String>>().len()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
         let mut paths: Vec<_> = std::fs::read_dir(self.folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.extension().is_some_and(|ext| ext == "eml"))
             .collect();
         paths.sort();
-        paths.iter().map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()).collect()
+        paths
     }
 
-    async fn wait_until_it_greets(&mut self) {
+    async fn wait_until_it_greets(&mut self, encryption: Encryption) {
         let deadline = Instant::now() + START_LIMIT;
         loop {
             if let Some(port) = read_port(self.folder.path()) {
                 self.address.set_port(port);
-                if greets(self.address).await {
+                // Who encrypts from the first byte listens by now and greets nobody in clear.
+                if encryption == Encryption::Implicit || greets(self.address).await {
                     return;
                 }
             }

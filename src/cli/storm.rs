@@ -1,0 +1,124 @@
+//! `reconnectd storm`: mass breakages whose users are not told, and the decision about them.
+//!
+//! Changes the state database alone; what is released is told by the next run.
+
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+
+use super::explain::{printable, when};
+use super::operator::Who;
+use super::{Exit, output, setup};
+use crate::domain::Timestamp;
+use crate::store::{Store, StoreError, StormRow};
+
+#[derive(Debug, Args)]
+pub(super) struct StormArgs {
+    #[command(subcommand)]
+    command: StormCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum StormCommand {
+    /// List the storms that are held.
+    List(ListArgs),
+    /// Tell the users of held storms; the next run does.
+    Release(DecideArgs),
+    /// Tell the users of held storms nothing, now or later.
+    Discard(DecideArgs),
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// Those that were decided about or have healed, too; newest first, at most 100.
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Debug, Args)]
+struct DecideArgs {
+    /// Which, by their ids.
+    #[arg(value_name = "STORM", required = true)]
+    storms: Vec<String>,
+    #[command(flatten)]
+    who: Who,
+}
+
+/// More storms at once than there are auth configs do not happen.
+const MOST_LISTED: u32 = 100;
+
+pub(super) async fn run(config: Option<&Path>, args: StormArgs) -> Exit {
+    let process = match setup::start(config) {
+        Ok(process) => process,
+        Err(exit) => return exit,
+    };
+    let store = match process.store().await {
+        Ok(store) => store,
+        Err(exit) => return exit,
+    };
+    let now = process.app.clock.now();
+    let done = match args.command {
+        StormCommand::List(args) => list(&store, args.all).await,
+        StormCommand::Release(args) => decide(&store, args, "released", now).await,
+        StormCommand::Discard(args) => decide(&store, args, "discarded", now).await,
+    };
+    store.close().await;
+    done.unwrap_or_else(|error| {
+        output::complain(&crate::domain::causes(&error));
+        Exit::Failed
+    })
+}
+
+async fn list(store: &Store, all: bool) -> Result<Exit, StoreError> {
+    let found = store.begin_read().await?.storms(!all, MOST_LISTED).await?;
+    let mut lines: Vec<String> = found.iter().map(line).collect();
+    let held = found.iter().filter(|storm| storm.state == "held").count();
+    lines.push(if held == 0 { "no storm is held".to_owned() } else { format!("{held} held: release or discard them") });
+    output::result(&lines.join("\n"));
+    Ok(Exit::Done)
+}
+
+async fn decide(store: &Store, args: DecideArgs, state: &'static str, now: Timestamp) -> Result<Exit, StoreError> {
+    let operator = args.who.name();
+    let (mut done, mut refused) = (Vec::new(), Vec::new());
+    let mut work = store.begin().await?;
+    for id in args.storms {
+        let decided = work.decide_storm(&id, state, &operator, now).await?;
+        let id = printable(&id);
+        match work.storm(&id).await? {
+            Some(storm) if decided => {
+                let next =
+                    if state == "released" { "the next run tells their users" } else { "their users are not told" };
+                done.push(format!("{id}: {state}; {} incidents are still open, {next}", storm.open_incidents));
+            }
+            Some(storm) => refused.push(format!("{id}: was {} already", since(&storm))),
+            None => refused.push(format!("{id}: there is no such storm; `reconnectd storm list` shows their ids")),
+        }
+    }
+    work.commit().await?;
+    if !done.is_empty() {
+        output::result(&done.join("\n"));
+    }
+    for refusal in &refused {
+        output::complain(refusal);
+    }
+    Ok(if refused.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+fn line(storm: &StormRow) -> String {
+    let StormRow { id, scope, subject, broken, active, open_incidents, incidents, .. } = storm;
+    let (subject, opened) = (printable(subject), when(storm.opened_at));
+    format!(
+        "{id}  {:<9}  {scope} {subject}  {broken} of {active} accounts broke  {open_incidents} of {incidents} incidents \
+         still open  noticed {opened}{}",
+        storm.state,
+        if storm.state == "held" { String::new() } else { format!("  {}", since(storm)) }
+    )
+}
+
+/// `released 2026-… by olga`
+fn since(storm: &StormRow) -> String {
+    let at = storm.decided_at.map_or(String::new(), |at| format!(" {}", when(at)));
+    let by = storm.decided_by.as_deref().map_or(String::new(), |by| format!(" by {}", printable(by)));
+    format!("{}{at}{by}", storm.state)
+}
