@@ -243,6 +243,7 @@ async fn nothing_else_changes_anything() {
     {
         let mut stream = TcpStream::connect(served.address).await.unwrap();
         stream.write_all(garbage.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
         // Refused or hung up on; either way it ends.
         stream.read_to_end(&mut Vec::new()).await.ok();
     }
@@ -284,6 +285,23 @@ async fn whoever_is_slow_is_hung_up_on() {
 }
 
 #[tokio::test]
+async fn more_connections_than_there_is_room_for_wait_their_turn() {
+    let (_folder, _url, store) = sqlite().await;
+    let served = Served::over(store).await;
+    let mut idle = Vec::new();
+    for _connection in 0..256 {
+        idle.push(TcpStream::connect(served.address).await.unwrap());
+    }
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    stream.write_all(format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", path()).as_bytes()).await.unwrap();
+    // Time now passes as fast as nobody has anything to do.
+    tokio::time::pause();
+    let start = tokio::time::Instant::now();
+    assert_eq!(Answer::of(&mut stream).await.status, 200);
+    assert!(start.elapsed() >= Duration::from_secs(9), "answered once those who said nothing were hung up on");
+}
+
+#[tokio::test]
 async fn one_client_that_asks_all_the_time_is_slowed_down() {
     let (_folder, _url, store) = sqlite().await;
     let served = Served::over(store).await;
@@ -313,6 +331,7 @@ async fn a_stop_finishes_what_is_under_way_and_takes_nothing_new() {
     while TcpStream::connect(served.address).await.is_ok() {
         tokio::task::yield_now().await;
     }
+    assert!(!served.server.is_finished(), "it waits for what is under way");
     stream.write_all(rest.as_bytes()).await.unwrap();
     assert_eq!(Answer::of(&mut stream).await.status, 200);
     served.server.await.unwrap();

@@ -100,12 +100,9 @@ async fn what_keeps_it_from_serving_is_said_with_its_exit_code() {
     assert!(output.stderr.contains("[http] listen: listening on 127.0.0.1:"), "{}", output.stderr);
     setup.run(&["suppress", "add", "bob@example.com"]).await.expect(0);
     setup.text("suppression.key", "another key than the one that was made at first use");
-    for command in [&["serve"][..], &["suppress", "add", "x@example.com"]] {
+    for command in [&["serve"][..], &["suppress", "add", "x@example.com"], &["check"]] {
         let output = setup.run(command).await.expect(2);
-        assert!(
-            output.stderr.contains("[suppression] key is not the one under which 1 addresses"),
-            "{}",
-            output.stderr
-        );
+        let said = format!("{}{}", output.stdout, output.stderr);
+        assert!(said.contains("[suppression] key is not the one under which 1 addresses"), "{}", output.stderr);
     }
 }
