@@ -14,9 +14,9 @@ use crate::adapters::clock::SystemClock;
 use crate::adapters::composio::{ComposioProvider, ComposioSettings, ComposioSettingsError};
 use crate::adapters::directory::{DirectorySettings, SqlDirectory};
 use crate::adapters::email::{EmailChannel, EmailSettings, EmailSettingsError};
-use crate::adapters::webhook::{WebhookChannel, WebhookSettings, WebhookSettingsError};
+use crate::adapters::webhook::{self, WebhookChannel, WebhookSettings, WebhookSettingsError};
 use crate::config::{Config, FirstRun, UsersPerRequest};
-use crate::domain::{AddressKey, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard};
+use crate::domain::{AddressKey, ChannelName, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard};
 use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
 use crate::scan::{self, ScanOptions};
@@ -146,11 +146,21 @@ impl App {
                 name: section.name.clone(),
                 url: section.url.to_string(),
                 secret: section.secret.clone(),
+                secret_previous: section.secret_previous.clone(),
+                signing_key: section.signing_key.clone(),
+                events: section.events.clone(),
                 allow_private: section.allow_private,
-                limits: crate::adapters::webhook::WebhookLimits::default(),
+                limits: webhook::WebhookLimits::default(),
             })?));
         }
         Ok(channels)
+    }
+
+    /// The `whpk_…` text by which the receivers of this channel verify its `v1a` signatures, where it signs so.
+    pub fn public_key(&self, channel: &ChannelName) -> Option<String> {
+        let name = channel.as_str().strip_prefix("webhook:")?;
+        let section = self.config.webhook.iter().find(|section| section.name == name)?;
+        webhook::public_key(section.signing_key.as_ref()?)
     }
 
     /// How a run behaves.

@@ -98,12 +98,16 @@ async fn channels(app: &App) -> Vec<Finding> {
             return vec![Finding { what: "channels".into(), outcome }];
         }
     };
-    join_all(channels.iter().map(|channel| reached(channel.as_ref()))).await
+    join_all(channels.iter().map(|channel| reached(app, channel.as_ref()))).await
 }
 
-async fn reached(channel: &dyn Channel) -> Finding {
+async fn reached(app: &App, channel: &dyn Channel) -> Finding {
     let outcome = match channel.check().await {
-        Ok(()) => Ok("reached, nothing sent".to_owned()),
+        // What receivers are given; the operator has only the other half.
+        Ok(()) => Ok(app.public_key(channel.name()).map_or_else(
+            || "reached, nothing sent".to_owned(),
+            |key| format!("reached, nothing sent; its v1a signatures are verified with {key}"),
+        )),
         Err(error) => Err((error.to_string(), Exit::Failed)),
     };
     Finding { what: channel.name().to_string(), outcome }

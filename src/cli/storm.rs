@@ -86,12 +86,12 @@ async fn decide(store: &Store, args: DecideArgs, state: &'static str, now: Times
         let decided = work.decide_storm(&id, state, &operator, now).await?;
         let id = printable(&id);
         match work.storm(&id).await? {
-            Some(storm) if decided => {
+            Some(row) if decided => {
                 let next =
                     if state == "released" { "the next run tells their users" } else { "their users are not told" };
-                done.push(format!("{id}: {state}; {} incidents are still open, {next}", storm.open_incidents));
+                done.push(format!("{id}: {state}; {} incidents are still open, {next}", row.open_incidents));
             }
-            Some(storm) => refused.push(format!("{id}: was {} already", since(&storm))),
+            Some(row) => refused.push(format!("{id}: was {} already", since(&row))),
             None => refused.push(format!("{id}: there is no such storm; `reconnectd storm list` shows their ids")),
         }
     }

@@ -71,10 +71,8 @@ pub struct IncidentFacts {
     pub transient: bool,
     /// At least one channel tells users what to reconnect.
     pub has_channel: bool,
-    /// Why it is kept back as part of a storm; none if it is not.
-    pub storm: Option<Silence>,
-    /// An operator's silence covers it now.
-    pub silenced: bool,
+    /// Why it is kept back: by a storm, or by an operator's silence that covers it now; none if it is not.
+    pub held: Option<Silence>,
     /// When it was opened.
     pub opened_at: Timestamp,
     /// When it was released from the baseline.
@@ -104,8 +102,7 @@ impl NoticePolicy {
         let silence = match facts {
             IncidentFacts { anchor_silence: Some(reason), .. } => Some(*reason),
             IncidentFacts { has_channel: false, .. } => Some(Silence::NoChannel),
-            IncidentFacts { storm: Some(reason), .. } => Some(*reason),
-            IncidentFacts { silenced: true, .. } => Some(Silence::Silenced),
+            IncidentFacts { held: Some(reason), .. } => Some(*reason),
             _ => None,
         };
         match silence {

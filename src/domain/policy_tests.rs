@@ -15,8 +15,7 @@ fn facts() -> IncidentFacts {
         anchor_silence: None,
         transient: false,
         has_channel: true,
-        storm: None,
-        silenced: false,
+        held: None,
         opened_at: start(),
         released_at: None,
         notices: NoticesGiven::default(),
@@ -39,9 +38,9 @@ fn a_first_notice_needs_all_of_it() {
         (IncidentFacts { baseline: true, ..facts() }, Decision::Silent(Baseline)),
         (IncidentFacts { has_channel: false, ..facts() }, Decision::Silent(NoChannel)),
         (IncidentFacts { anchor_silence: Some(Intentional), ..facts() }, Decision::Silent(Intentional)),
-        (IncidentFacts { storm: Some(StormHeld), ..facts() }, Decision::Silent(StormHeld)),
-        (IncidentFacts { storm: Some(StormDiscarded), ..facts() }, Decision::Silent(StormDiscarded)),
-        (IncidentFacts { silenced: true, ..facts() }, Decision::Silent(Silenced)),
+        (IncidentFacts { held: Some(StormHeld), ..facts() }, Decision::Silent(StormHeld)),
+        (IncidentFacts { held: Some(StormDiscarded), ..facts() }, Decision::Silent(StormDiscarded)),
+        (IncidentFacts { held: Some(Silence::Silenced), ..facts() }, Decision::Silent(Silenced)),
         (IncidentFacts { notices: called_off, ..facts() }, Decision::Silent(CalledOff)),
         (IncidentFacts { notices: under_way, ..facts() }, Decision::Silent(Silence::AlreadyNotified)),
         (told(3, start()), Decision::Silent(LadderDone)),
@@ -67,11 +66,15 @@ fn the_ladder_is_climbed_step_by_step_and_ends() {
         (told(2, days(3)), days(10), reminder),
         (told(3, days(10)), days(365), Decision::Silent(Silence::LadderDone)),
         (
-            IncidentFacts { silenced: true, ..told(1, start()) },
+            IncidentFacts { held: Some(Silence::Silenced), ..told(1, start()) },
             days(1),
             Decision::Wait(Silence::AlreadyNotified, days(3)),
         ),
-        (IncidentFacts { silenced: true, ..told(1, start()) }, days(3), Decision::Silent(Silence::Silenced)),
+        (
+            IncidentFacts { held: Some(Silence::Silenced), ..told(1, start()) },
+            days(3),
+            Decision::Silent(Silence::Silenced),
+        ),
     ] {
         assert_eq!(policy.decide(&facts, now), decision, "{facts:?} {now}");
     }

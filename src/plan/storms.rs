@@ -5,6 +5,7 @@
 //! part of a storm, and nobody is told until an operator decides. A storm that heals ends by itself; what is
 //! still broken then stays held.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::TimeDelta;
@@ -37,9 +38,9 @@ pub(super) async fn hold(
     let healed = work.end_healed_storms(context.now).await?;
     let mut held = Vec::new();
     for tripped in tripped(&mut work, context).await? {
-        let (storm, new) = join(&mut work, &tripped, context).await?;
+        let (id, new) = join(&mut work, &tripped, context).await?;
         if new {
-            held.push((storm, tripped));
+            held.push((id, tripped));
         }
     }
     fault::point("storm.before_commit");
@@ -54,11 +55,11 @@ pub(super) async fn hold(
             "Nothing of this storm is broken any more; its users were not told."
         );
     }
-    for (storm, Tripped { scope, subject, broken, working, .. }) in held {
+    for (id, Tripped { scope, subject, broken, working, .. }) in held {
         counters.storms_opened += 1;
         tracing::error!(
             event = events::STORM_HELD,
-            storm_id = storm,
+            storm_id = id,
             scope = scope.code(),
             subject,
             broken,
@@ -80,9 +81,8 @@ async fn tripped(work: &mut Work, context: &PlanContext<'_>) -> Result<Vec<Tripp
     let mut counts = Counts { whole: work.count_breakages(begin).await?, since: HashMap::new() };
     let mut decided = HashMap::new();
     for (scope, subject, at) in work.storm_decisions(begin).await? {
-        if !counts.since.contains_key(&at) {
-            let counted = work.count_breakages(at).await?;
-            counts.since.insert(at, counted);
+        if let Entry::Vacant(place) = counts.since.entry(at) {
+            place.insert(work.count_breakages(at).await?);
         }
         decided.insert((scope, subject), at);
     }

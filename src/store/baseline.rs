@@ -57,14 +57,14 @@ impl Work {
              ON a.user_id = i.user_id AND a.account_id = i.account_id WHERE i.closed_at IS NULL AND i.baseline = 1 \
              AND a.gone_at IS NULL AND a.condition IN ('broken', 'second_account')");
         let rows = self.session.fetch(select).await?;
-        Ok(rows.first().map_or(Ok(0), |row| row.int("n")).map(|n| u64::try_from(n).unwrap_or(0))?)
+        rows.first().map_or(Ok(0), |row| row.int("n")).map(|n| u64::try_from(n).unwrap_or(0))
     }
 
     /// Users released after `since`.
     pub async fn released_since(&mut self, since: Timestamp) -> Result<u64, StoreError> {
         let select = sql("SELECT count(DISTINCT user_id) AS n FROM incidents WHERE released_at > $1");
         let rows = self.session.fetch(select.bind(since)).await?;
-        Ok(rows.first().map_or(Ok(0), |row| row.int("n")).map(|n| u64::try_from(n).unwrap_or(0))?)
+        rows.first().map_or(Ok(0), |row| row.int("n")).map(|n| u64::try_from(n).unwrap_or(0))
     }
 
     /// Releases the old breakages of up to `users` users, those with the newest first: from now on they are news.

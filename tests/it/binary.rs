@@ -21,3 +21,4 @@ mod storms_and_baseline;
 mod suppress;
 mod terminal;
 mod unreachable;
+mod webhooks;

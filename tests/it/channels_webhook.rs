@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that fails ends its test")]
 
+mod payloads;
+mod signatures;
+
 use std::time::Duration;
 
 use axum::http::header::{LOCATION, RETRY_AFTER};
 use reconnectd::adapters::clock::SystemClock;
 use reconnectd::adapters::webhook::{WebhookChannel, WebhookLimits, WebhookSettings, WebhookSettingsError};
 use reconnectd::domain::{
-    AccountId, Contact, DeliveryId, EmailAddress, FailureClass, IncidentId, Notice, NoticeItem, NoticeKind,
+    AccountId, Contact, DeliveryId, EmailAddress, EventKind, FailureClass, IncidentId, Notice, NoticeItem, NoticeKind,
     NotificationId, ToolkitSlug, UserId, from_millis,
 };
 use reconnectd::ports::{Channel as _, Clock as _};
@@ -29,6 +32,9 @@ fn settings(url: &str, allow_private: bool) -> WebhookSettings {
         name: "product".to_owned(),
         url: url.to_owned(),
         secret: SECRET.into(),
+        secret_previous: None,
+        signing_key: None,
+        events: EventKind::CODES.map(|(kind, ..)| kind).to_vec(),
         allow_private,
         limits: PATIENT,
     }

@@ -3,11 +3,11 @@
 //! | Answer | Class | Because |
 //! |---|---|---|
 //! | 2xx | done | |
-//! | 429, 503 with `Retry-After` | rate-limited | the receiver asks for a pause |
 //! | 408, 425, 429, 5xx | transient | the receiver says it may work later |
-//! | 3xx, 401, 403, 404, 410 | channel broken | the URL or the key is wrong for every event |
-//! | 405, 406, 411, 415, 421, 426, 431 | channel broken | the route takes no event like ours: method, headers, protocol |
-//! | other 4xx | refused | this event will never be taken |
+//! | the same with `Retry-After` | rate-limited | it says when; seconds or a date, from now to 24 h |
+//! | 3xx | channel broken | the URL is wrong for every event; redirects are not followed |
+//! | 410 | endpoint gone | the receiver wants nothing more (Standard Webhooks, "Delivery success and failure") |
+//! | other 4xx | declined | this request is not taken; a few tries, because a deployment may be under way |
 //! | refused address | channel broken | the configuration must change |
 //! | no connection | transient | nothing was sent |
 //! | anything after that | outcome unknown | the event may have been taken |
@@ -27,6 +27,9 @@ use crate::ports::{Receipt, SendError};
 /// The longest text about an answer that is stored.
 const MAX_DETAIL_CHARS: usize = 200;
 
+/// No receiver puts an event off for longer: a day later people should have been told.
+const LONGEST_PAUSE: Duration = Duration::from_hours(24);
+
 /// Decides on an answer by its status.
 pub(super) fn of_status(
     url: &Url,
@@ -36,11 +39,12 @@ pub(super) fn of_status(
 ) -> Result<Receipt, SendError> {
     let class = match status.as_u16() {
         200..=299 => return Ok(Receipt { detail: format!("HTTP {}", status.as_u16()) }),
-        429 | 503 => retry_after(headers, now).map_or(FailureClass::Transient, FailureClass::RateLimited),
-        408 | 425 | 500..=599 => FailureClass::Transient,
-        // RFC 9110, section 15.5, and RFC 6585: none of these says anything about one event.
-        300..=399 | 401 | 403..=406 | 410 | 411 | 415 | 421 | 426 | 431 => FailureClass::ChannelBroken,
-        400..=499 => FailureClass::Refused,
+        408 | 425 | 429 | 500..=599 => {
+            retry_after(headers, now).map_or(FailureClass::Transient, FailureClass::RateLimited)
+        }
+        300..=399 => FailureClass::ChannelBroken,
+        410 => FailureClass::EndpointGone,
+        400..=499 => FailureClass::Declined,
         // A final answer below 200 or above 599 is no HTTP; who knows what became of the event.
         _ => FailureClass::OutcomeUnknown,
     };
@@ -85,15 +89,18 @@ fn innermost(error: &reqwest::Error) -> String {
     cause.map(|cause| format!(" ({cause})")).unwrap_or_default()
 }
 
-/// `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3). A date in the past is no pause.
-/// The retry schedule bounds what comes of it.
+/// `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3), within 0 s and [`LONGEST_PAUSE`]: a date in the
+/// past asks for no pause. None where there is no such field or it cannot be read.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u32>() {
-        return Some(Duration::from_secs(seconds.into()));
-    }
-    let until = DateTime::parse_from_rfc2822(text).ok()?;
-    until.signed_duration_since(now).to_std().ok()
+    let asked = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        // More digits than fit are a longer pause than any.
+        text.parse().map_or(LONGEST_PAUSE, Duration::from_secs)
+    } else {
+        let until = DateTime::parse_from_rfc2822(text).ok()?;
+        until.signed_duration_since(now).to_std().unwrap_or_default()
+    };
+    Some(asked.min(LONGEST_PAUSE))
 }
 
 #[cfg(test)]
@@ -111,55 +118,79 @@ mod tests {
         of_status(&url, StatusCode::from_u16(status).unwrap(), &headers, from_millis(1_445_412_420_000))
     }
 
+    fn check(status: u16, retry_after: Option<&str>, class: FailureClass) {
+        let error = answer(status, retry_after).unwrap_err();
+        assert_eq!(error.class, class, "{status} {retry_after:?}");
+        assert!(error.detail.starts_with(&format!("hooks.example.com: HTTP {status}")), "{error}");
+        assert!(!error.detail.contains("secret"), "{error}");
+    }
+
     #[test]
     fn every_status_has_its_class() {
-        use FailureClass::{ChannelBroken, OutcomeUnknown, RateLimited, Refused, Transient};
-        let seconds = |n| RateLimited(Duration::from_secs(n));
-        for (status, retry_after, class) in [
-            (301, None, ChannelBroken),
-            (304, None, ChannelBroken),
-            (307, Some("5"), ChannelBroken),
-            (400, None, Refused),
-            (401, None, ChannelBroken),
-            (403, None, ChannelBroken),
-            (404, None, ChannelBroken),
-            (402, None, Refused),
-            (405, None, ChannelBroken),
-            (406, None, ChannelBroken),
-            (408, None, Transient),
-            (409, None, Refused),
-            (410, None, ChannelBroken),
-            (411, None, ChannelBroken),
-            (413, None, Refused),
-            (415, None, ChannelBroken),
-            (421, None, ChannelBroken),
-            (422, None, Refused),
-            (425, None, Transient),
-            (426, None, ChannelBroken),
-            (429, None, Transient),
-            (429, Some("7"), seconds(7)),
-            (431, None, ChannelBroken),
-            (451, None, Refused),
-            (429, Some(" 0 "), seconds(0)),
-            (429, Some("soon"), Transient),
-            (429, Some("-5"), Transient),
-            (429, Some("99999999999"), Transient),
-            (500, Some("9"), Transient),
-            (502, None, Transient),
-            (503, None, Transient),
-            (503, Some("Wed, 21 Oct 2015 07:28:00 GMT"), seconds(60)),
-            (503, Some("Wed, 21 Oct 2015 07:26:00 GMT"), Transient),
-            (504, None, Transient),
-            (599, None, Transient),
-            (600, None, OutcomeUnknown),
-        ] {
-            let error = answer(status, retry_after).unwrap_err();
-            assert_eq!(error.class, class, "{status} {retry_after:?}");
-            assert!(error.detail.starts_with(&format!("hooks.example.com: HTTP {status}")), "{error}");
-            assert!(!error.detail.contains("secret"), "{error}");
+        use FailureClass::{ChannelBroken, Declined, EndpointGone, OutcomeUnknown, RateLimited, Transient};
+        let retried = [408, 425, 429].into_iter().chain(500..=599);
+        let transient: Vec<u16> = retried.collect();
+        for status in 100..=999_u16 {
+            if (200..=299).contains(&status) {
+                assert_eq!(answer(status, Some("7")).unwrap().detail, format!("HTTP {status}"));
+                continue;
+            }
+            let (class, with_pause) = match status {
+                _ if transient.contains(&status) => (Transient, RateLimited(Duration::from_secs(7))),
+                410 => (EndpointGone, EndpointGone),
+                300..=399 => (ChannelBroken, ChannelBroken),
+                400..=499 => (Declined, Declined),
+                _ => (OutcomeUnknown, OutcomeUnknown),
+            };
+            check(status, None, class);
+            check(status, Some("7"), with_pause);
         }
-        for status in [200, 201, 202, 204, 299] {
-            assert_eq!(answer(status, None).unwrap().detail, format!("HTTP {status}"));
+        // Those that receivers are told of, once more by name.
+        for (status, class) in [
+            (301, ChannelBroken),
+            (308, ChannelBroken),
+            (400, Declined),
+            (401, Declined),
+            (403, Declined),
+            (404, Declined),
+            (422, Declined),
+            (410, EndpointGone),
+            (408, Transient),
+            (425, Transient),
+            (429, Transient),
+            (500, Transient),
+            (502, Transient),
+            (503, Transient),
+            (504, Transient),
+        ] {
+            check(status, None, class);
+        }
+    }
+
+    #[test]
+    fn a_pause_is_seconds_or_a_date_from_now_to_a_day() {
+        let day = 86_400;
+        for (text, seconds) in [
+            ("0", Some(0)),
+            (" 0 ", Some(0)),
+            ("90", Some(90)),
+            ("86400", Some(day)),
+            ("86401", Some(day)),
+            ("99999999999", Some(day)),
+            ("99999999999999999999999999", Some(day)),
+            // It is 07:27:00.
+            ("Wed, 21 Oct 2015 07:28:00 GMT", Some(60)),
+            ("Wed, 21 Oct 2015 07:26:00 GMT", Some(0)),
+            ("Thu, 21 Oct 2055 07:28:00 GMT", Some(day)),
+            ("soon", None),
+            ("-5", None),
+            ("+5", None),
+            ("1.5", None),
+            ("", None),
+            ("21 October", None),
+        ] {
+            let class = seconds.map_or(FailureClass::Transient, |n| FailureClass::RateLimited(Duration::from_secs(n)));
+            check(503, Some(text), class);
         }
     }
 }

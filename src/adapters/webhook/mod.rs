@@ -1,8 +1,12 @@
-//! Turns a notice into one signed HTTP POST (Standard Webhooks) to a fixed endpoint, or into a file.
+//! Turns a notice to a user, or an event for the operator, into one signed HTTP POST (Standard Webhooks) to a fixed
+//! endpoint, or into a file. `docs/webhooks/` tells receivers what they get.
 //!
 //! ```text
-//! Notice ─▶ payload ─▶ sign (id, time, body) ─▶ target guard ─▶ POST ─▶ class
+//! Notice, OperatorNotice ─▶ payload ─▶ sign (id, time, body) ─▶ target guard ─▶ POST ─▶ class
 //! ```
+//!
+//! An endpoint carries the kinds of event its section names; there are as many endpoints as sections, each with
+//! keys of its own, and one that fails keeps nothing from the others.
 //!
 //! The same notice gives the same bytes, but the notice may shrink between two attempts: the last look
 //! before each leaves out accounts that healed in the meantime, so a repeat under the same `webhook-id` may name
@@ -15,6 +19,7 @@
 //! A crash or cancellation during the POST leaves an event of unknown outcome, sent again under its id.
 
 mod answer;
+mod keys;
 mod payload;
 mod settings;
 mod sign;
@@ -25,18 +30,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use secrecy::SecretSlice;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use url::Url;
 
 use crate::adapters::spool::Spool;
-use crate::domain::{ChannelName, EventKind, FailureClass, Notice, OperatorNotice};
+use crate::domain::{ChannelName, EventKind, FailureClass, Notice, OperatorNotice, Timestamp};
 use crate::ports::{Channel, Receipt, SendError};
 
+pub use keys::public_key;
 pub use settings::{WebhookLimits, WebhookSettings, WebhookSettingsError};
 
-use target::{AddressGuard, Reach};
+use keys::Keys;
+use target::{AddressGuard, Lookup, SystemLookup};
 
 /// How much of an answer's body is read so that the connection can be used again; the rest is cut off.
 const MAX_ANSWER_BYTES: usize = 4096;
@@ -52,7 +58,8 @@ const USER_AGENT: &str = concat!("reconnectd/", env!("CARGO_PKG_VERSION"));
 /// Posts events to one endpoint.
 pub struct WebhookChannel {
     name: ChannelName,
-    key: SecretSlice<u8>,
+    events: Vec<EventKind>,
+    keys: Keys,
     route: Route,
 }
 
@@ -65,7 +72,7 @@ enum Route {
 /// An HTTP endpoint and the client that may reach it.
 struct Endpoint {
     url: Url,
-    reach: Reach,
+    guard: AddressGuard,
     client: reqwest::Client,
     limits: WebhookLimits,
 }
@@ -73,14 +80,27 @@ struct Endpoint {
 impl WebhookChannel {
     /// A channel named `webhook:<name>`. For `https` and `http` URLs the process needs a default rustls
     /// provider (`rustls::crypto::ring::default_provider().install_default()`, first thing in `main`).
-    #[expect(clippy::needless_pass_by_value, reason = "the secret in it is wiped from memory when this returns")]
     pub fn new(settings: WebhookSettings) -> Result<Self, WebhookSettingsError> {
+        Self::with_lookup(settings, Arc::new(SystemLookup))
+    }
+
+    fn with_lookup(settings: WebhookSettings, lookup: Arc<dyn Lookup>) -> Result<Self, WebhookSettingsError> {
         let parsed = settings::parse(&settings)?;
+        let guard = AddressGuard { reach: parsed.reach, lookup };
         let route = match parsed.spool {
             Some(spool) => Route::File(spool),
-            None => Route::Http(Endpoint::new(parsed.url, parsed.reach, settings.limits, &settings.name)?),
+            None => Route::Http(Endpoint::new(parsed.url, guard, settings.limits, &settings.name)?),
         };
-        Ok(Self { name: ChannelName::new(format!("webhook:{}", settings.name)), key: parsed.key, route })
+        let name = ChannelName::new(format!("webhook:{}", settings.name));
+        Ok(Self { name, events: settings.events, keys: parsed.keys, route })
+    }
+
+    async fn deliver(&self, id: &str, now: Timestamp, body: String) -> Result<Receipt, SendError> {
+        let signed = sign::headers(&self.keys, id, now.timestamp(), &body);
+        match &self.route {
+            Route::Http(endpoint) => endpoint.post(&signed, body, now).await,
+            Route::File(spool) => spool.write(id, "json", &sign::as_file(&signed, &body)).await,
+        }
     }
 }
 
@@ -99,21 +119,15 @@ impl Channel for WebhookChannel {
     }
 
     fn carries(&self, kind: EventKind) -> bool {
-        kind == EventKind::ReconnectRequested
+        self.events.contains(&kind)
     }
 
     async fn send_event(&self, event: &OperatorNotice) -> Result<Receipt, SendError> {
-        let detail = format!("{} is not sent here", event.event.kind().code());
-        Err(SendError { class: FailureClass::Refused, detail })
+        self.deliver(&event.outside_id, event.now, payload::of_event(event)?).await
     }
 
     async fn send(&self, notice: &Notice) -> Result<Receipt, SendError> {
-        let body = payload::body(notice)?;
-        let signed = sign::headers(&self.key, &notice.outside_id, notice.now.timestamp(), &body);
-        match &self.route {
-            Route::Http(endpoint) => endpoint.post(&signed, body, notice).await,
-            Route::File(spool) => spool.write(&notice.outside_id, "json", &sign::as_file(&signed, &body)).await,
-        }
+        self.deliver(&notice.outside_id, notice.now, payload::of_notice(notice)?).await
     }
 
     async fn check(&self) -> Result<(), SendError> {
@@ -125,7 +139,7 @@ impl Channel for WebhookChannel {
 }
 
 impl Endpoint {
-    fn new(url: Url, reach: Reach, limits: WebhookLimits, name: &str) -> Result<Self, WebhookSettingsError> {
+    fn new(url: Url, guard: AddressGuard, limits: WebhookLimits, name: &str) -> Result<Self, WebhookSettingsError> {
         // Building a client without a provider would panic.
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             return Err(WebhookSettingsError::NoTlsProvider);
@@ -133,31 +147,30 @@ impl Endpoint {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .dns_resolver(Arc::new(AddressGuard(reach)))
+            .dns_resolver(Arc::new(guard.clone()))
             .connect_timeout(limits.connect)
             .timeout(limits.total)
             .pool_idle_timeout(IDLE_LIMIT)
             .user_agent(USER_AGENT)
             .build()
             .map_err(|source| WebhookSettingsError::Client { name: name.to_owned(), source: source.without_url() })?;
-        Ok(Self { url, reach, client, limits })
+        Ok(Self { url, guard, client, limits })
     }
 
-    async fn post(&self, signed: &sign::Signed, body: String, notice: &Notice) -> Result<Receipt, SendError> {
+    async fn post(&self, signed: &sign::Signed, body: String, now: Timestamp) -> Result<Receipt, SendError> {
         // The client never asks its resolver about a literal address, so it is checked here.
-        target::check_literal(&self.url, self.reach)?;
+        target::check_literal(&self.url, self.guard.reach)?;
         let request = self.client.post(self.url.clone()).headers(header_map(signed)?).body(body);
         let mut response = request.send().await.map_err(|e| answer::of_error(&self.url, e))?;
         let (status, headers) = (response.status(), response.headers().clone());
         // Whether the body comes whole, late or never changes nothing: the status is known.
         drop(timeout(ANSWER_BODY_LIMIT.min(self.limits.total), drain(&mut response)).await);
-        answer::of_status(&self.url, status, &headers, notice.now)
+        answer::of_status(&self.url, status, &headers, now)
     }
 
     async fn reachable(&self) -> Result<(), SendError> {
-        target::check_literal(&self.url, self.reach)?;
         let connect = async {
-            let addresses = target::resolve_url(&self.url, self.reach).await?;
+            let addresses = target::resolve_url(&self.url, &self.guard).await?;
             TcpStream::connect(addresses.as_slice()).await.map_err(|e| {
                 answer::failed(&self.url, FailureClass::Transient, &format!("connecting failed ({})", e.kind()))
             })
@@ -180,6 +193,7 @@ async fn drain(response: &mut reqwest::Response) {
     }
 }
 
+/// The three headers and the type; a stored id that cannot be a header is refused rather than repaired.
 fn header_map(signed: &sign::Signed) -> Result<HeaderMap, SendError> {
     let mut map = HeaderMap::new();
     map.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -192,3 +206,6 @@ fn header_map(signed: &sign::Signed) -> Result<HeaderMap, SendError> {
     }
     Ok(map)
 }
+
+#[cfg(test)]
+mod rebinding_tests;

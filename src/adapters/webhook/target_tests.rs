@@ -13,6 +13,7 @@ fn closed_ranges_are_closed_to_their_edges_and_not_beyond() {
         ("10.0.0.0", "10.255.255.255", Some("9.255.255.255"), Some("11.0.0.0")),
         ("100.64.0.0", "100.127.255.255", Some("100.63.255.255"), Some("100.128.0.0")),
         ("127.0.0.0", "127.255.255.255", Some("126.255.255.255"), Some("128.0.0.0")),
+        ("168.63.129.16", "168.63.129.16", Some("168.63.129.15"), Some("168.63.129.17")),
         ("169.254.0.0", "169.254.255.255", Some("169.253.255.255"), Some("169.255.0.0")),
         ("172.16.0.0", "172.31.255.255", Some("172.15.255.255"), Some("172.32.0.0")),
         ("192.0.0.0", "192.0.0.255", Some("191.255.255.255"), Some("192.0.1.0")),
@@ -53,6 +54,37 @@ fn closed_ranges_are_closed_to_their_edges_and_not_beyond() {
     }
 }
 
+/// The addresses that clouds serve their machines' credentials on, and others worth a line of their own.
+#[test]
+fn addresses_of_ill_repute_are_closed() {
+    for (ip, what) in [
+        ("169.254.169.254", "metadata of AWS, Azure, GCP and most others"),
+        ("169.254.170.2", "credentials of ECS tasks"),
+        ("fd00:ec2::254", "metadata of AWS over IPv6"),
+        ("fd20:ce::254", "metadata of GCP over IPv6"),
+        ("100.100.100.200", "metadata of Alibaba Cloud"),
+        ("192.0.0.192", "metadata of Oracle Cloud"),
+        ("168.63.129.16", "the Azure host"),
+        ("::ffff:169.254.169.254", "mapped"),
+        ("::169.254.169.254", "compatible"),
+        ("::ffff:0:169.254.169.254", "translated"),
+        ("64:ff9b::169.254.169.254", "NAT64"),
+        ("64:ff9b:1::169.254.169.254", "local NAT64"),
+        ("2002:a9fe:a9fe::1", "6to4"),
+        ("2001:0:a9fe:a9fe::1", "Teredo, as its server"),
+        ("2001:0:4136:e378:8000:63bf:5601:5601", "Teredo, as its client (169.254.169.254 inverted)"),
+        ("255.255.255.255", "broadcast"),
+        ("0.0.0.0", "unspecified, which Linux dials as this host"),
+        ("::", "unspecified"),
+        ("fe80::1", "link-local"),
+    ] {
+        assert!(!Reach::PublicOnly.permits(ip.parse().unwrap()), "{ip}: {what}");
+    }
+    for ip in ["169.253.255.255", "168.63.129.15", "100.63.255.255", "192.0.1.1", "2003::1", "2606:4700::1111"] {
+        assert!(Reach::PublicOnly.permits(ip.parse().unwrap()), "{ip} must be open");
+    }
+}
+
 #[test]
 fn however_a_private_address_is_written_it_is_refused() {
     for host in [
@@ -61,30 +93,53 @@ fn however_a_private_address_is_written_it_is_refused() {
         "127.0.1",
         "2130706433",
         "0x7f000001",
+        "0X7F000001",
         "0x7f.1",
+        "0x7f.0x0.0x0.0x1",
         "0177.0.0.1",
+        "00000177.0.0.1",
         "017700000001",
         "127.0.0.1.",
         "%31%32%37.0.0.1",
+        "127%2e0%2e0%2e1",
         "１２７.0.0.1",
+        "127。0。0。1",
+        "①②⑦.0.0.1",
         "[::1]",
+        "[0:0:0:0:0:0:0:1]",
         "[::ffff:127.0.0.1]",
         "[::ffff:7f00:1]",
+        "[::FFFF:7F00:0001]",
         "[64:ff9b::a9fe:a9fe]",
+        "[64:ff9b:1::a9fe:a9fe]",
         "[2002:7f00:1::]",
         "[::127.0.0.1]",
         "169.254.169.254",
+        "169.254.43518",
+        "2852039166",
+        "0xa9fea9fe",
+        "0251.0376.0251.0376",
         "[fd00:ec2::254]",
+        "10.0.0.1",
+        "012.0.0.1",
+        "192.168.1",
         "0",
+        "0x0",
         "[::]",
+        "255.255.255.255",
+        "4294967295",
     ] {
         assert!(!permits(&format!("https://{host}/hook")), "{host}");
         assert!(!permits(&format!("https://{host}:8443/hook")), "{host}");
     }
-    for host in ["93.184.215.14", "1.1.1.1", "[2606:4700::1111]", "api.example.com", "localhost"] {
+    for host in
+        ["93.184.215.14", "1.1.1.1", "0x01010101", "16843009", "[2606:4700::1111]", "api.example.com", "localhost"]
+    {
         assert!(permits(&format!("https://{host}/hook")), "{host}: names are the resolver's business");
     }
-    assert!(Url::parse("https://[fe80::1%25eth0]/").is_err(), "scope ids are no URL");
+    for no_url in ["[fe80::1%25eth0]", "[fe80::1%eth0]", "256.0.0.1", "127.0.0.1.1", "[127.0.0.1]", "4294967296"] {
+        assert!(Url::parse(&format!("https://{no_url}/")).is_err(), "{no_url} is no URL");
+    }
 }
 
 #[test]
@@ -98,7 +153,8 @@ fn refusals_name_the_setting_and_the_host_only() {
 
 #[tokio::test]
 async fn names_that_resolve_to_private_addresses_are_refused() {
-    let resolve = |reach| AddressGuard(reach).resolve("localhost".parse().unwrap());
+    let guard = |reach| AddressGuard { reach, lookup: Arc::new(SystemLookup) };
+    let resolve = |reach| guard(reach).resolve("localhost".parse().unwrap());
     let refused = resolve(Reach::PublicOnly).await.err().unwrap();
     assert!(refused.downcast_ref::<Refused>().is_some(), "{refused}");
     for reach in [Reach::Anywhere, Reach::LoopbackOnly] {

@@ -143,7 +143,7 @@ async fn an_answer_about_somebody_else_ends_the_run_and_mails_nobody() {
 #[tokio::test]
 async fn a_channel_that_refuses_us_is_a_failure_and_keeps_its_deliveries() {
     let setup = three_broken().await;
-    setup.sink.reply_with(vec![401_u16; 8]);
+    setup.sink.reply_with(vec![301_u16; 8]);
     let output = setup.run(&["once", "--summary", "json"]).await.expect(1);
     let summary = output.summary();
     assert_eq!(summary["channels_stopped"][0], "webhook:product", "{summary}");

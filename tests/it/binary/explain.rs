@@ -1,6 +1,9 @@
 //! `explain USER`: every account, its condition and history, and what was or was not sent, with the reason.
 
+use axum::http::header::RETRY_AFTER;
+
 use super::setup::{Setup, WEBHOOK_SECRET};
+use crate::support::sink::Reply;
 
 #[tokio::test]
 async fn it_says_what_was_concluded_what_was_sent_and_why() {
@@ -67,21 +70,21 @@ async fn what_became_of_an_incident_is_what_became_of_its_deliveries() {
     for (address, status, heals, lines) in [
         (
             address,
-            401_u16,
+            429_u16,
             false,
             ["\n      told 20", " by email\n", "\n      waiting by webhook:product, next attempt 20"],
         ),
         (
             address,
-            401,
+            429,
             true,
             ["closed 20", "told 20", "not told by webhook:product: worked again by the time of sending"],
         ),
         (
             address,
-            400,
+            503,
             false,
-            ["told 20", "given up by webhook:product: 127.0.0.1: HTTP 400", ": dead (127.0.0.1: HTTP 400)\n"],
+            ["told 20", "given up by webhook:product: 127.0.0.1: HTTP 503", ": dead (127.0.0.1: HTTP 503)\n"],
         ),
         (
             None,
@@ -91,7 +94,7 @@ async fn what_became_of_an_incident_is_what_became_of_its_deliveries() {
         ),
         (
             None,
-            401,
+            429,
             true,
             ["(active)", "not told by email: the directory", "not told by webhook:product: worked again"],
         ),
@@ -100,8 +103,12 @@ async fn what_became_of_an_incident_is_what_became_of_its_deliveries() {
         setup.user_at("sam", address).await;
         let account = setup.works("sam", "slack");
         setup.breaks(&account);
-        setup.sink.reply_with(vec![status]);
+        // A day is longer than a run waits for a delivery.
+        setup.sink.reply_with(vec![Reply { status, headers: vec![(RETRY_AFTER, "86400")], body_bytes: 0 }]);
         setup.run(&["once"]).await;
+        if status == 503 {
+            setup.give_up().await;
+        }
         if heals {
             assert!(setup.simulator.world().set_status(&account, "ACTIVE", None));
             setup.on_state("UPDATE deliveries SET next_attempt_at = 0").await;

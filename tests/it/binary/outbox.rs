@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use axum::http::header::RETRY_AFTER;
 use reconnectd::adapters::clock::SystemClock;
 use reconnectd::simulator::SimulatorOptions;
 use serde_json::Value;
@@ -11,14 +12,19 @@ use serde_json::Value;
 use super::process::Output;
 use super::setup::Setup;
 use crate::directory::product::Dialect;
+use crate::support::sink::Reply;
 
-/// Ben's and Kim's webhooks were refused for good, Ada's met a refusal of ourselves and waits.
+/// Ben's and Kim's webhooks were put off and given up, Ada's met a redirect, which stops the channel, and waits.
 async fn two_dead_and_one_waiting(state: Dialect) -> Setup {
     let setup = Setup::over(state, Dialect::Sqlite, SimulatorOptions::new(Arc::new(SystemClock))).await;
-    for (user, status, code) in [("ben", 400_u16, 0), ("kim", 422, 0), ("ada@example.com", 410, 1)] {
+    for (user, status, code) in [("ben", 503_u16, 0), ("kim", 429, 0), ("ada@example.com", 307, 1)] {
         setup.broken_user_at(user, "x@example.com").await;
-        setup.sink.reply_with(vec![status]);
+        // A day is longer than a run waits for a delivery.
+        setup.sink.reply_with(vec![Reply { status, headers: vec![(RETRY_AFTER, "86400")], body_bytes: 0 }]);
         setup.once(code).await;
+        if code == 0 {
+            setup.give_up().await;
+        }
     }
     setup
 }
@@ -48,9 +54,9 @@ async fn the_list_is_what_needs_eyes_unless_told_otherwise() {
     let lines: Vec<&str> = output.stdout.lines().collect();
     let [ada, kim, ben, counts] = lines[..] else { panic!("{}", output.stdout) };
     for (line, parts) in [
-        (ada, ["pending ", "webhook:product  a***@example.com  1 attempt  created ", "next attempt ", "HTTP 410"]),
-        (kim, ["dead ", "webhook:product  kim  1 attempt  created ", "settled ", "HTTP 422"]),
-        (ben, ["dead ", "webhook:product  ben  1 attempt  created ", "settled ", "HTTP 400"]),
+        (ada, ["pending ", "webhook:product  a***@example.com  1 attempt  created ", "next attempt ", "HTTP 307"]),
+        (kim, ["dead ", "webhook:product  kim  1 attempt  created ", "settled ", "HTTP 429"]),
+        (ben, ["dead ", "webhook:product  ben  1 attempt  created ", "settled ", "HTTP 503"]),
     ] {
         assert!(parts.iter().all(|part| line.contains(part)), "{line}");
     }
@@ -73,7 +79,7 @@ async fn show_has_the_whole_of_one() {
     let id = id_of(&setup, "ben").await;
     let output = setup.run(&["outbox", "show", &id]).await.expect(0);
     let parts =
-        ["dead, settled", "msg_", "slack ", "for ca_ben_slack: opened", ", open, notice 0", "refused", "HTTP 400"];
+        ["dead, settled", "msg_", "slack ", "for ca_ben_slack: opened", ", open, notice 0", "rate_limited", "HTTP 503"];
     has(&output, &parts);
     has(&output, &["user          ben", "Attempts (1)\n  1 2", "Operators (0)", "(first_notice)"]);
     let story = setup.run(&["explain", "ben"]).await.expect(0);

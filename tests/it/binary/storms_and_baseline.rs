@@ -1,5 +1,7 @@
 //! `storm` and `baseline`: mass breakages and old ones, decided about from a shell.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+
 use super::setup::Setup;
 
 /// Five users of one auth config, seen to work, with a guard of two.

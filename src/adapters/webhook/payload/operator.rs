@@ -1,0 +1,50 @@
+//! Turns something the operator must know into `storm.held`, `channel.stopped` or `endpoint.disabled`.
+
+use serde::Serialize;
+
+use super::{MAX_BODY_BYTES, too_large, write};
+use crate::domain::{OperatorEvent, OperatorNotice, scrub};
+use crate::ports::SendError;
+
+/// The longest `detail` in characters: an answer in a few words, for a person.
+const MAX_DETAIL_CHARS: usize = 500;
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Data<'a> {
+    Storm {
+        notification_id: &'a str,
+        storm_id: &'a str,
+        scope: &'a str,
+        subject: &'a str,
+        accounts_broken: u64,
+        accounts_active: u64,
+        window_seconds: u64,
+    },
+    Channel {
+        notification_id: &'a str,
+        channel: &'a str,
+        detail: String,
+    },
+}
+
+/// The event's bytes.
+pub(in super::super) fn of_event(notice: &OperatorNotice) -> Result<String, SendError> {
+    let notification_id = notice.notification.as_str();
+    let data = match &notice.event {
+        OperatorEvent::StormHeld { storm_id, scope, subject, broken, active, window_seconds } => Data::Storm {
+            notification_id,
+            storm_id,
+            scope,
+            subject,
+            accounts_broken: *broken,
+            accounts_active: *active,
+            window_seconds: *window_seconds,
+        },
+        OperatorEvent::ChannelStopped { channel, detail } | OperatorEvent::EndpointDisabled { channel, detail } => {
+            Data::Channel { notification_id, channel: channel.as_str(), detail: scrub(detail, MAX_DETAIL_CHARS) }
+        }
+    };
+    let text = write(notice.event.kind(), notice.created_at, data)?;
+    if text.len() < MAX_BODY_BYTES { Ok(text) } else { Err(too_large()) }
+}
