@@ -91,10 +91,10 @@ impl App {
 
     /// The secret behind stored address hashes and unsubscribe links: the configured one, else the one kept in the
     /// state database, which is made here where there is none.
-    pub async fn address_key(&self, store: &Store, configured: Option<&SecretString>) -> Result<AddressKey, AppError> {
+    pub async fn address_key(&self, store: &Store) -> Result<AddressKey, AppError> {
         let fresh = fresh_key()?;
         let mut work = store.begin().await?;
-        let key = work.address_key(configured, &fresh).await?;
+        let key = work.address_key(self.config.suppression.key.as_ref(), &fresh).await?;
         work.commit().await?;
         Ok(key)
     }
@@ -211,14 +211,13 @@ impl App {
 
     /// The key addresses are hashed under. A rehearsal, which compares nothing, keeps none it would have to make.
     async fn key_for(&self, store: &Store, dry_run: bool) -> Result<AddressKey, AppError> {
-        let configured = self.config.suppression.key.as_ref();
         if dry_run {
             let mut work = store.begin().await?;
-            let key = work.address_key(configured, &fresh_key()?).await?;
+            let key = work.address_key(self.config.suppression.key.as_ref(), &fresh_key()?).await?;
             work.roll_back();
             return Ok(key);
         }
-        self.address_key(store, configured).await
+        self.address_key(store).await
     }
 
     /// How often and how soon people are told.

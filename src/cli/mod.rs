@@ -18,9 +18,12 @@ mod outbox;
 mod output;
 mod preview;
 mod progress;
+mod serve;
 mod setup;
+mod silence;
 mod simulate;
 mod storm;
+mod suppress;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -55,6 +58,12 @@ enum Command {
     Outbox(outbox::OutboxArgs),
     /// See which channels are stopped or disabled, and switch one off or on again.
     Channel(channel::ChannelArgs),
+    /// Manage the addresses that are not written to.
+    Suppress(suppress::SuppressArgs),
+    /// Keep quiet about a user, a toolkit or an auth config for a while.
+    Silence(silence::SilenceArgs),
+    /// Serve the pages behind the unsubscribe links in mails.
+    Serve,
     /// See mass breakages whose users are not told, and decide about them.
     Storm(storm::StormArgs),
     /// Tell people about what was broken before the first run, at a bearable pace.
@@ -124,6 +133,9 @@ pub fn main() -> ExitCode {
             Command::Migrate => Box::pin(migrate::run(config)).await,
             Command::Explain(args) => Box::pin(explain::run(config, args)).await,
             Command::Outbox(args) => Box::pin(outbox::run(config, args)).await,
+            Command::Suppress(args) => Box::pin(suppress::run(config, args)).await,
+            Command::Silence(args) => Box::pin(silence::run(config, args)).await,
+            Command::Serve => Box::pin(serve::run(config)).await,
             Command::Storm(args) => Box::pin(storm::run(config, args)).await,
             Command::Baseline(args) => Box::pin(baseline::run(config, args)).await,
             Command::Preview(args) => preview::run(config, &args),

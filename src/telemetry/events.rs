@@ -59,5 +59,13 @@ pub const CHANNEL_DISABLED: &str = "channel.disabled";
 pub const ADDRESS_REFUSED: &str = "address.refused";
 /// The configuration cannot be used.
 pub const CONFIG_INVALID: &str = "config.invalid";
+/// An address is not written to any more.
+pub const SUPPRESSION_ADDED: &str = "suppression.added";
+/// `serve` is listening.
+pub const HTTP_LISTENING: &str = "http.listening";
+/// A request to `serve` could not be answered, or its connection was cut at the stop.
+pub const HTTP_FAILED: &str = "http.failed";
+/// `serve` stopped.
+pub const HTTP_STOPPED: &str = "http.stopped";
 /// The simulator is listening.
 pub const SIMULATOR_LISTENING: &str = "simulator.listening";

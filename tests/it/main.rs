@@ -12,6 +12,7 @@ mod delivery;
 mod directory;
 mod docs;
 mod golden_mails;
+mod http;
 mod mail_connections;
 mod old_news;
 mod outbox;
