@@ -4,6 +4,7 @@
 //! process; a crash leaves nothing of its own behind.
 
 use std::hash::{BuildHasher as _, Hasher as _};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -13,10 +14,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::composio::{ComposioProvider, ComposioSettings, ComposioSettingsError};
 use crate::adapters::directory::{DirectorySettings, SqlDirectory};
-use crate::adapters::email::{EmailChannel, EmailSettings, EmailSettingsError};
+use crate::adapters::email::{EmailChannel, EmailLimits, EmailSettings, EmailSettingsError};
 use crate::adapters::webhook::{self, WebhookChannel, WebhookSettings, WebhookSettingsError};
-use crate::config::{Config, FirstRun, UsersPerRequest};
-use crate::domain::{AddressKey, ChannelName, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard};
+use crate::config::{Config, Email, FirstRun, Reconnect, UsersPerRequest};
+use crate::deliver::{DeliverySettings, PaceLimits};
+use crate::domain::{AddressKey, ChannelName, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard, Unsubscribe};
 use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
 use crate::scan::{self, ScanOptions};
@@ -89,10 +91,10 @@ impl App {
 
     /// The secret behind stored address hashes and unsubscribe links: the configured one, else the one kept in the
     /// state database, which is made here where there is none.
-    pub async fn address_key(&self, store: &Store, configured: Option<&SecretString>) -> Result<AddressKey, AppError> {
+    pub async fn address_key(&self, store: &Store) -> Result<AddressKey, AppError> {
         let fresh = fresh_key()?;
         let mut work = store.begin().await?;
-        let key = work.address_key(configured, &fresh).await?;
+        let key = work.address_key(self.config.suppression.key.as_ref(), &fresh).await?;
         work.commit().await?;
         Ok(key)
     }
@@ -133,13 +135,8 @@ impl App {
     pub fn channels(&self) -> Result<Vec<Arc<dyn Channel>>, AppError> {
         let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
         if let Some(section) = &self.config.email {
-            channels.push(Arc::new(EmailChannel::new(EmailSettings {
-                url: section.url.clone(),
-                from: section.from.clone(),
-                reply_to: section.reply_to.clone(),
-                product: self.config.reconnect.product.clone(),
-                limits: crate::adapters::email::EmailLimits::default(),
-            })?));
+            let notices = u32::try_from(self.config.policy.ladder.len()).unwrap_or(u32::MAX);
+            channels.push(Arc::new(EmailChannel::new(email_settings(&self.config.reconnect, section, notices))?));
         }
         for section in &self.config.webhook {
             channels.push(Arc::new(WebhookChannel::new(WebhookSettings {
@@ -156,6 +153,12 @@ impl App {
         Ok(channels)
     }
 
+    /// The names of the channels that are configured.
+    pub fn channel_names(&self) -> Vec<ChannelName> {
+        let email = self.config.email.iter().map(|_| ChannelName::new("email"));
+        email.chain(self.config.webhook.iter().map(|hook| webhook_channel(&hook.name))).collect()
+    }
+
     /// The `whpk_…` text by which the receivers of this channel verify its `v1a` signatures, where it signs so.
     pub fn public_key(&self, channel: &ChannelName) -> Option<String> {
         let name = channel.as_str().strip_prefix("webhook:")?;
@@ -164,7 +167,7 @@ impl App {
     }
 
     /// How a run behaves.
-    pub fn settings(&self, dry_run: bool) -> RunSettings {
+    pub fn settings(&self, dry_run: bool, address_key: AddressKey) -> RunSettings {
         let users_per_request = match self.config.composio.users_per_request {
             UsersPerRequest::Auto => scan::UsersPerRequest::Auto,
             UsersPerRequest::Fixed(number) => scan::UsersPerRequest::Fixed(number),
@@ -183,9 +186,38 @@ impl App {
                 min: u64::from(self.config.storm.min.get()),
                 window: self.config.storm.window,
             },
+            delivery: self.delivery_settings(address_key),
             holder: holder(),
             lease_ttl: LEASE_TTL,
         }
+    }
+
+    /// How deliveries are made.
+    fn delivery_settings(&self, key: AddressKey) -> DeliverySettings {
+        let email = self.config.email.as_ref();
+        let rate = |rate: Option<NonZeroU32>| rate.unwrap_or(NonZeroU32::MAX); // No mail, no rate.
+        let webhooks = self.config.webhook.iter();
+        DeliverySettings {
+            pace: PaceLimits {
+                per_minute: rate(email.map(|email| email.max_per_minute)),
+                per_domain_per_minute: rate(email.map(|email| email.max_per_domain_per_minute)),
+                ramp_up_from: rate(email.map(|email| email.ramp_up_from)),
+            },
+            disable_after: webhooks.map(|hook| (webhook_channel(&hook.name), hook.disable_after)).collect(),
+            unsubscribe: self.config.http.public_url.clone().map(|base| Unsubscribe { base, key: key.clone() }),
+            address_key: key,
+        }
+    }
+
+    /// The key addresses are hashed under. A rehearsal, which compares nothing, keeps none it would have to make.
+    async fn key_for(&self, store: &Store, dry_run: bool) -> Result<AddressKey, AppError> {
+        if dry_run {
+            let mut work = store.begin().await?;
+            let key = work.address_key(self.config.suppression.key.as_ref(), &fresh_key()?).await?;
+            work.roll_back();
+            return Ok(key);
+        }
+        self.address_key(store).await
     }
 
     /// How often and how soon people are told.
@@ -208,8 +240,28 @@ impl App {
         let store = self.store().await?;
         let directory = self.directory().await?;
         let ports = Ports { directory, provider, channels, clock: Arc::clone(&self.clock) };
-        let (settings, mint) = (self.settings(dry_run), Arc::clone(&self.mint));
+        let key = self.key_for(&store, dry_run).await?;
+        let (settings, mint) = (self.settings(dry_run, key), Arc::clone(&self.mint));
         Ok(Pipeline::new(store, ports, settings, self.run_id.clone(), mint))
+    }
+}
+
+/// What a webhook's deliveries are stored under.
+fn webhook_channel(name: &str) -> ChannelName {
+    ChannelName::new(format!("webhook:{name}"))
+}
+
+/// What mails are composed from and where they go; an incident gets at most `notices` notices.
+pub fn email_settings(reconnect: &Reconnect, email: &Email, notices: u32) -> EmailSettings {
+    EmailSettings {
+        url: email.url.clone(),
+        from: email.from.clone(),
+        reply_to: email.reply_to.clone(),
+        product: reconnect.product.clone(),
+        list_id: email.list_id.clone(),
+        templates: email.templates.clone(),
+        notices,
+        limits: EmailLimits::default(),
     }
 }
 

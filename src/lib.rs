@@ -23,6 +23,8 @@ pub mod pipeline;
 
 pub mod store;
 
+pub mod http;
+
 pub mod adapters;
 pub mod simulator;
 

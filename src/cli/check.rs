@@ -43,8 +43,13 @@ pub(super) async fn run(config: Option<&Path>) -> Exit {
 async fn state(app: &App) -> Finding {
     let outcome = match app.store().await {
         Ok(store) => {
+            // A key that does not fit the suppressed addresses would stop every mail.
+            let key = app.address_key(&store).await;
             store.close().await;
-            Ok("reached, schema up to date".to_owned())
+            match key {
+                Ok(_) => Ok("reached, schema up to date".to_owned()),
+                Err(error) => Err((crate::domain::causes(&error), exit_of(error.is_configuration()))),
+            }
         }
         Err(error) => Err((crate::domain::causes(&error), exit_of(error.is_configuration()))),
     };

@@ -5,7 +5,9 @@
 //! 3 the provider refused the key.
 
 mod baseline;
+mod channel;
 mod check;
+mod deliver;
 mod demo;
 mod explain;
 mod incident_words;
@@ -14,10 +16,14 @@ mod once;
 mod operator;
 mod outbox;
 mod output;
+mod preview;
 mod progress;
+mod serve;
 mod setup;
+mod silence;
 mod simulate;
 mod storm;
+mod suppress;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,6 +46,8 @@ struct Cli {
 enum Command {
     /// Audit all users once and deliver what is due.
     Once(once::OnceArgs),
+    /// Deliver what is due without an audit; may run as often and in as many processes as you like.
+    Deliver(deliver::DeliverArgs),
     /// Validate the configuration and reach everything it names; sends nothing.
     Check,
     /// Create the state database or bring its schema up to date.
@@ -48,10 +56,20 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// See what waits or died on its way to people, put it back, or call it off.
     Outbox(outbox::OutboxArgs),
+    /// See which channels are stopped or disabled, and switch one off or on again.
+    Channel(channel::ChannelArgs),
+    /// Manage the addresses that are not written to.
+    Suppress(suppress::SuppressArgs),
+    /// Keep quiet about a user, a toolkit or an auth config for a while.
+    Silence(silence::SilenceArgs),
+    /// Serve the pages behind the unsubscribe links in mails.
+    Serve,
     /// See mass breakages whose users are not told, and decide about them.
     Storm(storm::StormArgs),
     /// Tell people about what was broken before the first run, at a bearable pace.
     Baseline(baseline::BaselineArgs),
+    /// Write a made-up mail to files as people would get it; sends nothing.
+    Preview(preview::PreviewArgs),
     /// Serve Composio's API as its documentation and its users describe it, faults included.
     Simulate(Box<simulate::SimulateArgs>),
     /// Show the whole at work on made-up users; needs no configuration.
@@ -109,12 +127,18 @@ pub fn main() -> ExitCode {
         let config = cli.config.as_deref();
         match cli.command {
             Command::Once(args) => Box::pin(once::run(config, args)).await,
+            Command::Deliver(args) => Box::pin(deliver::run(config, args)).await,
+            Command::Channel(args) => Box::pin(channel::run(config, args)).await,
             Command::Check => Box::pin(check::run(config)).await,
             Command::Migrate => Box::pin(migrate::run(config)).await,
             Command::Explain(args) => Box::pin(explain::run(config, args)).await,
             Command::Outbox(args) => Box::pin(outbox::run(config, args)).await,
+            Command::Suppress(args) => Box::pin(suppress::run(config, args)).await,
+            Command::Silence(args) => Box::pin(silence::run(config, args)).await,
+            Command::Serve => Box::pin(serve::run(config)).await,
             Command::Storm(args) => Box::pin(storm::run(config, args)).await,
             Command::Baseline(args) => Box::pin(baseline::run(config, args)).await,
+            Command::Preview(args) => preview::run(config, &args),
             Command::Simulate(args) => Box::pin(simulate::run(*args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,
         }

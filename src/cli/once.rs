@@ -24,8 +24,9 @@ pub(super) struct OnceArgs {
     summary: Form,
 }
 
+/// How a summary looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
+pub(super) enum Form {
     Json,
     Text,
 }
@@ -49,45 +50,49 @@ pub(super) async fn run(config: Option<&Path>, args: OnceArgs) -> Exit {
         step_aside(&pipeline).await;
     }
     let exit = match outcome {
-        Some(Ok(outcome)) => report(outcome, args.summary, &pipeline.run_id),
-        stopped => {
-            let (exit, words) = say_why(stopped.and_then(Result::err).as_ref());
-            if args.summary == Form::Json {
-                // A machine that reads the last line learns why, and what was counted where the run got to count.
-                let error = telemetry::masked(&words, process.app.config.secrets());
-                let bare = || serde_json::json!({ "run_id": pipeline.run_id, "error": error }).to_string();
-                let counted =
-                    pipeline.failed.get().map(|summary| Summary { error: Some(error.clone()), ..summary.clone() });
-                output::result(&counted.and_then(|summary| summary.json().ok()).unwrap_or_else(bare));
-            }
-            exit
+        Some(Ok(RunOutcome::Ran(summary))) => report(&summary, args.summary),
+        Some(Ok(RunOutcome::HeldElsewhere(held))) => {
+            say_held(&held, args.summary, &pipeline.run_id);
+            Exit::Done
         }
+        stopped => report_stopped(stopped.and_then(Result::err).as_ref(), args.summary, &pipeline, &process),
     };
     close(&pipeline).await;
     exit
 }
 
-fn report(outcome: RunOutcome, form: Form, run: &RunId) -> Exit {
-    match outcome {
-        RunOutcome::Ran(summary) => {
-            let text = match form {
-                Form::Text => summary.text(),
-                Form::Json => match summary.json() {
-                    Ok(json) => json,
-                    Err(error) => {
-                        output::complain(&format!("the summary cannot be written: {error}"));
-                        return Exit::Failed;
-                    }
-                },
-            };
-            output::result(text.trim_end());
-            if summary.complete && summary.channels_stopped.is_empty() { Exit::Done } else { Exit::Failed }
-        }
-        RunOutcome::HeldElsewhere(held) => {
-            say_held(&held, form, run);
-            Exit::Done
-        }
+/// Prints a summary and says how it went.
+pub(super) fn report(summary: &Summary, form: Form) -> Exit {
+    let text = match form {
+        Form::Text => summary.text(),
+        Form::Json => match summary.json() {
+            Ok(json) => json,
+            Err(error) => {
+                output::complain(&format!("the summary cannot be written: {error}"));
+                return Exit::Failed;
+            }
+        },
+    };
+    output::result(text.trim_end());
+    if summary.complete && summary.channels_stopped.is_empty() { Exit::Done } else { Exit::Failed }
+}
+
+/// Says why there is no whole summary: an error, or else a signal.
+pub(super) fn report_stopped(
+    error: Option<&RunError>,
+    form: Form,
+    pipeline: &Pipeline,
+    process: &setup::Process,
+) -> Exit {
+    let (exit, words) = say_why(error);
+    if form == Form::Json {
+        // A machine that reads the last line learns why, and what was counted where the run got to count.
+        let error = telemetry::masked(&words, process.app.config.secrets());
+        let bare = || serde_json::json!({ "run_id": pipeline.run_id, "error": error }).to_string();
+        let counted = pipeline.failed.get().map(|summary| Summary { error: Some(error.clone()), ..summary.clone() });
+        output::result(&counted.and_then(|summary| summary.json().ok()).unwrap_or_else(bare));
     }
+    exit
 }
 
 /// Logs why there is no summary, an error or else a signal; gives the exit code and the reason.
@@ -127,7 +132,7 @@ fn say_held(held: &LeaseHeld, form: Form, run: &RunId) {
 }
 
 /// Completes when the process is asked to stop (SIGTERM or SIGINT).
-async fn asked_to_stop() {
+pub(super) async fn asked_to_stop() {
     let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
     tokio::select! {
         _ = terminate.recv() => {}
@@ -143,14 +148,14 @@ async fn asked_to_stop() {
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// The next run would wait up to 20 s for the lease to lapse; if it cannot be given back now, it will.
-async fn step_aside(pipeline: &Pipeline) {
+pub(super) async fn step_aside(pipeline: &Pipeline) {
     let given_back = tokio::time::timeout(CLOSE_LIMIT, pipeline.step_aside()).await;
     if !matches!(given_back, Ok(Ok(()))) {
         tracing::warn!(event = events::RUN_UNTIDY, "The right to run could not be given back; it lapses by itself.");
     }
 }
 
-async fn close(pipeline: &Pipeline) {
+pub(super) async fn close(pipeline: &Pipeline) {
     if tokio::time::timeout(CLOSE_LIMIT, pipeline.store.close()).await.is_err() {
         output::complain("the state database did not close in time");
     }

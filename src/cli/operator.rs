@@ -23,6 +23,7 @@ impl Who {
             format!("{login} on {host}")
         };
         let given = self.by.filter(|name| !name.trim().is_empty());
-        scrub(&given.unwrap_or_else(login), MAX_AUTHOR_CHARS)
+        // One less: what is cut ends in `…`.
+        scrub(&given.unwrap_or_else(login), MAX_AUTHOR_CHARS - 1)
     }
 }

@@ -36,6 +36,16 @@ pub fn load(path: Option<&Path>, env: impl Iterator<Item = (String, String)>) ->
     load_or_default(path, Path::new(DEFAULT_FILE), env)
 }
 
+/// Of the same configuration what mails are composed from, `[reconnect]` and `[email]`: nothing else needs to
+/// be there, and no secret is read (`url` of the result is an empty folder's).
+pub fn load_mail(
+    path: Option<&Path>,
+    env: impl Iterator<Item = (String, String)>,
+) -> Result<(Reconnect, Email), ConfigError> {
+    let (raw, places, mut problems) = read(path, Path::new(DEFAULT_FILE), env)?;
+    check::check_mail(raw, &places, &mut problems).ok_or_else(|| ConfigError::new(problems))
+}
+
 /// The process environment. Bytes that are no UTF-8 become U+FFFD, which [`load`] refuses in its own
 /// variables and ignores in all others; `std::env::vars` would panic on them.
 pub fn environment() -> impl Iterator<Item = (String, String)> {
@@ -53,6 +63,15 @@ fn load_or_default(
     default: &Path,
     env: impl Iterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
+    let (raw, places, mut problems) = read(path, default, env)?;
+    check::check(raw, &places, &mut problems).ok_or_else(|| ConfigError::new(problems))
+}
+
+fn read(
+    path: Option<&Path>,
+    default: &Path,
+    env: impl Iterator<Item = (String, String)>,
+) -> Result<(raw::Raw, source::Places, Vec<Problem>), ConfigError> {
     let file = path.or_else(|| default.exists().then_some(default));
     let (mut table, mut places) = match file {
         Some(file) => source::read_file(file).map_err(|problem| ConfigError::new(vec![problem]))?,
@@ -61,7 +80,7 @@ fn load_or_default(
     let mut problems = Vec::new();
     merge::apply(&mut table, &mut places, env, &mut problems);
     let raw = raw::read(table, &places, &mut problems);
-    check::check(raw, &places, &mut problems).ok_or_else(|| ConfigError::new(problems))
+    Ok((raw, places, problems))
 }
 
 #[cfg(test)]

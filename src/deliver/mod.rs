@@ -1,28 +1,45 @@
 //! Turns due deliveries into sent mail and posted webhooks.
 //!
-//! For each: take the lease (which counts the attempt), read the address, ask the provider once more, drop
-//! what has healed, send, settle under the lease's token. No transaction is open while the network is used.
+//! ```text
+//! permit ─▶ claim ─▶ reach ─▶ look ─▶ send ─▶ settle
+//!  pace     lease   address   provider channel  one transaction: outcome, channel, suppression, events
+//! ```
+//!
+//! For each: wait for the sending rate, take the lease (which counts the attempt), read the address, ask the provider
+//! once more, drop what has healed or was silenced, send, settle under the lease's token. No transaction is open
+//! while the network is used.
 //!
 //! Guarantees: at least once, under an outside id that never changes; never to a user whose accounts were
-//! not confirmed broken a moment before; one failing delivery never stops the others. A crash leaves a lease that
-//! expires by the database's clock; the delivery is then tried again under the same id.
+//! not confirmed broken a moment before; one failing delivery never stops the others; any number of processes
+//! work on one outbox, and none on what another holds. A crash leaves a lease that expires by the database's
+//! clock; the delivery is then tried again under the same id.
 
 mod attempt;
+mod look;
+mod pace;
+mod reach;
 mod recheck;
+mod round;
+mod settings;
+mod settle;
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::domain::{ChannelName, DeliveryId, IdMint, ReconnectUrl, RetrySchedule, RunCounters, RunId, Silence};
+use crate::domain::{
+    ChannelName, DeliveryId, IdMint, QuietHours, ReconnectUrl, RetrySchedule, RunCounters, RunId, Timestamp,
+};
 use crate::fault;
 use crate::ports::{Channel, Clock, Directory, Provider, ProviderError};
 use crate::store::{ClaimedDelivery, Store, StoreError};
 use crate::telemetry::events;
 
-use attempt::Ended;
+pub use pace::{Pace, PaceLimits};
+use round::Round;
+pub use settings::DeliverySettings;
 
 /// Deliveries in flight at once. Each costs the provider one request; the mail server is the slower side.
 const CONCURRENCY: usize = 4;
@@ -34,6 +51,10 @@ const LEASE_TTL: Duration = Duration::from_mins(5);
 /// A one-shot run waits this long for a delivery that just failed and is due again soon, so that a hiccup
 /// of the mail server does not cost a day.
 const LINGER: Duration = Duration::from_secs(30);
+
+/// Together it waits no longer than this for repeats since something last came to a good end: with many failing
+/// deliveries there is always one that is due soon, and the run would last as long as their ladder.
+const MOST_LINGER: Duration = Duration::from_mins(2);
 
 /// Everything delivering needs.
 pub struct Deliverer {
@@ -47,14 +68,22 @@ pub struct Deliverer {
     pub channels: Vec<Arc<dyn Channel>>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// Makes lease tokens and jitter.
+    /// Makes lease tokens, ids of events and jitter.
     pub mint: Arc<IdMint>,
     /// Where people are sent.
     pub reconnect_url: ReconnectUrl,
-    /// When failures are tried again.
+    /// When failures are tried again, and until when.
     pub retry: RetrySchedule,
+    /// When nobody is disturbed by a channel that writes to addresses.
+    pub quiet: QuietHours,
+    /// The rest of the settings.
+    pub settings: DeliverySettings,
+    /// How fast this process has sent of late; all its deliverers share it.
+    pub pace: Arc<Mutex<Pace>>,
     /// The run attempts are counted to.
     pub run: RunId,
+    /// The last message on each channel that was refused as it is, with none taken since.
+    pub refused: Mutex<HashMap<ChannelName, DeliveryId>>,
 }
 
 /// Delivering had to stop; what was not sent stays in the outbox.
@@ -76,12 +105,13 @@ pub struct Delivered {
 }
 
 impl Deliverer {
-    /// Sends everything that is due, and what becomes due within half a minute.
+    /// Sends everything that is due, as fast as the rates allow, and what becomes due within half a minute.
     pub async fn deliver_due(self: Arc<Self>, counters: &mut RunCounters) -> Result<Delivered, DeliverError> {
         let mut round = Round::default();
         let mut in_flight = JoinSet::new();
         loop {
-            // The permit (room in `in_flight`) comes before the lease: a leased row is worked on at once.
+            // The permit (room in `in_flight`, then the sending rate) comes before the lease: a leased row is worked
+            // on at once.
             while round.error.is_none() && in_flight.len() < CONCURRENCY {
                 match self.claim(&mut round).await {
                     Ok(Some(claimed)) => {
@@ -93,8 +123,24 @@ impl Deliverer {
                     Err(error) => round.error = Some(DeliverError::Store(error)),
                 }
             }
-            match in_flight.join_next().await {
-                Some(Ok((claimed, ended))) => round.count(claimed, ended, counters),
+            let joined = match round.permit_at.filter(|_| in_flight.len() < CONCURRENCY && round.error.is_none()) {
+                Some(at) if !in_flight.is_empty() => {
+                    let wait = self.until(at);
+                    tokio::select! {
+                        biased;
+                        joined = in_flight.join_next() => joined,
+                        () = self.clock.sleep(wait) => continue,
+                    }
+                }
+                _ => in_flight.join_next().await,
+            };
+            match joined {
+                Some(Ok((claimed, ended))) => {
+                    if ended.as_ref().is_ok_and(|ended| !ended.reached) && self.is_paced(&claimed.channel) {
+                        self.pace().give_back();
+                    }
+                    round.count(claimed, ended, counters);
+                }
                 // Its lease lapses and the attempt counts; the others go on.
                 Some(Err(panic)) => tracing::error!(
                     event = events::DELIVERY_RETRY, error = %panic,
@@ -113,118 +159,89 @@ impl Deliverer {
         }
     }
 
-    /// The next delivery that is due, the channels taking turns.
+    /// The next delivery that is due, the channels taking turns; those that write to addresses only with a permit.
     async fn claim(&self, round: &mut Round) -> Result<Option<ClaimedDelivery>, StoreError> {
         let channels = round.open_channels(&self.channels);
-        let now = self.clock.now();
-        let token = self.mint.uuid(now);
+        round.permit_at = None;
         for turn in 0..channels.len() {
             let channel = &channels[(round.turn + turn) % channels.len()];
-            let mut work = self.store.begin().await?;
-            let claimed = work.claim_delivery(channel, &token, LEASE_TTL, &self.run, now).await?;
-            fault::point("claim.before_commit");
-            work.commit().await?;
-            fault::point("claim.after_commit");
-            if claimed.is_some() {
+            let now = self.clock.now();
+            let paced = self.is_paced(channel);
+            if paced && let Err(at) = self.pace().permit(now) {
+                round.permit_at = Some(at);
+                continue;
+            }
+            let claimed = self.claim_on(channel, now).await;
+            if paced && !matches!(claimed, Ok(Some(_))) {
+                self.pace().give_back();
+            }
+            if let Some(claimed) = claimed? {
                 round.turn += turn + 1;
                 round.looked_again = false;
-                return Ok(claimed);
+                return Ok(Some(claimed));
             }
         }
         Ok(None)
     }
 
-    /// Waits for the next delivery if it is due soon. Says whether it is worth another look.
+    async fn claim_on(&self, channel: &ChannelName, now: Timestamp) -> Result<Option<ClaimedDelivery>, StoreError> {
+        let token = self.mint.uuid(now);
+        let mut work = self.store.begin().await?;
+        let claimed = work.claim_delivery(channel, &token, LEASE_TTL, &self.run, now).await?;
+        fault::point("claim.before_commit");
+        work.commit().await?;
+        fault::point("claim.after_commit");
+        Ok(claimed)
+    }
+
+    /// Waits for the next delivery if it is due soon, or only the rate keeps it. Says whether it is worth another
+    /// look.
     async fn wait_for_more(&self, round: &mut Round) -> Result<bool, StoreError> {
+        let (paced, free): (Vec<_>, Vec<_>) =
+            round.open_channels(&self.channels).into_iter().partition(|channel| self.is_paced(channel));
         let mut work = self.store.begin_read().await?;
-        let next = work.next_attempt_at(&round.open_channels(&self.channels)).await?;
+        let next_free = work.next_attempt_at(&free).await?;
+        let next_paced = work.next_attempt_at(&paced).await?;
         work.roll_back();
-        let Some(wait) = next.map(|next| (next - self.clock.now()).to_std().unwrap_or_default()) else {
-            return Ok(false);
-        };
+        // What is due and waits for its permit is waited for however long: the rate says how long that is.
+        let now = self.clock.now();
+        let permit_at = round.permit_at.filter(|at| *at > now);
+        if let (Some(at), Some(due)) = (permit_at, next_paced)
+            && due <= now
+            && next_free.is_none_or(|free| free > now)
+        {
+            self.clock.sleep(self.until(next_free.map_or(at, |free| free.min(at)))).await;
+            return Ok(true);
+        }
+        let Some(next) = next_free.into_iter().chain(next_paced).min() else { return Ok(false) };
+        let wait = (next - now).to_std().unwrap_or_default();
         // Due and yet not claimed: it became due this very moment (look again, once), or another process was
         // faster and it is that process's to see to.
         if wait.is_zero() {
             return Ok(!std::mem::replace(&mut round.looked_again, true));
         }
-        if wait > LINGER {
+        // What waits for its domain's rate has a moment of its own, which is waited for.
+        let gap = if round.paced { self.pace().longest_gap() } else { Duration::ZERO };
+        round.lingered += wait;
+        if wait > LINGER.max(gap) || round.lingered > MOST_LINGER.max(gap * 2) {
             return Ok(false);
         }
         self.clock.sleep(wait).await;
         Ok(true)
     }
-}
 
-/// What happened so far in one call.
-#[derive(Default)]
-struct Round {
-    failed: HashSet<DeliveryId>,
-    /// The last message on each channel whose content was refused, with none taken since.
-    content_refused: HashMap<ChannelName, DeliveryId>,
-    /// Whose turn it is among the channels.
-    turn: usize,
-    /// Whether nothing was claimed since something due was looked for a second time.
-    looked_again: bool,
-    delivered: Delivered,
-    error: Option<DeliverError>,
-}
-
-impl Round {
-    fn open_channels(&self, channels: &[Arc<dyn Channel>]) -> Vec<ChannelName> {
-        let stopped = |name: &ChannelName| self.delivered.stopped.iter().any(|(stopped, _)| stopped == name);
-        channels.iter().map(|channel| channel.name().clone()).filter(|name| !stopped(name)).collect()
+    /// Whether the sending rates hold for this channel: it writes to people's addresses.
+    fn is_paced(&self, channel: &ChannelName) -> bool {
+        self.channels.iter().any(|known| known.name() == channel && known.needs_address())
     }
 
-    /// Nothing more is sent on this channel in this run.
-    fn stop(&mut self, channel: ChannelName, detail: String) {
-        if !self.delivered.stopped.iter().any(|(name, _)| *name == channel) {
-            tracing::error!(
-                event = events::CHANNEL_STOPPED,
-                channel = %channel, detail = %detail,
-                "This channel refuses us as a sender; nothing more is sent on it in this run. Mend its configuration: \
-                 what is due stays in the outbox."
-            );
-            self.delivered.stopped.push((channel, detail));
-        }
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn count(&mut self, claimed: ClaimedDelivery, ended: Result<Ended, DeliverError>, counters: &mut RunCounters) {
-        match ended {
-            Ok(Ended { closed, outcome }) => {
-                counters.incidents_closed += closed;
-                match outcome {
-                    attempt::Outcome::Sent => {
-                        counters.deliveries_sent += 1;
-                        self.content_refused.remove(&claimed.channel);
-                        self.failed.remove(&claimed.id);
-                    }
-                    attempt::Outcome::Cancelled(reason) => {
-                        counters.deliveries_cancelled += 1;
-                        counters.silence(reason);
-                        self.failed.remove(&claimed.id);
-                    }
-                    attempt::Outcome::Postponed => counters.silence(Silence::Pending),
-                    attempt::Outcome::Failed => {
-                        self.failed.insert(claimed.id);
-                    }
-                    attempt::Outcome::ChannelStopped(detail) => {
-                        self.failed.insert(claimed.id);
-                        self.stop(claimed.channel, detail);
-                    }
-                    attempt::Outcome::ContentRefused(detail) => {
-                        self.failed.insert(claimed.id.clone());
-                        // One mail with an unlucky name must not stop everybody's; two in a row are no accident.
-                        let before = self.content_refused.insert(claimed.channel.clone(), claimed.id.clone());
-                        if before.is_some_and(|before| before != claimed.id) {
-                            self.stop(claimed.channel, detail);
-                        }
-                    }
-                    attempt::Outcome::LeaseLost => {}
-                }
-            }
-            Err(error) => {
-                self.error.get_or_insert(error);
-            }
-        }
+    /// From now to `at`, in whole milliseconds and at least one, so that no wait is too short for a clock.
+    fn until(&self, at: Timestamp) -> Duration {
+        let wait = (at - self.clock.now()).to_std().unwrap_or_default();
+        Duration::from_millis(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1))
     }
 }

@@ -1,11 +1,11 @@
 //! What is still true a moment before sending: a pure function of the incidents a notification is about and
 //! a fresh, complete list of the user's accounts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::domain::{
-    Account, AccountId, CloseEvidence, Condition, History, IncidentChange, IncidentId, NoticeItem, OpenIncident,
-    ReconnectUrl, Silence, Timestamp, judge, next_incident, silence_of,
+    Account, AccountId, CloseEvidence, Condition, History, IncidentChange, IncidentId, Judged, NoticeItem,
+    OpenIncident, OperatorSilence, ReconnectUrl, Silence, Timestamp, ToolkitSlug, judge, next_incident, silence_of,
 };
 use crate::store::{IncidentClose, KnownAccount, PlannedItem, StoredIncident};
 
@@ -30,19 +30,44 @@ pub(super) struct Before<'a> {
     pub known: &'a [KnownAccount],
     /// When a complete list was last recorded.
     pub observed_at: Option<Timestamp>,
+    /// What operators said that nobody is to be told about.
+    pub silences: &'a [OperatorSilence],
+}
+
+impl Before<'_> {
+    /// Why an operator keeps this incident from being told at `now`; none if nobody does.
+    fn kept_back(&self, incident: &StoredIncident, now: Timestamp) -> Option<Silence> {
+        let account = &incident.anchor.account;
+        let covers = |silence: &OperatorSilence| {
+            silence.covers(&account.user, &incident.toolkit, &account.auth_config, now)
+                || silence.covers(&account.user, &account.toolkit, &account.auth_config, now)
+        };
+        let silenced = self.silences.iter().any(covers).then_some(Silence::Silenced);
+        silenced.or_else(|| incident.storm_silence())
+    }
+
+    /// Whether all that was planned is kept back or over, whatever a fresh list says.
+    pub fn nothing_may_be_said(&self, now: Timestamp) -> bool {
+        self.planned.iter().all(|planned| {
+            let open = self.open.iter().find(|open| open.id == planned.incident);
+            open.is_none_or(|incident| self.kept_back(incident, now).is_some())
+        })
+    }
 }
 
 /// Compares; `fresh` must be complete and this user's.
 pub(super) fn recheck(before: &Before<'_>, fresh: Vec<Account>, url: &ReconnectUrl, now: Timestamp) -> Rechecked {
-    let known: HashMap<&AccountId, &KnownAccount> = before.known.iter().map(|k| (&k.account.id, k)).collect();
-    let history = |id: &AccountId| known.get(id).map_or(History::default(), |k| k.history(before.observed_at));
-    let judged = judge(fresh, history, now);
+    let judged = judged(fresh, before.known, before.observed_at, now);
     let mut result = Rechecked::default();
     for planned in before.planned {
         let Some(incident) = before.open.iter().find(|open| open.id == planned.incident) else {
             result.dropped.push(Silence::Healed); // Closed since it was planned.
             continue;
         };
+        if let Some(reason) = before.kept_back(incident, now) {
+            result.dropped.push(reason);
+            continue;
+        }
         let anchor_id = &incident.anchor.account.id;
         let toolkit =
             judged.iter().find(|j| j.account.id == *anchor_id).map_or(&incident.toolkit, |j| &j.account.toolkit);
@@ -80,6 +105,24 @@ pub(super) fn recheck(before: &Before<'_>, fresh: Vec<Account>, url: &ReconnectU
     }
     result.items.sort_by(|a, b| b.broke_at.cmp(&a.broke_at).then_with(|| a.incident.cmp(&b.incident)));
     result
+}
+
+/// The toolkits of which an account works, by a fresh and complete list of one user's accounts.
+pub(super) fn still_works(
+    fresh: Vec<Account>,
+    known: &[KnownAccount],
+    observed_at: Option<Timestamp>,
+    now: Timestamp,
+) -> HashSet<ToolkitSlug> {
+    let judged = judged(fresh, known, observed_at, now);
+    let healthy = judged.into_iter().filter(|judged| judged.condition == Condition::Healthy);
+    healthy.map(|judged| judged.account.toolkit).collect()
+}
+
+fn judged(fresh: Vec<Account>, known: &[KnownAccount], observed_at: Option<Timestamp>, now: Timestamp) -> Vec<Judged> {
+    let known: HashMap<&AccountId, &KnownAccount> = known.iter().map(|k| (&k.account.id, k)).collect();
+    let history = |id: &AccountId| known.get(id).map_or(History::default(), |k| k.history(observed_at));
+    judge(fresh, history, now)
 }
 
 fn close(id: &IncidentId, evidence: CloseEvidence) -> IncidentClose {

@@ -23,6 +23,11 @@ impl EmailAddress {
         if well_formed { Ok(Self(text.to_owned())) } else { Err(EmailAddressError) }
     }
 
+    /// What stands behind the `@`: whose mail server takes it. As much a secret as the address.
+    pub fn domain(&self) -> &str {
+        self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+
     /// The address in clear, for the SMTP envelope and the `To` header only.
     pub fn expose(&self) -> &str {
         &self.0

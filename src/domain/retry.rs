@@ -63,14 +63,21 @@ pub struct RetrySchedule {
     pub first: Duration,
     /// The longest wait.
     pub longest: Duration,
+    /// No attempt is made so long after the first failure, whatever is left of the allowance.
+    pub horizon: Duration,
 }
 
 impl Default for RetrySchedule {
     /// 5 s, then four times as long each time up to 6 h: 5 s, 20 s, 80 s, 5 min, 21 min, 85 min, then
-    /// 6 h each. 18 attempts span about three days. Mail servers give up after four to five (RFC 5321, section
+    /// 6 h each. 18 attempts span about 68 h, and 72 h after the first failure it is over. Mail servers give up after four to five (RFC 5321, section
     /// 4.5.4.1); a notice that is later than three days helps nobody, and the relay behind us has its own queue.
     fn default() -> Self {
-        Self { max_attempts: 18, first: Duration::from_secs(5), longest: Duration::from_hours(6) }
+        Self {
+            max_attempts: 18,
+            first: Duration::from_secs(5),
+            longest: Duration::from_hours(6),
+            horizon: Duration::from_hours(72),
+        }
     }
 }
 
@@ -82,9 +89,10 @@ const LONGEST_RECEIVER_PAUSE: Duration = Duration::from_hours(24);
 const MOST_DECLINED: u32 = 5;
 
 impl RetrySchedule {
-    /// Decides after attempt number `attempt` (1 is the first) failed with `class`. `unit` in `0.0..1.0`
+    /// Decides after attempt number `attempt` (1 is the first) failed with `class`, `failing_for` after the first
+    /// failure of this row. A wait beyond the horizon is none: then it is given up at once. `unit` in `0.0..1.0`
     /// spreads the waits by ±20 % so that many failures at one moment do not come back at one moment.
-    pub fn after(&self, attempt: u32, class: FailureClass, unit: f64) -> Verdict {
+    pub fn after(&self, attempt: u32, class: FailureClass, unit: f64, failing_for: Duration) -> Verdict {
         let given_up = match class {
             FailureClass::Refused | FailureClass::RecipientRefused => true,
             FailureClass::Declined => attempt >= MOST_DECLINED,
@@ -96,10 +104,11 @@ impl RetrySchedule {
         let steps = attempt.saturating_sub(1).min(16);
         let ladder = self.first.saturating_mul(4_u32.saturating_pow(steps)).min(self.longest);
         let spread = ladder.mul_f64(0.8 + 0.4 * unit.clamp(0.0, 1.0));
-        match class {
-            FailureClass::RateLimited(pause) => Verdict::RetryAfter(pause.min(LONGEST_RECEIVER_PAUSE).max(spread)),
-            _ => Verdict::RetryAfter(spread),
-        }
+        let wait = match class {
+            FailureClass::RateLimited(pause) => pause.min(LONGEST_RECEIVER_PAUSE).max(spread),
+            _ => spread,
+        };
+        if failing_for.saturating_add(wait) >= self.horizon { Verdict::Dead } else { Verdict::RetryAfter(wait) }
     }
 }
 
@@ -110,7 +119,7 @@ mod tests {
     #[test]
     fn waits_grow_stay_bounded_and_end() {
         let schedule = RetrySchedule::default();
-        let wait = |attempt, class| match schedule.after(attempt, class, 0.5) {
+        let wait = |attempt, class| match schedule.after(attempt, class, 0.5, Duration::ZERO) {
             Verdict::RetryAfter(wait) => wait.as_secs(),
             Verdict::Dead => 0,
         };
@@ -122,5 +131,23 @@ mod tests {
         assert_eq!([4, 5].map(|attempt| wait(attempt, FailureClass::Declined)), [320, 0], "a few tries");
         assert_eq!(wait(1, FailureClass::RateLimited(Duration::from_secs(90))), 90);
         assert_eq!(wait(1, FailureClass::RateLimited(Duration::from_secs(9_999_999))), 86400);
+    }
+
+    #[test]
+    fn nothing_is_tried_beyond_the_horizon() {
+        let (schedule, hour) = (RetrySchedule::default(), Duration::from_hours(1));
+        for (attempt, class, hours, again) in [
+            (2, FailureClass::Transient, 71, true),
+            (8, FailureClass::Transient, 65, true),
+            (8, FailureClass::Transient, 66, false),
+            (2, FailureClass::Transient, 72, false),
+            (2, FailureClass::RateLimited(24 * hour), 47, true),
+            (2, FailureClass::RateLimited(24 * hour), 48, false),
+            (2, FailureClass::OutcomeUnknown, 100, false),
+            (2, FailureClass::ChannelBroken, 100, false),
+        ] {
+            let verdict = schedule.after(attempt, class, 0.5, hours * hour);
+            assert_eq!(verdict != Verdict::Dead, again, "{attempt} {class:?} after {hours} h");
+        }
     }
 }

@@ -42,6 +42,8 @@ pub struct RunCounters {
     pub deliveries_sent: u64,
     /// Deliveries whose last attempt in this run failed, whether they will be tried again or not.
     pub deliveries_failed: u64,
+    /// Attempts that were put off without counting: quiet time, the sending rates, a reconnect under way.
+    pub deliveries_put_off: u64,
     /// Deliveries called off before sending.
     pub deliveries_cancelled: u64,
     /// Broken or otherwise not healthy accounts and incidents nobody was told about, by reason.

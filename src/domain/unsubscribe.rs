@@ -23,7 +23,10 @@ const VERSION: u8 = 1;
 /// over the network are needed on average.
 const TAG_BYTES: usize = 16;
 
-const TOKEN_BYTES: usize = 1 + HASH_BYTES + TAG_BYTES;
+/// Bytes of version and hash, which are signed.
+const SIGNED_BYTES: usize = 1 + HASH_BYTES;
+
+const TOKEN_BYTES: usize = SIGNED_BYTES + TAG_BYTES;
 
 /// Characters of a token: 49 bytes in base64 without padding (RFC 4648, section 5).
 pub const TOKEN_CHARS: usize = 66;
@@ -58,7 +61,7 @@ impl UnsubscribeToken {
         // Refuses bits behind the last byte too, so that a token has one spelling only.
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| UnsubscribeTokenError)?;
         let bytes: [u8; TOKEN_BYTES] = bytes.try_into().map_err(|_| UnsubscribeTokenError)?;
-        let (signed, tag) = bytes.split_at(1 + HASH_BYTES);
+        let (signed, tag) = bytes.split_at(SIGNED_BYTES);
         let mut mac = key.signer();
         mac.update(signed);
         // Compares in constant time.

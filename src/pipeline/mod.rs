@@ -7,6 +7,7 @@
 //! anybody is told anything. A crash leaves recorded pages, whole notifications and leased deliveries, all
 //! of which the next run goes on from.
 
+mod delivering;
 mod planning;
 mod takeover;
 
@@ -16,7 +17,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio::sync::{mpsc, watch};
 
-use crate::deliver::{DeliverError, Delivered, Deliverer};
+use crate::deliver::{DeliverError, Delivered, DeliverySettings, Pace};
 use crate::domain::{
     Cursor, IdMint, NoticePolicy, QuietHours, ReconnectUrl, RetrySchedule, RunCounters, RunId, ScannedPage, StormGuard,
     Timestamp, UserId,
@@ -79,6 +80,8 @@ pub struct RunSettings {
     pub quiet: QuietHours,
     /// When a mass breakage is held back.
     pub storm: StormGuard,
+    /// How deliveries are made.
+    pub delivery: DeliverySettings,
     /// How this process names itself to others.
     pub holder: String,
     /// How long the right to run outlives a process that died; see [`LEASE_TTL`].
@@ -158,6 +161,8 @@ pub struct Pipeline {
     pub run_id: RunId,
     /// Makes ids.
     pub mint: Arc<IdMint>,
+    /// How fast this process has sent of late.
+    pub pace: Arc<Mutex<Pace>>,
     /// Told at the beginning and after every page.
     pub progress: watch::Sender<Progress>,
     /// What a run that failed had counted; set when [`Pipeline::run_once`] gives an error.
@@ -182,7 +187,9 @@ impl Pipeline {
     /// A run that is ready to go over a migrated state database.
     pub fn new(store: Store, ports: Ports, settings: RunSettings, run_id: RunId, mint: Arc<IdMint>) -> Self {
         let progress = watch::Sender::new(Progress::default());
-        Self { store, ports, settings, run_id, mint, progress, failed: OnceLock::new(), lease: Mutex::new(None) }
+        let pace = Arc::new(Mutex::new(Pace::new(settings.delivery.pace)));
+        let (failed, lease) = (OnceLock::new(), Mutex::new(None));
+        Self { store, ports, settings, run_id, mint, pace, progress, failed, lease }
     }
 
     /// Runs once. Waits up to a lease's life for a dead process's lease to lapse; a live one's answers
@@ -208,7 +215,7 @@ impl Pipeline {
             outcome = Box::pin(self.stages(&mut running)) => outcome,
             lost = self.keep_lease(lease.as_ref()) => Err(RunError::Store(lost)),
         };
-        self.finish(running, outcome).await
+        Ok(RunOutcome::Ran(self.finish(running, outcome).await?))
     }
 
     async fn stages(&self, running: &mut Running) -> Result<Delivered, RunError> {
@@ -312,20 +319,6 @@ impl Pipeline {
         running.cursor.clone_from(&page.next);
         running.scan_done = scan_done;
         Ok(())
-    }
-
-    fn deliverer(&self) -> Arc<Deliverer> {
-        Arc::new(Deliverer {
-            store: self.store.clone(),
-            directory: Arc::clone(&self.ports.directory),
-            provider: Arc::clone(&self.ports.provider),
-            channels: self.ports.channels.clone(),
-            clock: Arc::clone(&self.ports.clock),
-            mint: Arc::clone(&self.mint),
-            reconnect_url: self.settings.reconnect_url.clone(),
-            retry: self.settings.retry,
-            run: self.run_id.clone(),
-        })
     }
 
     /// Adds what the provider was asked since this process took the run over.

@@ -7,8 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::{
-    HEARTBEATS_PER_LEASE, LEASE_NAME, META_BASELINE, META_BASELINE_END, Pipeline, RESUME_WITHIN, RunError, RunOutcome,
-    Running,
+    HEARTBEATS_PER_LEASE, LEASE_NAME, META_BASELINE, META_BASELINE_END, Pipeline, RESUME_WITHIN, RunError, Running,
 };
 use crate::deliver::Delivered;
 use crate::domain::{RunCounters, Timestamp, causes, from_millis, millis, scrub};
@@ -28,6 +27,7 @@ struct Standing {
     incidents_open: u64,
     deliveries_pending: u64,
     storms_held: Vec<String>,
+    channels_disabled: Vec<String>,
 }
 
 /// How often a held lease is looked at again within its life.
@@ -40,7 +40,7 @@ impl Pipeline {
             Ok(lease) => lease,
             Err(held) => return Ok(Err(held)),
         };
-        *self.lease.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease);
+        self.hold(lease);
         let now = self.ports.clock.now();
         let mut work = self.store.begin().await?;
         work.renew_lease(&lease, self.settings.lease_ttl).await?;
@@ -95,7 +95,7 @@ impl Pipeline {
         Ok(self.running(None, baseline, None, now))
     }
 
-    fn running(
+    pub(super) fn running(
         &self,
         lease: Option<Lease>,
         baseline: Baseline,
@@ -149,12 +149,7 @@ impl Pipeline {
         let mut waited = Duration::ZERO;
         let mut remaining_before: Option<Duration> = None;
         loop {
-            let mut work = self.store.begin().await?;
-            let taken = work.take_lease(LEASE_NAME, &self.settings.holder, ttl).await?;
-            fault::point("lease.before_commit");
-            work.commit().await?;
-            fault::point("lease.after_commit");
-            let held = match taken {
+            let held = match self.try_lease().await? {
                 Ok(lease) => return Ok(Ok(lease)),
                 Err(held) => held,
             };
@@ -173,6 +168,21 @@ impl Pipeline {
             tokio::time::sleep(pause).await;
             waited += pause;
         }
+    }
+
+    /// Takes the right to run if it is free or has lapsed.
+    pub(super) async fn try_lease(&self) -> Result<Result<Lease, LeaseHeld>, StoreError> {
+        let mut work = self.store.begin().await?;
+        let taken = work.take_lease(LEASE_NAME, &self.settings.holder, self.settings.lease_ttl).await?;
+        fault::point("lease.before_commit");
+        work.commit().await?;
+        fault::point("lease.after_commit");
+        Ok(taken)
+    }
+
+    /// Remembers that this process has the right to run.
+    pub(super) fn hold(&self, lease: Lease) {
+        *self.lease.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease);
     }
 
     /// Gives the right to run back after [`Pipeline::run_once`] was dropped, so that the next run need not
@@ -208,7 +218,7 @@ impl Pipeline {
         &self,
         mut running: Running,
         outcome: Result<Delivered, RunError>,
-    ) -> Result<RunOutcome, RunError> {
+    ) -> Result<Box<Summary>, RunError> {
         let now = self.ports.clock.now();
         self.count_requests(&mut running.counters, running.usage_before);
         let end = if outcome.is_ok() { RunEnd::Finished } else { RunEnd::Failed };
@@ -239,13 +249,17 @@ impl Pipeline {
         };
         fault::point("run.before_summary");
         log_finished(&summary);
-        Ok(RunOutcome::Ran(Box::new(summary)))
+        Ok(Box::new(summary))
     }
 
     /// What is open, waits and is held at the end.
     async fn standing(&self) -> Result<Standing, StoreError> {
         let mut work = self.store.begin_read().await?;
+        let disabled = work.channel_states().await?.into_iter().filter(|state| {
+            state.disabled_at.is_some() && self.ports.channels.iter().any(|channel| *channel.name() == state.channel)
+        });
         Ok(Standing {
+            channels_disabled: disabled.map(|state| state.channel.to_string()).collect(),
             incidents_open: work.count_open_incidents().await?,
             deliveries_pending: work.count_deliveries("pending").await?,
             storms_held: work.storms(true, STORMS_NAMED).await?.iter().map(StormRow::words).collect(),
@@ -272,6 +286,7 @@ impl Pipeline {
             deliveries_pending: standing.deliveries_pending,
             storms_held: standing.storms_held,
             channels_stopped,
+            channels_disabled: standing.channels_disabled,
             duration_ms: u64::try_from(took.num_milliseconds()).unwrap_or(0),
             counters: running.counters,
         }
@@ -334,8 +349,10 @@ fn log_finished(summary: &Summary) {
                 deliveries_sent = c.deliveries_sent,
                 deliveries_failed = c.deliveries_failed,
                 deliveries_cancelled = c.deliveries_cancelled,
+                deliveries_put_off = c.deliveries_put_off,
                 deliveries_pending = summary.deliveries_pending,
                 channels_stopped = summary.channels_stopped.join(","),
+                channels_disabled = summary.channels_disabled.join(","),
                 silenced = summary.silenced_json(),
                 requests_sent = c.requests_sent,
                 retries = c.retries,

@@ -36,6 +36,8 @@ pub struct Summary {
     pub storms_held: Vec<String>,
     /// Channels that refuse us as a sender, by name.
     pub channels_stopped: Vec<String>,
+    /// Channels that are configured and not used, because they are gone, failed for too long or an operator said so.
+    pub channels_disabled: Vec<String>,
     /// Wall time of this process's part of the run, in milliseconds.
     pub duration_ms: u64,
 }
@@ -76,6 +78,7 @@ impl Summary {
         let asides = [
             (c.deliveries_failed, "failed"),
             (c.deliveries_cancelled, "called off"),
+            (c.deliveries_put_off, "put off"),
             (self.deliveries_pending, "waiting"),
         ];
         let planned = [(c.reminders_planned, "reminders"), (c.recoveries_planned, "recoveries besides")];
@@ -136,6 +139,12 @@ impl Summary {
             remarks.push(format!(
                 "Channel {channel} refuses us as a sender; its deliveries wait in the outbox. See the log event \
                  channel.stopped and mend its configuration."
+            ));
+        }
+        for channel in &self.channels_disabled {
+            remarks.push(format!(
+                "Channel {channel} is disabled; its deliveries wait in the outbox. `reconnectd channel list` says why, \
+                 `reconnectd channel enable {channel}` uses it again."
             ));
         }
         remarks

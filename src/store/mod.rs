@@ -8,7 +8,9 @@
 //! toolkit, one notice per incident and number, one delivery per notification and channel.
 
 mod accounts;
+mod attempts;
 mod baseline;
+mod channels;
 mod errors;
 mod incidents;
 mod leases;
@@ -30,14 +32,16 @@ mod suppressions;
 use std::sync::Arc;
 
 pub use accounts::{KnownAccount, KnownUser, MovedOn, SeenUser, Transition};
+pub use attempts::{ClaimedDelivery, Settlement, ToldEnd};
 pub use baseline::BaselineRelease;
+pub use channels::{ChannelState, Waiting};
 pub use errors::StoreError;
 pub use incidents::{
     IncidentClose, IncidentMove, IncidentRenewal, NewIncident, OpenIncidentRow, StoredIncident, StormMembership,
 };
 pub use leases::{Lease, LeaseHeld};
 pub use operator_events::NewOperatorEvent;
-pub use outbox::{ClaimedDelivery, NewDelivery, NewNotification, PlannedItem, Settlement};
+pub use outbox::{NewDelivery, NewNotification, PlannedItem};
 pub use outbox_admin::{DeliveryFilter, DeliveryRow, OutboxCounts, WholeDelivery};
 pub use recoveries::EndedIncident;
 pub use runs::{RunEnd, RunRow};

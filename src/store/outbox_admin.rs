@@ -31,7 +31,9 @@ pub struct DeliveryRow {
     pub id: DeliveryId,
     /// Of which notification.
     pub notification: String,
-    /// Who is told.
+    /// What is said, as it is stored: `reconnect`, `recovered`, or what happened where the operator is told.
+    pub kind: String,
+    /// Who is told; the empty id where the operator is.
     pub user: UserId,
     /// On which channel.
     pub channel: ChannelName,
@@ -43,6 +45,8 @@ pub struct DeliveryRow {
     pub attempts: i64,
     /// How many of them before it was last put back.
     pub attempts_before_redelivery: i64,
+    /// How many of them since then were only put off and do not count.
+    pub put_off: i64,
     /// When it was decided.
     pub created_at: Timestamp,
     /// When it will be tried next, where pending.
@@ -90,7 +94,7 @@ impl Work {
         let mut found = Vec::new();
         // State by state, so that each is read from its index and no further than the limit.
         for state in &filter.states {
-            let select = sql("SELECT d.*, n.user_id, n.reason, \
+            let select = sql("SELECT d.*, n.user_id, n.reason, n.kind, \
                  CASE WHEN d.lease_expires_at > {now} THEN d.lease_expires_at END AS leased_until \
                  FROM deliveries d JOIN notifications n ON n.notification_id = d.notification_id \
                  WHERE d.state = $1 AND ($2 IS NULL OR d.channel = $2) AND ($3 IS NULL OR n.user_id = $3) \
@@ -151,7 +155,7 @@ impl Work {
     }
 
     async fn row_and_reason(&mut self, id: &DeliveryId) -> Result<Option<(DeliveryRow, String)>, StoreError> {
-        let select = sql("SELECT d.*, n.user_id, n.reason, \
+        let select = sql("SELECT d.*, n.user_id, n.reason, n.kind, \
              CASE WHEN d.lease_expires_at > {now} THEN d.lease_expires_at END AS leased_until \
              FROM deliveries d JOIN notifications n ON n.notification_id = d.notification_id \
              WHERE d.delivery_id = $1");
@@ -170,7 +174,7 @@ impl Work {
         let mut changed = Vec::new();
         for chunk in chunks(one_column(ids)) {
             let update = sql("UPDATE deliveries SET state = 'pending', attempts_before_redelivery = attempts, \
-                 next_attempt_at = $1, settled_at = NULL, detail = 'put back by operator', lease_token = NULL, \
+                 put_off = 0, failing_since = NULL, next_attempt_at = $1, settled_at = NULL, detail = 'put back by operator', lease_token = NULL, \
                  lease_expires_at = NULL WHERE state IN ('dead', 'cancelled') AND delivery_id IN ({values}) \
                  RETURNING delivery_id");
             for row in self.session.fetch(update.bind(now).values(chunk)).await? {
@@ -249,12 +253,14 @@ fn delivery_row(row: &Row) -> Result<DeliveryRow, StoreError> {
     Ok(DeliveryRow {
         id: DeliveryId::new(row.text("delivery_id")?),
         notification: row.text("notification_id")?,
+        kind: row.text("kind")?,
         user: UserId::new(row.text("user_id")?),
         channel: ChannelName::new(row.text("channel")?),
         outside_id: row.text("outside_id")?,
         state: row.text("state")?,
         attempts: row.int("attempts")?,
         attempts_before_redelivery: row.int("attempts_before_redelivery")?,
+        put_off: row.int("put_off")?,
         created_at: row.instant("created_at")?,
         next_attempt_at: row.instant("next_attempt_at")?,
         settled_at: row.opt_instant("settled_at")?,

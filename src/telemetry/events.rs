@@ -45,13 +45,27 @@ pub const BASELINE_RELEASED: &str = "baseline.released";
 pub const DELIVERY_SENT: &str = "delivery.sent";
 /// An attempt failed and will be repeated.
 pub const DELIVERY_RETRY: &str = "delivery.retry";
+/// An attempt was put off and does not count: quiet time, the sending rates, a reconnect under way.
+pub const DELIVERY_PUT_OFF: &str = "delivery.put_off";
 /// A delivery was given up.
 pub const DELIVERY_DEAD: &str = "delivery.dead";
 /// A delivery was called off before sending, with the reason.
 pub const DELIVERY_CANCELLED: &str = "delivery.cancelled";
 /// A channel refuses us as a sender; nothing more is sent on it in this run.
 pub const CHANNEL_STOPPED: &str = "channel.stopped";
+/// A channel is gone, or has failed for too long: it is not used until it is enabled.
+pub const CHANNEL_DISABLED: &str = "channel.disabled";
+/// A server refuses a recipient for good: the address is suppressed.
+pub const ADDRESS_REFUSED: &str = "address.refused";
 /// The configuration cannot be used.
 pub const CONFIG_INVALID: &str = "config.invalid";
+/// An address is not written to any more.
+pub const SUPPRESSION_ADDED: &str = "suppression.added";
+/// `serve` is listening.
+pub const HTTP_LISTENING: &str = "http.listening";
+/// A request to `serve` could not be answered, or its connection was cut at the stop.
+pub const HTTP_FAILED: &str = "http.failed";
+/// `serve` stopped.
+pub const HTTP_STOPPED: &str = "http.stopped";
 /// The simulator is listening.
 pub const SIMULATOR_LISTENING: &str = "simulator.listening";

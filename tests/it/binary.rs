@@ -1,5 +1,6 @@
 //! The real program as a process: its commands, exit codes, output, and what it does to the world around it.
 
+mod channel;
 mod check;
 mod demo;
 mod exit_codes;
@@ -9,13 +10,17 @@ mod killed;
 mod mail;
 mod once;
 mod outbox;
+mod preview;
 mod process;
 mod quirks;
 mod secrets;
+mod serve;
 mod settings;
 mod setup;
+mod silence;
 mod simulate;
 mod storms_and_baseline;
+mod suppress;
 mod terminal;
 mod unreachable;
 mod webhooks;

@@ -32,6 +32,9 @@ pub fn channel(url: &str, limits: EmailLimits) -> EmailChannel {
         from: "Acme <no-reply@acme.example>".to_owned(),
         reply_to: Some("support@acme.example".to_owned()),
         product: "Acme".to_owned(),
+        list_id: None,
+        templates: None,
+        notices: 3,
         limits,
     })
     .unwrap()

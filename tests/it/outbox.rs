@@ -70,8 +70,15 @@ async fn claim(rig: &Rig, ttl: Duration) -> ClaimedDelivery {
 }
 
 async fn settle(rig: &Rig, claimed: &ClaimedDelivery, state: &'static str) -> bool {
-    let settlement =
-        Settlement { state, outcome: "sent", detail: "250 ok".into(), next_attempt_at: rig.now(), spent: Vec::new() };
+    let settlement = Settlement {
+        state,
+        outcome: "sent",
+        detail: "250 ok".into(),
+        next_attempt_at: rig.now(),
+        put_off: false,
+        failed: false,
+        spent: Vec::new(),
+    };
     let mut work = rig.store.begin().await.unwrap();
     let ours = work.settle_delivery(claimed, &settlement, rig.now()).await.unwrap();
     work.commit().await.unwrap();

@@ -1,6 +1,8 @@
 //! What becomes of a delivery whose send fails: repeated under the same id, given up with a reason, or held
 //! back because the channel refuses us; and the others go on.
 
+use std::time::Duration;
+
 use reconnectd::domain::{FailureClass, Status};
 use reconnectd::ports::SendError;
 
@@ -34,13 +36,15 @@ async fn a_longer_outage_waits_for_a_later_run_and_ends_in_the_end() {
     rig.world.next_sends((0..18).map(|_| failing(FailureClass::Transient)));
     let summary = rig.run().await;
     assert_eq!((summary.counters.deliveries_failed, summary.deliveries_pending), (1, 1));
-    for _ in 0..20 {
-        rig.later(DAY);
+    for _ in 0..100 {
+        rig.later(Duration::from_hours(1));
         rig.run().await;
     }
     let story = rig.story("u1").await;
-    assert_eq!((story.deliveries[0].state.as_str(), story.deliveries[0].attempts.len()), ("dead", 18));
-    assert_eq!(rig.world.take_sent().len(), 18, "given up after the last attempt, with the reason on record");
+    let attempts = story.deliveries[0].attempts.len();
+    assert_eq!(story.deliveries[0].state, "dead");
+    assert!((15..=18).contains(&attempts), "in the three days there are, of 18 at most: {attempts}");
+    assert_eq!(rig.world.take_sent().len(), attempts, "given up after the last attempt, with the reason on record");
 }
 
 #[tokio::test]

@@ -86,8 +86,15 @@ async fn claim(store: &Store, token: &str, ttl: Duration) -> Option<ClaimedDeliv
 }
 
 async fn settle(store: &Store, claimed: &ClaimedDelivery, state: &'static str) -> bool {
-    let settlement =
-        Settlement { state, outcome: "sent", detail: "250 ok".into(), next_attempt_at: now(), spent: Vec::new() };
+    let settlement = Settlement {
+        state,
+        outcome: "sent",
+        detail: "250 ok".into(),
+        next_attempt_at: now(),
+        put_off: false,
+        failed: false,
+        spent: Vec::new(),
+    };
     let mut work = store.begin().await.unwrap();
     let ours = work.settle_delivery(claimed, &settlement, now()).await.unwrap();
     work.commit().await.unwrap();

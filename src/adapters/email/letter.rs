@@ -1,14 +1,18 @@
-//! Turns a notice into the words of a mail: subject, text and HTML, from the templates beside this file.
+//! Turns a notice into the words of a mail: subject, text and HTML, in the language of its reader.
 //!
-//! Guarantees: text from outside passes `wording` before it is used and is escaped in HTML; however many
-//! accounts are named, at most [`MAX_ITEMS`] are listed and the rest is counted.
+//! Guarantees: text from outside passes `wording` before it is used, is a value and never a template or a
+//! phrase, and is escaped in HTML; however many accounts are named, at most [`MAX_ITEMS`] are listed and the
+//! rest is counted.
 
 use minijinja::value::Value;
-use minijinja::{AutoEscape, Environment, Output, State};
 use serde::Serialize;
 
-use super::wording::{MAX_WORD_CHARS, greeting_name, list_up_to_three, toolkit_name, visible};
-use crate::domain::{Notice, NoticeItem};
+use super::catalogue::Catalogue;
+use super::pack::Pack;
+use super::pack_error::PackError;
+use super::situation::{Situation, works_again};
+use super::wording::{MAX_WORD_CHARS, greeting_name, toolkit_name, visible};
+use crate::domain::{Notice, NoticeItem, NoticeKind};
 
 /// More accounts than this are counted, not listed.
 pub(super) const MAX_ITEMS: usize = 50;
@@ -22,132 +26,170 @@ pub(super) struct Letter {
     pub(super) subject: String,
     pub(super) text: String,
     pub(super) html: String,
+    /// The language tag of all three.
+    pub(super) language: String,
 }
 
 /// Writes letters for one product.
 pub(super) struct Writer {
-    templates: Environment<'static>,
+    pack: Pack,
     product: String,
     /// The address people write to, shown in the body.
     reply_to: Option<String>,
+    /// How many notices an incident gets at most: the last one says so.
+    notices: u32,
 }
 
-/// What the templates can say.
+/// What the templates can say; docs/operations.md lists it for operators.
 #[derive(Serialize)]
 struct Facts<'a> {
     product: &'a str,
     greeting: Option<String>,
     reply_to: Option<&'a str>,
-    reminder: bool,
+    /// `first`, `reminder`, `last`, `mixed` or `recovered`.
+    situation: &'static str,
+    lang: &'a str,
+    dir: &'static str,
     /// The accounts as the subject names them.
-    named: String,
+    accounts: String,
     /// The toolkits, each once, as "why you get this" names them.
     toolkits: String,
+    toolkit_count: usize,
     items: Vec<Item>,
     /// How many accounts are not in `items`.
     more: usize,
     total: usize,
+    unsubscribe: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 struct Item {
-    name: String,
+    account: String,
     toolkit: String,
-    url: String,
-    since: String,
+    /// None where there is nothing to reconnect.
+    url: Option<String>,
+    /// When it broke, or worked again.
+    date: String,
     second_account: bool,
+    /// `reminder` or `last`, where that tells it apart from its neighbours.
+    remark: Option<&'static str>,
 }
 
 impl Writer {
-    /// Loads the templates. Fails only when a template cannot be parsed, which a test would have shown.
-    pub(super) fn new(product: &str, reply_to: Option<String>) -> Result<Self, minijinja::Error> {
-        let mut templates = Environment::new();
-        templates.set_trim_blocks(true);
-        templates.set_lstrip_blocks(true);
-        templates.set_keep_trailing_newline(true);
-        templates.set_formatter(escape);
-        templates.add_template("subject.txt", include_str!("templates/subject.txt"))?;
-        templates.add_template("notice.txt", include_str!("templates/notice.txt"))?;
-        templates.add_template("notice.html", include_str!("templates/notice.html"))?;
-        let product = visible(product, MAX_WORD_CHARS).unwrap_or_else(|| "the product".to_owned());
-        Ok(Self { templates, product, reply_to })
+    pub(super) fn new(pack: Pack, product: &str, reply_to: Option<String>, notices: u32) -> Self {
+        let unnamed = || pack.language(None).catalogue.say("unnamed_product", None, &[]);
+        let product = visible(product, MAX_WORD_CHARS).unwrap_or_else(unnamed);
+        Self { pack, product, reply_to, notices }
     }
 
-    /// The letter for a notice, listing at most `max_items` accounts.
-    pub(super) fn write(&self, notice: &Notice, max_items: usize) -> Result<Letter, minijinja::Error> {
-        let facts = self.facts(notice, max_items);
-        let render = |name: &str, context: Value| self.templates.get_template(name)?.render(context);
+    pub(super) fn pack(&self) -> &Pack {
+        &self.pack
+    }
+
+    /// As it is shown.
+    pub(super) fn product(&self) -> &str {
+        &self.product
+    }
+
+    pub(super) fn notices(&self) -> u32 {
+        self.notices
+    }
+
+    /// The letter for a notice, listing at most `max_items` accounts; `unsubscribe` is where mails are ended.
+    pub(super) fn write(
+        &self,
+        notice: &Notice,
+        unsubscribe: Option<&str>,
+        max_items: usize,
+    ) -> Result<Letter, PackError> {
+        self.write_as(notice, unsubscribe, max_items, self.notices)
+    }
+
+    /// The same, as if an incident got `notices` notices.
+    pub(super) fn write_as(
+        &self,
+        notice: &Notice,
+        unsubscribe: Option<&str>,
+        max_items: usize,
+        notices: u32,
+    ) -> Result<Letter, PackError> {
+        let language = self.pack.language(notice.contact.locale.as_deref());
+        let situation = (Situation::of(notice, notices), notices);
+        let facts = self.facts(notice, unsubscribe, max_items, situation, &language.catalogue);
+        let render = |name: &str, context: Value| {
+            let rendered = language.templates.get_template(name).and_then(|template| template.render(context));
+            rendered.map_err(|error| self.pack.rendering_error(&error))
+        };
         let subject = render("subject.txt", Value::from_serialize(&facts))?;
         let subject = visible(&subject, MAX_SUBJECT_CHARS).unwrap_or_default();
         let text = render("notice.txt", Value::from_serialize(&facts))?;
         let html = render("notice.html", minijinja::context! { subject, ..Value::from_serialize(&facts) })?;
-        Ok(Letter { subject, text, html })
+        Ok(Letter { subject, text, html, language: language.catalogue.tag.clone() })
     }
 
-    fn facts(&self, notice: &Notice, max_items: usize) -> Facts<'_> {
-        let names: Vec<String> = notice.items.iter().map(name_of).collect();
+    fn facts<'a>(
+        &'a self,
+        notice: &Notice,
+        unsubscribe: Option<&'a str>,
+        max_items: usize,
+        (situation, notices): (Situation, u32),
+        phrases: &'a Catalogue,
+    ) -> Facts<'a> {
+        let about: Vec<&NoticeItem> =
+            notice.items.iter().filter(|item| notice.kind == NoticeKind::Reconnect || works_again(item)).collect();
+        let names: Vec<String> = about.iter().map(|item| account_name(item, phrases)).collect();
         let mut toolkits: Vec<String> = Vec::new();
-        for item in &notice.items {
-            let toolkit = toolkit_name(item.toolkit.as_str());
+        for item in &about {
+            let toolkit = toolkit_of(item, phrases);
             if !toolkits.contains(&toolkit) {
                 toolkits.push(toolkit);
             }
         }
-        let items: Vec<Item> = notice.items.iter().take(max_items.min(MAX_ITEMS)).map(item_of).collect();
+        let listed = about.iter().take(max_items.min(MAX_ITEMS));
+        let items: Vec<Item> = listed.map(|item| item_of(item, situation, notices, phrases)).collect();
         Facts {
             product: &self.product,
             greeting: notice.contact.name.as_deref().and_then(greeting_name),
             reply_to: self.reply_to.as_deref(),
-            reminder: notice.items.iter().all(|item| item.number > 0),
-            named: list_up_to_three(&names),
-            toolkits: list_up_to_three(&toolkits),
-            more: notice.items.len() - items.len(),
-            total: notice.items.len(),
+            situation: situation.code(),
+            lang: &phrases.tag,
+            dir: phrases.direction,
+            accounts: phrases.list(&names),
+            toolkits: phrases.list(&toolkits),
+            toolkit_count: toolkits.len(),
+            more: about.len() - items.len(),
+            total: about.len(),
             items,
+            unsubscribe,
         }
     }
 }
 
+fn toolkit_of(item: &NoticeItem, phrases: &Catalogue) -> String {
+    toolkit_name(item.toolkit.as_str()).unwrap_or_else(|| phrases.say("unnamed_toolkit", None, &[]))
+}
+
 /// `Slack`, or `Slack (work)` where the account has a label.
-fn name_of(item: &NoticeItem) -> String {
-    let toolkit = toolkit_name(item.toolkit.as_str());
+fn account_name(item: &NoticeItem, phrases: &Catalogue) -> String {
+    let toolkit = toolkit_of(item, phrases);
     match item.label.as_deref().and_then(|label| visible(label, MAX_WORD_CHARS)) {
         Some(label) => format!("{toolkit} ({label})"),
         None => toolkit,
     }
 }
 
-fn item_of(item: &NoticeItem) -> Item {
+fn item_of(item: &NoticeItem, situation: Situation, notices: u32, phrases: &Catalogue) -> Item {
+    let reconnect = situation != Situation::Recovered;
+    let at = item.recovery.filter(|_| !reconnect).map_or(item.broke_at, |recovery| recovery.at);
     Item {
-        name: name_of(item),
-        toolkit: toolkit_name(item.toolkit.as_str()),
+        account: account_name(item, phrases),
+        toolkit: toolkit_of(item, phrases),
         // A URL has neither; a template of the operator's may.
-        url: item.reconnect_url.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect(),
-        // A day, in words, because the hour would be in the wrong zone.
-        since: item.broke_at.format("%-d %B %Y").to_string(),
-        second_account: item.second_account,
+        url: reconnect.then(|| item.reconnect_url.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect()),
+        date: phrases.date(at),
+        second_account: item.second_account && reconnect,
+        remark: situation.remark(item, notices),
     }
-}
-
-/// HTML escaping that leaves slashes alone (minijinja's own writes `&#x2f;`), so that URLs stay legible in
-/// the source and to link checkers.
-fn escape(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value) -> Result<(), minijinja::Error> {
-    let text = match (state.auto_escape(), value.as_str()) {
-        (AutoEscape::Html, Some(text)) if !value.is_safe() => text,
-        _ => return minijinja::escape_formatter(out, state, value),
-    };
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    out.write_str(&escaped).map_err(minijinja::Error::from)
 }
 
 #[cfg(test)]

@@ -1,14 +1,13 @@
 //! The bytes of a mail: the header set is exactly ours whatever the inputs say.
 
-use proptest::prelude::*;
-
-use super::super::letter::tests::{item, notice};
+use super::super::letter::tests::{item, notice, writer};
 use super::*;
-use crate::domain::{Contact, NoticeItem, ToolkitSlug, from_millis};
+use crate::domain::{CloseEvidence, Contact, IncidentId, NoticeItem, Recovery, from_millis};
 
-fn composer(product: &str) -> Composer {
+pub(super) fn composer(product: &str) -> Composer {
     let reply_to = "support@acme.example".parse().unwrap();
-    Composer::new("Acme <no-reply@acme.example>".parse().unwrap(), Some(reply_to), product).unwrap()
+    let writer = writer(product, Some("support@acme.example"));
+    Composer::new("Acme <no-reply@acme.example>".parse().unwrap(), Some(reply_to), None, writer)
 }
 
 /// Name and value of each header field, unfolded.
@@ -27,7 +26,7 @@ fn headers(raw: &str) -> Vec<(String, String)> {
     fields
 }
 
-const HEADER_NAMES: [&str; 10] = [
+const HEADER_NAMES: [&str; 15] = [
     "From",
     "To",
     "Subject",
@@ -35,17 +34,26 @@ const HEADER_NAMES: [&str; 10] = [
     "Message-ID",
     "Auto-Submitted",
     "X-Auto-Response-Suppress",
+    "List-Id",
+    "Feedback-ID",
+    "Content-Language",
+    "In-Reply-To",
+    "References",
     "Reply-To",
     "MIME-Version",
     "Content-Type",
 ];
 
-fn assert_headers_are_ours(mail: &Mail) -> Vec<(String, String)> {
+/// Only where a notice has an address for them.
+const UNSUBSCRIBE_NAMES: [&str; 2] = ["List-Unsubscribe", "List-Unsubscribe-Post"];
+
+pub(super) fn assert_headers_are_ours(mail: &Mail, unsubscribe: bool) -> Vec<(String, String)> {
     let raw = String::from_utf8(mail.bytes.clone()).unwrap();
     assert!(raw.is_ascii(), "{raw}");
     let fields = headers(&raw);
     let mut names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
-    let mut expected = HEADER_NAMES;
+    let mut expected = HEADER_NAMES.to_vec();
+    expected.extend(UNSUBSCRIBE_NAMES.iter().filter(|_| unsubscribe));
     names.sort_unstable();
     expected.sort_unstable();
     assert_eq!(names, expected);
@@ -58,7 +66,7 @@ fn assert_headers_are_ours(mail: &Mail) -> Vec<(String, String)> {
 #[test]
 fn the_header_is_what_it_should_be() {
     let mail = composer("Acme").compose(&notice(vec![item("slack", Some("work"))])).unwrap();
-    let fields = assert_headers_are_ours(&mail);
+    let fields = assert_headers_are_ours(&mail, false);
     for expected in [
         ("From", "Acme <no-reply@acme.example>"),
         ("To", "Mary <mary@example.com>"),
@@ -68,6 +76,11 @@ fn the_header_is_what_it_should_be() {
         ("Reply-To", "support@acme.example"),
         ("Auto-Submitted", "auto-generated"),
         ("X-Auto-Response-Suppress", "All"),
+        ("List-Id", "Acme <reconnect.acme.example>"),
+        ("Feedback-ID", "reconnect:first:reconnect:reconnectd"),
+        ("Content-Language", "en"),
+        ("In-Reply-To", "<incident.inc-1@acme.example>"),
+        ("References", "<incident.inc-1@acme.example>"),
     ] {
         assert!(
             fields.iter().any(|(name, value)| (name.as_str(), value.as_str()) == expected),
@@ -115,7 +128,7 @@ fn unusable_ids_addresses_and_instants_are_answered_not_obeyed() {
     }
     for now in [i64::MIN / 2, -1, 253_402_300_800_000, 8_000_000_000_000_000] {
         let odd = Notice { now: from_millis(now), ..notice(vec![item("slack", None)]) };
-        assert_headers_are_ours(&composer("Acme").compose(&odd).unwrap());
+        assert_headers_are_ours(&composer("Acme").compose(&odd).unwrap(), false);
     }
 }
 
@@ -124,7 +137,7 @@ fn an_internationalised_domain_goes_out_in_ascii() {
     let contact = Contact { email: EmailAddress::parse("mary@żółć.example").ok(), ..Contact::default() };
     let mail = composer("Acme").compose(&Notice { contact, ..notice(vec![item("slack", None)]) }).unwrap();
     assert_eq!(mail.to.to_string(), "mary@xn--kda4b0koi.example");
-    assert_headers_are_ours(&mail);
+    assert_headers_are_ours(&mail, false);
 }
 
 #[test]
@@ -141,54 +154,80 @@ fn however_many_accounts_and_however_long_their_links_it_stays_below_the_limit()
     }
 }
 
-/// Arbitrary text, and text that tries.
-fn hostile() -> impl Strategy<Value = String> {
-    prop_oneof![
-        any::<String>(),
-        "[a-z \r\n\t\0\"\\\\<>,;:@()=?\u{7f}\u{85}\u{2028}\u{202e}ż]{0,200}",
-        Just("Ev\r\nBcc: victim@example.com".to_owned()),
-        Just("x\r\n\r\n<html>".to_owned()),
-        Just("\nTo: a@b\rCc: c@d\0".to_owned()),
-        Just("=?utf-8?b?DQpCY2M6IGFAYg==?=".to_owned()),
-        Just("ż".repeat(5000)),
-    ]
+/// The header as a parser that is not ours reads it.
+fn parsed(bytes: &[u8]) -> mail_parser::Message<'_> {
+    mail_parser::MessageParser::default().parse(bytes).unwrap()
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+#[test]
+fn reminders_and_the_end_belong_to_the_first_mails_thread() {
+    let about = |kind, ids: &[&str]| {
+        let recovery = Some(Recovery { at: from_millis(1_763_723_000_000), evidence: CloseEvidence::Active });
+        let items = ids.iter().map(|id| NoticeItem { incident: IncidentId::new(*id), recovery, ..item("slack", None) });
+        composer("Acme").compose(&Notice { kind, ..notice(items.collect()) }).unwrap().bytes
+    };
+    let id = |n: usize| format!("0199-5f3e-1111-7222-8333-44445555{n:04}");
+    let all: Vec<String> = (0..12).map(id).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let first = about(NoticeKind::Reconnect, &all[..3]);
+    let reminder = about(NoticeKind::Reconnect, &all[1..2]);
+    let end = about(NoticeKind::Recovered, &all[1..2]);
+    let roots = |bytes: &[u8]| {
+        let mail = parsed(bytes);
+        let roots: Vec<String> = mail.references().as_text_list().unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(mail.in_reply_to().as_text_list().unwrap(), [roots[0].as_str()]);
+        let ours: Vec<String> = roots.iter().map(|root| format!("<{root}>")).collect();
+        let fields = headers(std::str::from_utf8(bytes).unwrap());
+        assert!(fields.contains(&("References".to_owned(), ours.join(" "))), "one blank between two: {fields:?}");
+        roots
+    };
+    assert_eq!(roots(&first), [0, 1, 2].map(|n| format!("incident.{}@acme.example", id(n))));
+    assert_eq!(roots(&reminder), roots(&end));
+    assert!(roots(&first).contains(&roots(&end)[0]));
+    assert_eq!(roots(&about(NoticeKind::Reconnect, &all)).len(), 10, "bounded, and whole when folded");
+}
 
-    #[test]
-    fn no_input_adds_or_breaks_a_header(
-        name in proptest::option::of(hostile()),
-        label in proptest::option::of(hostile()),
-        toolkit in hostile(),
-        product in hostile(),
-        local in hostile(),
-        url in hostile(),
-        number in any::<u32>(),
-        count in 1_usize..4,
-    ) {
-        let email = EmailAddress::parse(&format!("{local}@example.com")).ok();
-        let contact = Contact { email: email.clone(), name, ..Contact::default() };
-        let one = NoticeItem {
-            toolkit: ToolkitSlug::new(toolkit),
-            label,
-            number,
-            reconnect_url: url,
-            ..item("slack", None)
-        };
-        let notice = Notice { contact, ..notice(vec![one; count]) };
-        let mail = match composer(&product).compose(&notice) {
-            Ok(mail) if AsRef::<str>::as_ref(&mail.to).is_ascii() => mail,
-            Ok(_) => return Ok(()),
-            Err(error) => {
-                prop_assert_eq!(error.class, FailureClass::Refused);
-                // The address alone may be at fault; with a plain one the mail must come about.
-                let email = EmailAddress::parse("mary@example.com").ok();
-                let contact = Contact { email, ..notice.contact.clone() };
-                composer(&product).compose(&Notice { contact, ..notice }).unwrap()
-            }
-        };
-        assert_headers_are_ours(&mail);
+#[test]
+fn a_mail_can_be_ended_from_its_header_exactly_when_there_is_an_address_for_it() {
+    let long = format!("https://u.acme.example/u/{}?a=b&c=%3C", "x".repeat(400));
+    for url in ["https://u.acme.example/u/AbC-_", long.as_str()] {
+        let notice = Notice { unsubscribe: Some(url.to_owned()), ..notice(vec![item("slack", None)]) };
+        let mail = composer("Acme").compose(&notice).unwrap();
+        let fields = assert_headers_are_ours(&mail, true);
+        let whole = |name: &str| &fields.iter().find(|(known, _)| known == name).unwrap().1;
+        assert_eq!(whole("List-Unsubscribe"), &format!("<{url}>"));
+        assert_eq!(whole("List-Unsubscribe-Post"), "List-Unsubscribe=One-Click");
+        let read = parsed(&mail.bytes);
+        let address = read.list_unsubscribe().as_address().unwrap().first().unwrap();
+        assert_eq!(address.address().unwrap(), url);
+        let (text, html) = (read.body_text(0).unwrap(), read.body_html(0).unwrap());
+        assert!(text.contains(url) && html.contains(&format!("href=\"{}\"", url.replace('&', "&amp;"))), "{text}");
+    }
+    let without = composer("Acme").compose(&notice(vec![item("slack", None)])).unwrap();
+    assert_headers_are_ours(&without, false);
+    assert!(!String::from_utf8(without.bytes).unwrap().contains("nsubscribe"));
+    for bad in ["http://u.acme.example/", "mailto:x@y", "", &format!("https://a.example/{}", "x".repeat(2000))] {
+        let notice = Notice { unsubscribe: Some(bad.to_owned()), ..notice(vec![item("slack", None)]) };
+        let error = composer("Acme").compose(&notice).unwrap_err();
+        assert_eq!(error.class, FailureClass::ChannelBroken, "{bad}");
+    }
+}
+
+#[test]
+fn what_looks_encoded_in_a_subject_is_shown_as_it_is() {
+    let label = "=?utf-8?b?aGVsbG8=?=";
+    let mail = composer("Acme").compose(&notice(vec![item("slack", Some(label))])).unwrap();
+    assert_eq!(parsed(&mail.bytes).subject().unwrap(), "Reconnect Slack (= ?utf-8?b?aGVsbG8= ?=) in Acme");
+}
+
+#[test]
+fn nothing_that_works_again_is_nothing_to_say() {
+    let ended = |evidence| Some(Recovery { at: from_millis(1_763_723_000_000), evidence });
+    for (recovery, says) in
+        [(None, false), (ended(CloseEvidence::Gone), false), (ended(CloseEvidence::Superseded), true)]
+    {
+        let items = vec![NoticeItem { recovery, ..item("slack", None) }];
+        let composed = composer("Acme").compose(&Notice { kind: NoticeKind::Recovered, ..notice(items) });
+        assert_eq!(composed.is_ok(), says, "{recovery:?}");
     }
 }

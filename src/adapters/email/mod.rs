@@ -1,7 +1,7 @@
 //! Turns a notice into one mail to one person, over SMTP or into a folder of `.eml` files.
 //!
 //! ```text
-//! Notice ─▶ letter (words, from templates) ─▶ message (headers, MIME) ─▶ smtp or spool ─▶ reply ─▶ class
+//! Notice ─▶ letter (words, from the pack) ─▶ message (headers, MIME) ─▶ smtp or spool ─▶ reply ─▶ class
 //! ```
 //!
 //! Guarantees: `Message-ID` is the stored id on every attempt; every exchange ends within its limits; a
@@ -9,12 +9,22 @@
 //! never two at once. A crash or cancellation between the mail's last byte and the server's reply leaves a mail
 //! of unknown outcome, sent again under the same id.
 
+mod catalogue;
 mod connection;
+mod headers;
 mod idle;
 mod letter;
 mod message;
+mod pack;
+mod pack_error;
+mod pack_files;
+mod phrase;
+mod preview;
+mod rehearsal;
 mod replies;
+mod samples;
 mod settings;
+mod situation;
 mod smtp;
 mod wording;
 
@@ -23,6 +33,9 @@ use async_trait::async_trait;
 use crate::domain::{ChannelName, EventKind, FailureClass, Notice, OperatorNotice};
 use crate::ports::{Channel, Receipt, SendError};
 
+pub use pack_error::PackError;
+pub use preview::{Preview, PreviewError, preview};
+pub use samples::Sample;
 pub use settings::{EmailLimits, EmailSettings, EmailSettingsError};
 
 use idle::IdleConnections;
@@ -42,11 +55,10 @@ impl EmailChannel {
     /// A channel named `email`.
     #[expect(clippy::needless_pass_by_value, reason = "the secret in it is wiped from memory when this returns")]
     pub fn new(settings: EmailSettings) -> Result<Self, EmailSettingsError> {
-        let from = settings::mailbox("from", &settings.from)?;
-        let reply_to = settings.reply_to.as_deref().map(|text| settings::mailbox("reply_to", text)).transpose()?;
+        let composer = settings::composer(&settings)?;
         Ok(Self {
             name: ChannelName::new("email"),
-            composer: Composer::new(from, reply_to, &settings.product)?,
+            composer,
             route: settings::route(&settings.url)?,
             limits: settings.limits,
             idle: IdleConnections::new(settings.limits),
@@ -69,7 +81,7 @@ impl Channel for EmailChannel {
     }
 
     fn carries(&self, kind: EventKind) -> bool {
-        kind == EventKind::ReconnectRequested
+        kind.is_for_a_user()
     }
 
     async fn send_event(&self, event: &OperatorNotice) -> Result<Receipt, SendError> {

@@ -1,6 +1,7 @@
 //! Turns the `[email]` section into a checked sender and route, or into an error that names the key and
 //! the remedy and repeats neither URL nor password nor address.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lettre::message::Mailbox;
@@ -8,6 +9,12 @@ use lettre::transport::smtp::client::TlsParameters;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
 
+use super::headers::is_list_id;
+use super::letter::Writer;
+use super::message::Composer;
+use super::pack::Pack;
+use super::pack_error::PackError;
+use super::rehearsal::rehearse;
 use super::wording::{MAX_WORD_CHARS, visible};
 use crate::adapters::spool::Spool;
 
@@ -26,6 +33,12 @@ pub struct EmailSettings {
     pub reply_to: Option<String>,
     /// The product's name, as its users know it.
     pub product: String,
+    /// The id of `List-Id`, a domain name; `reconnect.` and the domain of `from` if none.
+    pub list_id: Option<String>,
+    /// A folder whose files replace templates and catalogues by name, or add languages.
+    pub templates: Option<PathBuf>,
+    /// How many notices an incident gets at most, the length of the ladder: the last reminder says so.
+    pub notices: u32,
     /// Timeouts.
     pub limits: EmailLimits,
 }
@@ -74,9 +87,12 @@ pub enum EmailSettingsError {
     /// TLS cannot be set up for this host, for example because there are no root certificates.
     #[error("[email] url: TLS cannot be set up for this host")]
     Tls(#[source] lettre::transport::smtp::Error),
-    /// A built-in template is broken.
-    #[error("the built-in mail templates cannot be loaded")]
-    Templates(#[from] minijinja::Error),
+    /// The id of the list cannot be used.
+    #[error("[email] list_id: expected a domain name such as reconnect.acme.example")]
+    ListId,
+    /// A template or catalogue cannot be used; none of the folder is.
+    #[error("the mail templates cannot be used")]
+    Templates(#[from] PackError),
 }
 
 /// Where mails go.
@@ -180,6 +196,26 @@ fn percent_decode(text: &str) -> Option<String> {
         rest = if decoded.is_some() { &tail[2..] } else { tail };
     }
     String::from_utf8(bytes).ok()
+}
+
+/// Checks everything that mails are composed from; an operator's templates are tried out.
+pub(super) fn composer(settings: &EmailSettings) -> Result<Composer, EmailSettingsError> {
+    let from = mailbox("from", &settings.from)?;
+    let reply_to = settings.reply_to.as_deref().map(|text| mailbox("reply_to", text)).transpose()?;
+    if settings.list_id.as_deref().is_some_and(|id| !is_list_id(id)) {
+        return Err(EmailSettingsError::ListId);
+    }
+    let shown = reply_to.as_ref().map(|mailbox| mailbox.email.to_string());
+    let writer = |pack, notices| Writer::new(pack, &settings.product, shown, notices);
+    let writer = match &settings.templates {
+        None => writer(Pack::built_in()?, settings.notices),
+        Some(folder) => {
+            let writer = writer(Pack::from_folder(folder)?, settings.notices);
+            rehearse(&writer)?;
+            writer
+        }
+    };
+    Ok(Composer::new(from, reply_to, settings.list_id.as_deref(), writer))
 }
 
 /// Reads `from` and `reply_to`.

@@ -77,3 +77,27 @@ fn senders_are_checked_and_cleaned() {
         }
     }
 }
+
+#[test]
+fn what_mails_are_composed_from_is_checked() {
+    let good = EmailSettings {
+        url: "file:///nowhere".into(),
+        from: "Acme <no-reply@acme.example>".to_owned(),
+        reply_to: None,
+        product: "Acme".to_owned(),
+        list_id: Some("notices.acme.example".to_owned()),
+        templates: None,
+        notices: 3,
+        limits: EmailLimits::default(),
+    };
+    assert_eq!(composer(&good).map(|composer| composer.domain().to_owned()).unwrap(), "acme.example");
+    let listed = EmailSettings { list_id: Some("not a list".to_owned()), ..good.clone() };
+    let error = composer(&listed).err().unwrap().to_string();
+    assert_eq!(error, "[email] list_id: expected a domain name such as reconnect.acme.example");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("notice.txt"), "No link in here.\n").unwrap();
+    let own = EmailSettings { templates: Some(folder.path().to_owned()), ..good };
+    let error = crate::domain::causes(&composer(&own).err().unwrap());
+    let place = format!("the mail templates cannot be used: {}/notice.txt: the link ", folder.path().display());
+    assert!(error.starts_with(&place), "{error}");
+}

@@ -123,6 +123,16 @@ fn the_bytes_of_operator_events_are_pinned() {
             r#""window_seconds":86400}}"#
         )
     );
+    let subject = "x".repeat(MAX_BODY_BYTES);
+    let endless = event(OperatorEvent::StormHeld {
+        storm_id: "sto-1".to_owned(),
+        scope: "toolkit".to_owned(),
+        subject,
+        broken: 1,
+        active: 1,
+        window_seconds: 1,
+    });
+    assert_eq!(of_event(&endless).unwrap_err().class, FailureClass::Refused, "an id is not cut");
     let channel = ChannelName::new("email");
     let stopped = event(OperatorEvent::ChannelStopped {
         channel: channel.clone(),

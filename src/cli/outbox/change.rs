@@ -4,12 +4,10 @@ use clap::Args;
 
 use super::unknown;
 use crate::cli::explain::when;
+use crate::cli::operator::Who;
 use crate::cli::{Exit, output};
-use crate::domain::{ChannelName, DeliveryId, Timestamp, scrub};
+use crate::domain::{ChannelName, DeliveryId, Timestamp};
 use crate::store::{DeliveryRow, Store, StoreError, Work};
-
-/// Longer names of operators are cut; they are for people to read.
-const MAX_OPERATOR_CHARS: usize = 100;
 
 #[derive(Debug, Args)]
 pub(super) struct RedeliverArgs {
@@ -36,29 +34,6 @@ pub(super) struct CancelArgs {
     deliveries: Vec<String>,
     #[command(flatten)]
     who: Who,
-}
-
-/// Who does it.
-#[derive(Debug, Args)]
-struct Who {
-    /// Who you are, for the record; the login's name and the host's if not given.
-    #[arg(long, value_name = "NAME")]
-    by: Option<String>,
-}
-
-impl Who {
-    /// As it is recorded: one line, bounded, no address.
-    fn name(self) -> String {
-        let login = || {
-            // sudo and login set these; a container mostly has none of them.
-            let names = ["SUDO_USER", "USER", "LOGNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
-            let login = names.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| "somebody".to_owned());
-            let host = hostname::get().map_or_else(|_| "localhost".into(), |name| name.to_string_lossy().into_owned());
-            format!("{login} on {host}")
-        };
-        let given = self.by.filter(|name| !name.trim().is_empty());
-        scrub(&given.unwrap_or_else(login), MAX_OPERATOR_CHARS)
-    }
 }
 
 pub(super) async fn redeliver(store: &Store, args: RedeliverArgs, now: Timestamp) -> Result<Exit, StoreError> {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::unknown;
 use crate::cli::explain::{printable, when};
 use crate::cli::{Exit, output};
-use crate::domain::{ChannelName, DeliveryId, Timestamp, UserId};
+use crate::domain::{ChannelName, DeliveryId, EventKind, Timestamp, UserId};
 use crate::store::{DeliveryFilter, DeliveryRow, OutboxCounts, Store, StoreError};
 
 #[derive(Debug, Args)]
@@ -92,14 +92,26 @@ pub(super) async fn run(store: &Store, args: ListArgs) -> Result<Exit, StoreErro
 }
 
 fn line(row: &DeliveryRow) -> String {
-    let (id, state, channel, user) = (&row.id, &row.state, &row.channel, printable(&row.user.to_string()));
+    let (id, state, channel, user) = (&row.id, &row.state, &row.channel, told(row));
     let created = when(row.created_at);
-    let attempts = match row.attempts {
-        1 => "1 attempt".to_owned(),
-        attempts => format!("{attempts} attempts"),
+    let attempts = match (row.attempts, row.put_off) {
+        (1, 0) => "1 attempt".to_owned(),
+        (attempts, 0) => format!("{attempts} attempts"),
+        (attempts, put_off) => format!("{attempts} attempts ({put_off} put off)"),
     };
     let detail = row.detail.as_deref().map_or(String::new(), |detail| format!("  {}", printable(detail)));
     format!("{id}  {state:<9}  {channel}  {user}  {attempts}  created {created}  {}{detail}", next_or_settled(row))
+}
+
+/// Who is told of what: a user that something must be reconnected, unless the kind of it is added; or the operator.
+pub(super) fn told(row: &DeliveryRow) -> String {
+    let user = printable(&row.user.to_string());
+    match EventKind::from_stored(&row.kind) {
+        Some(EventKind::ReconnectRequested) => user,
+        Some(kind) if kind.is_for_a_user() => format!("{user} ({})", kind.code()),
+        Some(kind) => format!("the operator ({})", kind.code()),
+        None => format!("{user} ({})", printable(&row.kind)),
+    }
 }
 
 /// Since when it is settled, or what it waits for.
@@ -119,9 +131,11 @@ fn as_json(row: &DeliveryRow) -> serde_json::Value {
         "notification_id": row.notification,
         "state": row.state,
         "channel": row.channel.to_string(),
+        "kind": row.kind,
         "user": row.user.to_string(),
         "outside_id": row.outside_id,
         "attempts": row.attempts,
+        "put_off": row.put_off,
         "created_at": instant(row.created_at),
         "next_attempt_at": waits.then(|| instant(row.next_attempt_at)),
         "leased_until": row.leased_until.map(instant),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use super::list::next_or_settled;
+use super::list::{next_or_settled, told};
 use super::unknown;
 use crate::cli::explain::{printable, tell_action, when};
 use crate::cli::{Exit, output};
@@ -36,7 +36,7 @@ fn tell(whole: &WholeDelivery) -> String {
     };
     line("state", &format!("{}, {}", row.state, next_or_settled(row)));
     line("detail", &row.detail.as_deref().map_or("none".to_owned(), printable));
-    line("user", &printable(&row.user.to_string()));
+    line("user", &told(row));
     line("channel", &row.channel.to_string());
     line("outside id", &row.outside_id);
     line("notification", &format!("{}, decided {} ({})", row.notification, when(row.created_at), whole.reason));
@@ -52,6 +52,9 @@ fn tell(whole: &WholeDelivery) -> String {
         let (before, since) = (row.attempts_before_redelivery, row.attempts - row.attempts_before_redelivery);
         let _infallible = writeln!(page, "  {before} before it was last put back, {since} since");
     }
+    if row.put_off > 0 {
+        let _infallible = writeln!(page, "  {} of them put off, which do not count", row.put_off);
+    }
     let _infallible = write!(page, "\nOperators ({})", whole.actions.len());
     for action in &whole.actions {
         let _infallible = write!(page, "\n  {}", tell_action(action));
@@ -65,7 +68,9 @@ fn tell_incident(number: i64, incident: &IncidentStory) -> String {
         None => "open".to_owned(),
     };
     let (toolkit, id, account, opened) = (&incident.toolkit, &incident.id, &incident.account, when(incident.opened_at));
-    format!("  {toolkit} {id} for {account}: opened {opened}, {state}, notice {number}")
+    // A notice of its end has no number among them.
+    let said = if number < 0 { "its end".to_owned() } else { format!("notice {number}") };
+    format!("  {toolkit} {id} for {account}: opened {opened}, {state}, {said}")
 }
 
 /// `leased`: whether a worker holds the delivery, so that an attempt without an outcome may be under way.

@@ -13,8 +13,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::errors::{Fault, Problem, key_name, variable_name};
-use super::raw::Raw;
-use super::settings::Config;
+use super::raw::{self, Raw};
+use super::settings::{Config, Email, Reconnect};
 use super::source::Places;
 use super::value::length::length;
 use super::{secrets, value};
@@ -64,6 +64,16 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
         suppression,
         log: log?,
     })
+}
+
+/// Checks what mails are composed from; the URL they go to is not looked at.
+pub(super) fn check_mail(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> Option<(Reconnect, Email)> {
+    let mut checker = Checker { places, problems };
+    let reconnect = checker.reconnect(raw.reconnect);
+    let unread =
+        raw::Email { url: Some("file:///nowhere".to_owned()), url_file: None, ..raw.email.unwrap_or_default() };
+    let email = checker.email(unread);
+    if problems.is_empty() { Some((reconnect?, email?)) } else { None }
 }
 
 struct Checker<'a> {

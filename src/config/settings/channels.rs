@@ -22,7 +22,8 @@ pub struct Email {
     pub reply_to: Option<String>,
     /// `templates`: a directory of the operator's own templates; it was there when the configuration was read.
     pub templates: Option<PathBuf>,
-    /// `list_id`: what stands between the angle brackets of `List-Id` (RFC 2919); none leaves the header out.
+    /// `list_id`: what stands between the angle brackets of `List-Id` (RFC 2919); where there is none, `reconnect.`
+    /// and the domain of `from`.
     pub list_id: Option<String>,
     /// `max_per_minute`: mails to everybody, 1 to 100,000.
     pub max_per_minute: NonZeroU32,

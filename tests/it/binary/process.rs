@@ -54,7 +54,32 @@ impl Running {
         Self::start_command(&mut script, folder, stdout, stderr, &variables)
     }
 
+    /// The same with `input` as its standard input.
+    pub fn start_reading(
+        folder: &Path,
+        name: &str,
+        arguments: &[&str],
+        variables: &[(String, String)],
+        input: &str,
+    ) -> Self {
+        let path = |kind: &str| folder.join(format!("{name}.{kind}"));
+        std::fs::write(path("stdin"), input).unwrap();
+        let input = Stdio::from(File::open(path("stdin")).unwrap());
+        let mut command = Command::new(PROGRAM);
+        Self::spawn(command.args(arguments).stdin(input), folder, path("stdout"), path("stderr"), variables)
+    }
+
     fn start_command(
+        command: &mut Command,
+        folder: &Path,
+        stdout: PathBuf,
+        stderr: PathBuf,
+        variables: &[(String, String)],
+    ) -> Self {
+        Self::spawn(command.stdin(Stdio::null()), folder, stdout, stderr, variables)
+    }
+
+    fn spawn(
         command: &mut Command,
         folder: &Path,
         stdout: PathBuf,
@@ -65,7 +90,6 @@ impl Running {
             .current_dir(folder)
             .env_clear()
             .envs(variables.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
             .stdout(File::create(&stdout).unwrap())
             .stderr(File::create(&stderr).unwrap())
             .spawn()

@@ -217,6 +217,14 @@ impl Setup {
         self.spawn(arguments).finish().await
     }
 
+    /// Runs a command that reads `input` to its end.
+    pub async fn run_reading(&self, arguments: &[&str], input: &str) -> Output {
+        std::fs::write(self.folder.path().join("reconnectd.toml"), self.configuration()).unwrap();
+        let number = self.commands.fetch_add(1, Ordering::Relaxed);
+        let (folder, name) = (self.folder.path(), format!("command-{number}"));
+        Running::start_reading(folder, &name, arguments, &self.variables, input).finish().await
+    }
+
     /// Runs `once --summary json`, which must end with this exit code, and returns its summary.
     pub async fn once(&self, code: i32) -> Value {
         self.run(&["once", "--summary", "json"]).await.expect(code).summary()

@@ -5,7 +5,10 @@ use secrecy::ExposeSecret as _;
 use super::{LEAST, load};
 
 const CRON_JOB: &str = include_str!("../../../deploy/kubernetes/cronjob.yaml");
-const UNIT: &str = include_str!("../../../systemd/reconnectd-once.service");
+const UNITS: [&str; 2] = [
+    include_str!("../../../systemd/reconnectd-once.service"),
+    include_str!("../../../systemd/reconnectd-serve.service"),
+];
 
 #[test]
 fn the_cron_job_carries_a_usable_configuration() {
@@ -27,18 +30,21 @@ fn the_cron_job_carries_a_usable_configuration() {
 }
 
 #[test]
-fn the_unit_sets_variables_that_exist() {
+fn the_units_set_variables_that_exist() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("composio"), "ak_credential\n").unwrap();
-    // systemd puts the folder of the credentials in place of %d.
-    let variables: Vec<(String, String)> = UNIT
-        .lines()
-        .filter_map(|line| line.strip_prefix("Environment=")?.split_once('='))
-        .map(|(name, value)| (name.to_owned(), value.replace("%d", folder.path().to_str().unwrap())))
-        .collect();
-    let borrowed: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    assert_eq!(borrowed.len(), 2, "{borrowed:?}");
-    let config = load(LEAST, &borrowed).unwrap();
-    assert_eq!(config.composio.api_key.expose_secret(), "ak_credential");
-    assert!(config.log.format.is_json(true));
+    for unit in UNITS {
+        // systemd puts the folder of the credentials in place of %d.
+        let variables: Vec<(String, String)> = unit
+            .lines()
+            .filter_map(|line| line.strip_prefix("Environment=")?.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.replace("%d", folder.path().to_str().unwrap())))
+            .collect();
+        let borrowed: Vec<(&str, &str)> =
+            variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(borrowed.len(), 2, "{borrowed:?}");
+        let config = load(LEAST, &borrowed).unwrap();
+        assert_eq!(config.composio.api_key.expose_secret(), "ak_credential");
+        assert!(config.log.format.is_json(true));
+    }
 }

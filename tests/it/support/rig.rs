@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reconnectd::adapters::clock::ManualClock;
+use reconnectd::deliver::{DeliverySettings, PaceLimits};
 use reconnectd::domain::{
-    Account, AccountId, AuthConfigId, ChannelName, Contact, Cursor, EmailAddress, EventKind, IdMint, Notice,
-    NoticePolicy, OperatorNotice, QuietHours, ReasonHint, ReconnectUrl, RetrySchedule, RunId, Status, StormGuard,
-    Timestamp, ToolkitSlug, UserId, UserPage, from_millis,
+    Account, AccountId, AddressKey, AuthConfigId, ChannelName, Contact, Cursor, EmailAddress, EventKind, FailureClass,
+    IdMint, Notice, NoticePolicy, OperatorNotice, QuietHours, ReasonHint, ReconnectUrl, RetrySchedule, RunId, Status,
+    StormGuard, Timestamp, ToolkitSlug, UserId, UserPage, from_millis,
 };
 use reconnectd::pipeline::{Pipeline, Ports, RunError, RunOutcome, RunSettings};
 use reconnectd::ports::{
@@ -41,6 +42,9 @@ pub struct World {
     requests: Mutex<u64>,
     sent: Mutex<Vec<(ChannelName, Notice)>>,
     send_results: Mutex<VecDeque<Result<Receipt, SendError>>>,
+    send_results_on: Mutex<HashMap<String, VecDeque<Result<Receipt, SendError>>>>,
+    failing_on: Mutex<HashMap<String, FailureClass>>,
+    events: Mutex<Vec<(ChannelName, OperatorNotice)>>,
     at_contact: Mutex<Option<ContactHook>>,
     hang: Mutex<Option<Hang>>,
     /// Told when somebody hangs where [`World::hang`] said.
@@ -134,6 +138,43 @@ impl World {
     /// What the next sends come to; after that they succeed.
     pub fn next_sends(&self, results: impl IntoIterator<Item = Result<Receipt, SendError>>) {
         self.send_results.lock().unwrap().extend(results);
+    }
+
+    /// What the next sends and events on this channel come to.
+    pub fn next_on(&self, channel: &str, results: impl IntoIterator<Item = Result<Receipt, SendError>>) {
+        let mut scripts = self.send_results_on.lock().unwrap();
+        scripts.entry(channel.to_owned()).or_default().extend(results);
+    }
+
+    /// What the operator was told on which channel (or tried to be), taken out.
+    pub fn take_events(&self) -> Vec<(ChannelName, OperatorNotice)> {
+        std::mem::take(&mut self.events.lock().unwrap())
+    }
+
+    /// From now on, whatever is sent on this channel fails like this; or works again.
+    pub fn failing_on(&self, channel: &str, class: Option<FailureClass>) {
+        let mut failing = self.failing_on.lock().unwrap();
+        failing.remove(channel);
+        failing.extend(class.map(|class| (channel.to_owned(), class)));
+    }
+
+    fn scripted(&self, channel: &ChannelName) -> Result<Receipt, SendError> {
+        if let Some(class) = self.failing_on.lock().unwrap().get(channel.as_str()) {
+            return Err(SendError { class: *class, detail: "scripted".into() });
+        }
+        let own = self.send_results_on.lock().unwrap().get_mut(channel.as_str()).and_then(VecDeque::pop_front);
+        let scripted = own.or_else(|| self.send_results.lock().unwrap().pop_front());
+        scripted.unwrap_or_else(|| Ok(Receipt { detail: "250 ok".into() }))
+    }
+
+    /// Gives a user this address and time zone.
+    pub fn user_at(&self, id: &str, address: &str, timezone: Option<&str>) {
+        let contact = Contact {
+            email: EmailAddress::parse(address).ok(),
+            timezone: timezone.map(str::to_owned),
+            ..Contact::default()
+        };
+        self.users.lock().unwrap().insert(UserId::new(id), contact);
     }
 
     /// Runs when an address is read, which is just before the provider is asked once more.
@@ -264,7 +305,7 @@ impl Provider for FakeProvider {
     }
 }
 
-struct FakeChannel(Arc<World>, ChannelName);
+struct FakeChannel(Arc<World>, ChannelName, Vec<EventKind>);
 
 #[async_trait]
 impl Channel for FakeChannel {
@@ -281,18 +322,19 @@ impl Channel for FakeChannel {
     }
 
     fn carries(&self, kind: EventKind) -> bool {
-        kind == EventKind::ReconnectRequested
+        self.2.contains(&kind)
     }
 
-    async fn send_event(&self, _: &OperatorNotice) -> Result<Receipt, SendError> {
-        unreachable!("not carried")
+    async fn send_event(&self, event: &OperatorNotice) -> Result<Receipt, SendError> {
+        assert!(self.carries(event.event.kind()), "{} does not carry {event:?}", self.1);
+        self.0.events.lock().unwrap().push((self.1.clone(), event.clone()));
+        self.0.scripted(&self.1)
     }
 
     async fn send(&self, notice: &Notice) -> Result<Receipt, SendError> {
         self.0.sent.lock().unwrap().push((self.1.clone(), notice.clone()));
         self.0.hang_at(Hang::Sending).await;
-        let scripted = self.0.send_results.lock().unwrap().pop_front();
-        scripted.unwrap_or_else(|| Ok(Receipt { detail: "250 ok".into() }))
+        self.0.scripted(&self.1)
     }
 
     async fn check(&self) -> Result<(), SendError> {
@@ -313,6 +355,11 @@ pub fn once_only() -> NoticePolicy {
     }
 }
 
+/// Rates that no test meets unless it is about them.
+fn unhurried() -> PaceLimits {
+    PaceLimits { per_minute: NonZeroU32::MAX, per_domain_per_minute: NonZeroU32::MAX, ramp_up_from: NonZeroU32::MAX }
+}
+
 /// A pipeline over the fakes.
 pub struct Rig {
     pub world: Arc<World>,
@@ -320,6 +367,8 @@ pub struct Rig {
     pub store: Store,
     pub settings: RunSettings,
     pub channels: Vec<&'static str>,
+    /// What channels carry besides that something must be reconnected.
+    pub carries: HashMap<&'static str, Vec<EventKind>>,
     pub page_size: usize,
     /// The state database.
     pub url: String,
@@ -350,6 +399,12 @@ impl Rig {
             notices: once_only(),
             quiet: QuietHours::off(),
             storm: StormGuard::default(),
+            delivery: DeliverySettings {
+                pace: unhurried(),
+                disable_after: HashMap::new(),
+                address_key: AddressKey::new(&"a key of at least thirty-two characters".into()).unwrap(),
+                unsubscribe: None,
+            },
             holder: "test:1".into(),
             lease_ttl: Duration::from_secs(2),
         };
@@ -359,6 +414,7 @@ impl Rig {
             store,
             settings,
             channels: vec!["email", "webhook:product"],
+            carries: HashMap::new(),
             page_size: 2,
             url: url.to_owned(),
             mint: Arc::new(IdMint::new(7)),
@@ -369,7 +425,9 @@ impl Rig {
     /// A run that is ready to go.
     pub fn pipeline(&self) -> Pipeline {
         let channel = |name: &&str| -> Arc<dyn Channel> {
-            Arc::new(FakeChannel(Arc::clone(&self.world), ChannelName::new(*name)))
+            let mut kinds = self.carries.get(name).cloned().unwrap_or_default();
+            kinds.push(EventKind::ReconnectRequested);
+            Arc::new(FakeChannel(Arc::clone(&self.world), ChannelName::new(*name), kinds))
         };
         let ports = Ports {
             directory: Arc::new(FakeDirectory(Arc::clone(&self.world), self.page_size)),
@@ -387,6 +445,11 @@ impl Rig {
             RunOutcome::Ran(summary) => Ok(*summary),
             RunOutcome::HeldElsewhere(held) => panic!("held by {}", held.holder),
         }
+    }
+
+    /// Plans and delivers without an audit; it must succeed.
+    pub async fn deliver(&self) -> Summary {
+        self.pipeline().deliver_only().await.unwrap()
     }
 
     /// Runs once; it must succeed.

@@ -1,0 +1,83 @@
+//! `reconnectd serve`: the pages behind the unsubscribe links in mails, until told to stop.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::setup::Process;
+use super::{Exit, setup};
+use crate::app::AppError;
+use crate::http::{HttpError, Server, Site};
+use crate::store::Store;
+use crate::telemetry::events;
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+enum ServeError {
+    #[error(transparent)]
+    App(#[from] AppError),
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error("signals cannot be heard")]
+    Signals(#[source] std::io::Error),
+}
+
+pub(super) async fn run(config: Option<&Path>) -> Exit {
+    let process = match setup::start(config) {
+        Ok(process) => process,
+        Err(exit) => return exit,
+    };
+    let store = match process.store().await {
+        Ok(store) => store,
+        Err(exit) => return exit,
+    };
+    let served = serve(&process, &store).await;
+    store.close().await;
+    let Err(error) = served else { return Exit::Done };
+    let causes = crate::domain::causes(&error);
+    if matches!(&error, ServeError::App(error) if error.is_configuration()) {
+        tracing::error!(event = events::CONFIG_INVALID, error = %causes, "The configuration cannot be used.");
+        return Exit::BadConfiguration;
+    }
+    tracing::error!(event = events::HTTP_FAILED, error = %causes, "Nothing is served; the next try may work.");
+    Exit::Failed
+}
+
+async fn serve(process: &Process, store: &Store) -> Result<(), ServeError> {
+    let app = &process.app;
+    // Heard from here on: a signal that comes while the server starts stops it as soon as it has.
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
+    let clock = Arc::clone(&app.clock);
+    let site = Site {
+        product: app.config.reconnect.product.clone(),
+        key: app.address_key(store).await?,
+        store: store.clone(),
+        now: Arc::new(move || clock.now()),
+    };
+    let server = Server::bind(app.config.http.listen, site).await?;
+    announce(server.address(), app.config.http.public_url.is_some());
+    server
+        .run(async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+        .await;
+    tracing::info!(event = events::HTTP_STOPPED, "Stopped; requests under way were finished.");
+    Ok(())
+}
+
+fn announce(address: SocketAddr, linked: bool) {
+    if linked {
+        tracing::info!(event = events::HTTP_LISTENING, address = %address, "Listening.");
+    } else {
+        tracing::warn!(
+            event = events::HTTP_LISTENING, address = %address,
+            "Listening, but mails carry no link to it: set [http] public_url."
+        );
+    }
+}

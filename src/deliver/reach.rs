@@ -1,0 +1,68 @@
+//! Whether and how a user can be reached on a channel right now: the part of an attempt before anything is asked
+//! or sent, for channels that write to addresses.
+//!
+//! Nothing is written here. What stands in the way is handed back as the end of the attempt.
+
+use super::attempt::{Decided, MAX_DETAIL_CHARS, failure};
+use super::pace::Room;
+use super::{DeliverError, Deliverer};
+use crate::domain::{AddressHash, Contact, FailureClass, Silence, causes, scrub};
+use crate::ports::Channel;
+use crate::store::ClaimedDelivery;
+
+/// A user who may be written to now.
+pub(super) struct Reached {
+    /// Read from the directory just now.
+    pub contact: Contact,
+    /// The hash of the address, on a channel that needs one.
+    pub address: Option<AddressHash>,
+}
+
+/// The code of an attempt that waits for the sending rates.
+pub(super) const PACED: &str = "paced";
+
+impl Deliverer {
+    /// The user's contact, if nothing speaks against writing there now; else how the attempt ends.
+    pub(super) async fn reach(
+        &self,
+        channel: &dyn Channel,
+        claimed: &ClaimedDelivery,
+    ) -> Result<Result<Reached, Decided>, DeliverError> {
+        let contact = match self.directory.contact(&claimed.user).await {
+            Ok(Some(contact)) => contact,
+            Ok(None) => return Ok(Err(Decided::Cancel(Silence::UserGone))),
+            Err(error) => {
+                let failed = failure(FailureClass::Transient, scrub(&causes(&error), MAX_DETAIL_CHARS));
+                return Ok(Err(Decided::Fail(failed)));
+            }
+        };
+        if !channel.needs_address() {
+            return Ok(Ok(Reached { contact, address: None }));
+        }
+        let Some(email) = &contact.email else { return Ok(Err(Decided::Cancel(Silence::NoAddress))) };
+        let address = self.settings.address_key.hash(email);
+        let mut work = self.store.begin_read().await?;
+        let suppressed = work.is_suppressed(&address).await?;
+        work.roll_back();
+        if suppressed {
+            return Ok(Err(Decided::Cancel(Silence::Suppressed)));
+        }
+        let now = self.clock.now();
+        if let Some(until) = self.quiet.next_opening(now, contact.timezone.as_deref(), &claimed.user) {
+            return Ok(Err(Decided::put_off_for(Silence::QuietHours, until)));
+        }
+        let room = self.pace().room(email.domain(), now);
+        match room {
+            Room::After(wait) => {
+                if !wait.is_zero() {
+                    self.clock.sleep(wait).await;
+                }
+                Ok(Ok(Reached { contact, address: Some(address) }))
+            }
+            Room::NotBefore(until) => {
+                let words = "as many mails to this domain as [email] max_per_domain_per_minute allows".to_owned();
+                Ok(Err(Decided::PutOff { code: PACED, words, until, silence: None }))
+            }
+        }
+    }
+}

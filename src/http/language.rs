@@ -1,0 +1,179 @@
+//! Which language a page is in, and its words.
+//!
+//! Turns an `Accept-Language` header (RFC 9110, section 12.5.4) into one of the languages there are. What cannot be
+//! read is passed over; English is what remains.
+
+/// A header longer than this is no person's browser; the rest is not read.
+const MAX_TAGS: usize = 32;
+
+/// A language the pages speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Language {
+    English,
+    German,
+}
+
+/// What a page says. `{product}` stands for the product's name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Words {
+    pub heading: &'static str,
+    pub text: &'static str,
+    /// On the page's button, where it has one.
+    pub button: Option<&'static str>,
+}
+
+/// What a page is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// Whether the person wants no more mail.
+    Ask,
+    /// They get none any more.
+    Done,
+    /// No such page, or no such token: the same words for both.
+    NothingHere,
+    /// The POST is not the one that unsubscribes.
+    NotUnderstood,
+    /// Too many requests.
+    Slower,
+    /// It did not work, and may later.
+    Later,
+}
+
+impl Language {
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 2] = [Self::English, Self::German];
+
+    /// The one the client likes best of those there are.
+    pub(super) fn of(accept_language: Option<&str>) -> Self {
+        let mut best = (0, Self::English);
+        for range in accept_language.unwrap_or_default().split(',').take(MAX_TAGS) {
+            let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));
+            let primary = tag.trim().split('-').next().unwrap_or_default().to_ascii_lowercase();
+            let language = match primary.as_str() {
+                "de" => Self::German,
+                // Whoever takes anything gets English.
+                "en" | "*" => Self::English,
+                _ => continue,
+            };
+            let weight = thousandths(parameters);
+            // Of equals the first is the one that is liked better, as people write it.
+            if weight > best.0 {
+                best = (weight, language);
+            }
+        }
+        best.1
+    }
+
+    /// The tag, for `lang` and `Content-Language`.
+    pub(super) fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::German => "de",
+        }
+    }
+
+    pub(super) fn words(self, subject: Subject) -> Words {
+        let (heading, text, button) = match (self, subject) {
+            (Self::English, Subject::Ask) => (
+                "Stop these e-mails?",
+                "{product} e-mails you when an account you connected stops working. Press the button and you will \
+                 get no more of these e-mails. Opening this page has changed nothing.",
+                Some("Stop these e-mails"),
+            ),
+            (Self::English, Subject::Done) => (
+                "You are unsubscribed",
+                "{product} will not send you these e-mails any more. If you want them again, ask {product}'s support.",
+                None,
+            ),
+            (Self::English, Subject::NothingHere) => (
+                "This link does not work",
+                "It may have been cut off. Open the link in the e-mail again, or copy all of it.",
+                None,
+            ),
+            (Self::English, Subject::NotUnderstood) => {
+                ("Nothing has changed", "Open the link in the e-mail again and press the button there.", None)
+            }
+            (Self::English, Subject::Slower) => {
+                ("Too many requests", "Nothing has changed. Try again in a minute.", None)
+            }
+            (Self::English, Subject::Later) => {
+                ("That did not work", "Nothing has changed. Try again in a few minutes; it is not your fault.", None)
+            }
+            (Self::German, Subject::Ask) => (
+                "Diese E-Mails abbestellen?",
+                "{product} schreibt Ihnen, wenn ein verbundenes Konto nicht mehr funktioniert. Mit dem Knopf bestellen \
+                 Sie diese E-Mails ab. Das Öffnen dieser Seite hat nichts geändert.",
+                Some("E-Mails abbestellen"),
+            ),
+            (Self::German, Subject::Done) => (
+                "Sie haben die E-Mails abbestellt",
+                "{product} schickt Ihnen diese E-Mails nicht mehr. Wenn Sie sie wieder erhalten möchten, wenden Sie \
+                 sich an den Support von {product}.",
+                None,
+            ),
+            (Self::German, Subject::NothingHere) => (
+                "Dieser Link funktioniert nicht",
+                "Vielleicht ist er abgeschnitten. Öffnen Sie den Link in der E-Mail noch einmal oder kopieren Sie ihn \
+                 ganz.",
+                None,
+            ),
+            (Self::German, Subject::NotUnderstood) => (
+                "Es hat sich nichts geändert",
+                "Öffnen Sie den Link in der E-Mail noch einmal und drücken Sie dort den Knopf.",
+                None,
+            ),
+            (Self::German, Subject::Slower) => {
+                ("Zu viele Anfragen", "Es hat sich nichts geändert. Versuchen Sie es in einer Minute wieder.", None)
+            }
+            (Self::German, Subject::Later) => (
+                "Das hat nicht funktioniert",
+                "Es hat sich nichts geändert. Versuchen Sie es in ein paar Minuten wieder; es liegt nicht an Ihnen.",
+                None,
+            ),
+        };
+        Words { heading, text, button }
+    }
+}
+
+/// The weight `q` in thousandths; 1000 where there is none, 0 where it cannot be read.
+fn thousandths(parameters: &str) -> u32 {
+    let given = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("q="));
+    let Some(text) = given else { return 1_000 };
+    let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+    match (whole, format!("{fraction:0<3}").parse::<u32>()) {
+        ("1", Ok(0)) => 1_000,
+        ("0", Ok(thousandths)) if fraction.len() <= 3 => thousandths,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_language_a_client_likes_best_is_spoken() {
+        use Language::{English, German};
+        for (header, expected) in [
+            (None, English),
+            (Some(""), English),
+            (Some("de"), German),
+            (Some("DE-at"), German),
+            (Some("de-DE,de;q=0.9,en;q=0.8"), German),
+            (Some("en-GB,en;q=0.9,de;q=0.8"), English),
+            (Some("fr,de;q=0.5,en;q=0.4"), German),
+            (Some("fr,pl;q=0.5"), English),
+            (Some("de;q=0"), English),
+            (Some("de;q=0.001"), German),
+            (Some("de;q=1.000"), German),
+            (Some("de;q=2"), English),
+            (Some("de;q=x, en;q=0.1"), English),
+            (Some("*, de;q=0.9"), English),
+            (Some(",,;;q=;,de"), German),
+        ] {
+            assert_eq!(Language::of(header), expected, "{header:?}");
+        }
+        let long = format!("{}de", "xx,".repeat(100_000));
+        assert_eq!(Language::of(Some(&long)), English);
+    }
+}

@@ -1,0 +1,137 @@
+//! How many requests one client may make.
+//!
+//! Turns a request's origin into "go on" or 429. No secret depends on it (a token cannot be guessed); it keeps one
+//! client from keeping everybody else waiting. Guarantees: memory for a bounded number of clients. A restart
+//! forgets everybody.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+use governor::clock::MonotonicClock;
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
+
+use super::Shared;
+use super::language::{Language, Subject};
+
+/// Mail services unsubscribe thousands of people from few addresses, so this is far above what a person does.
+const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
+
+/// How many at once, after a pause.
+const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(199);
+
+/// Clients remembered, about 1 MB; those that came last share one allowance while it is full.
+const MAX_CLIENTS: usize = 10_000;
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub SocketAddr);
+
+/// See the module.
+pub(super) struct Rate {
+    clients: RateLimiter<IpAddr, HashMapStateStore<IpAddr>, MonotonicClock, NoOpMiddleware<std::time::Instant>>,
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        let quota = Quota::per_second(PER_SECOND).allow_burst(BURST);
+        Self { clients: RateLimiter::hashmap_with_clock(quota, MonotonicClock) }
+    }
+}
+
+impl Rate {
+    fn allows(&self, client: IpAddr) -> bool {
+        if self.clients.len() >= MAX_CLIENTS {
+            // Forgets those that have their whole allowance again.
+            self.clients.retain_recent();
+        }
+        let full = self.clients.len() >= MAX_CLIENTS;
+        let shared = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        self.clients.check_key(if full { &shared } else { &client }).is_ok()
+    }
+}
+
+/// Answers 429 to a client that asks too often; everybody else's request goes on.
+pub(super) async fn guard(
+    State(shared): State<Arc<Shared>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if shared.rate.allows(client(peer.ip(), request.headers())) {
+        return next.run(request).await;
+    }
+    let language = Language::of(super::unsubscribe::accept_language(request.headers()));
+    let mut answer = shared.pages.answer(StatusCode::TOO_MANY_REQUESTS, language, Subject::Slower);
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+    answer
+}
+
+/// Who asks. A peer on this host or in a private network is taken for the TLS proxy, which appended who asked it to
+/// `X-Forwarded-For`; anybody else's header is their own invention. An IPv6 network of one customer counts as one.
+fn client(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    let peer = peer.to_canonical();
+    let is_near = match peer {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local(),
+    };
+    let forwarded = || {
+        let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
+        last.rsplit(',').next()?.trim().parse::<IpAddr>().ok()
+    };
+    match if is_near { forwarded().unwrap_or(peer) } else { peer }.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_proxy_says_who_asks_and_nobody_else_does() {
+        for (peer, forwarded, expected) in [
+            ("127.0.0.1", None, "127.0.0.1"),
+            ("127.0.0.1", Some("203.0.113.9"), "203.0.113.9"),
+            ("127.0.0.1", Some("198.51.100.1, 203.0.113.9"), "203.0.113.9"),
+            ("10.1.2.3", Some("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::"),
+            ("::ffff:10.1.2.3", Some("203.0.113.9"), "203.0.113.9"),
+            ("127.0.0.1", Some("nonsense"), "127.0.0.1"),
+            ("198.51.100.7", Some("203.0.113.9"), "198.51.100.7"),
+            ("2001:db8:1:2:3:4:5:6", None, "2001:db8:1:2::"),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(forwarded) = forwarded {
+                headers.insert("x-forwarded-for", HeaderValue::from_static(forwarded));
+            }
+            assert_eq!(client(peer.parse().unwrap(), &headers).to_string(), expected, "{peer} {forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn one_client_is_slowed_down_and_the_others_are_not() {
+        let rate = Rate::default();
+        let (greedy, other) = (IpAddr::from([203, 0, 113, 9]), IpAddr::from([203, 0, 113, 10]));
+        let allowed = (0..5_000).take_while(|_| rate.allows(greedy)).count();
+        assert!((200..1_000).contains(&allowed), "{allowed}");
+        assert!(rate.allows(other));
+    }
+
+    #[test]
+    fn memory_is_bounded_however_many_clients_come() {
+        let rate = Rate::default();
+        for n in 0..30_000_u32 {
+            rate.allows(IpAddr::from(n.to_be_bytes()));
+        }
+        assert!(rate.clients.len() <= MAX_CLIENTS + 1, "{}", rate.clients.len());
+    }
+}

@@ -1,0 +1,130 @@
+//! The TCP side: how many connections, for how long, and how they end.
+//!
+//! Turns accepted connections into one answered request each. Guarantees: at most [`MAX_CONNECTIONS`] at a time,
+//! further ones wait with the operating system; none lives longer than [`MAX_CONNECTION_TIME`], however slowly it
+//! speaks; when told to stop, nobody new is accepted and requests under way are finished, within
+//! [`MAX_DRAIN_TIME`]. A crash cuts connections and nothing else.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::{Extension, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::rate::Peer;
+use super::{HttpError, Site, router};
+use crate::telemetry::events;
+
+/// Each needs a file descriptor and some 20 kB; systemd's usual limit is 1024 descriptors.
+const MAX_CONNECTIONS: usize = 256;
+
+/// From the first byte to the end of a request's head.
+const MAX_HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// From accepting to the last byte of the answer.
+const MAX_CONNECTION_TIME: Duration = Duration::from_secs(30);
+
+/// Longer than a request under way needs, shorter than systemd's 90 s before SIGKILL.
+const MAX_DRAIN_TIME: Duration = Duration::from_secs(15);
+
+/// A request's head: hyper's least, 40 times what our links need.
+const MAX_HEAD_BYTES: usize = 8 * 1024;
+
+/// How long to wait after a failed accept: out of file descriptors is the usual reason, and passes.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Listens, and does not answer yet.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+}
+
+impl Server {
+    /// Listens on `address`; port 0 takes a free one, see [`Server::address`].
+    pub async fn bind(address: SocketAddr, site: Site) -> Result<Self, HttpError> {
+        let router = router(site)?;
+        let failed = |source| HttpError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address, router })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `stop` is done, then finishes what is under way.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let (connections, stopping) = (TaskTracker::new(), CancellationToken::new());
+        let mut stop = pin!(stop);
+        loop {
+            let accepted = async {
+                // Room first, so that nobody is accepted and then left waiting. The semaphore is never closed.
+                let permit = Arc::clone(&permits).acquire_owned().await.ok();
+                (permit, self.listener.accept().await)
+            };
+            let (permit, accepted) = tokio::select! {
+                biased;
+                () = &mut stop => break,
+                accepted = accepted => accepted,
+            };
+            let Ok((stream, peer)) = accepted else {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            let app = self.router.clone().layer(Extension(Peer(peer)));
+            let stopping = stopping.clone();
+            connections.spawn(async move {
+                serve(stream, app, stopping).await;
+                drop(permit);
+            });
+        }
+        drop(self.listener);
+        stopping.cancel();
+        connections.close();
+        if tokio::time::timeout(MAX_DRAIN_TIME, connections.wait()).await.is_err() {
+            tracing::warn!(
+                event = events::HTTP_FAILED,
+                "Connections were cut at the stop; their requests may be lost."
+            );
+        }
+    }
+}
+
+/// One connection, one request: the pages are small, and nobody keeps a line open for a second one.
+async fn serve(stream: TcpStream, app: Router, stopping: CancellationToken) {
+    // Without it small answers wait for the peer's acknowledgement; failing costs speed only.
+    stream.set_nodelay(true).ok();
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(MAX_HEAD_TIME)
+        .keep_alive(false)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+    let mut connection = pin!(connection);
+    let answered = async {
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stopping.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.as_mut().await
+            }
+        };
+        // A client that hung up, spoke no HTTP or was too slow; nobody here can do anything about it.
+        drop(ended);
+    };
+    // The rest of a connection that took too long is dropped, which closes it.
+    tokio::time::timeout(MAX_CONNECTION_TIME, answered).await.ok();
+}

@@ -1,0 +1,64 @@
+//! Delivering: as the last stage of a run, and by itself (`reconnectd deliver`), as often and in as many processes side
+//! by side as one likes.
+//!
+//! By itself it also plans, where nobody holds the right to run, so that reminders and what was held over quiet time
+//! go out between two audits. It scans nothing and writes no row of a run. A crash leaves what a run's crash leaves:
+//! whole notifications and leased deliveries.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::{Pipeline, RunError, Running};
+use crate::deliver::{Delivered, Deliverer};
+use crate::record::Baseline;
+use crate::report::Summary;
+use crate::store::Lease;
+
+impl Pipeline {
+    /// Plans, if the right to run is free, and delivers what is due. The summary's counters of the scan are 0.
+    pub async fn deliver_only(&self) -> Result<Summary, RunError> {
+        let baseline = Baseline { taking_stock: false, until: None };
+        let mut running = self.running(None, baseline, None, self.ports.clock.now());
+        let outcome = Box::pin(self.plan_and_deliver(&mut running)).await;
+        Ok(*self.finish(running, outcome).await?)
+    }
+
+    async fn plan_and_deliver(&self, running: &mut Running) -> Result<Delivered, RunError> {
+        if let Ok(lease) = self.try_lease().await? {
+            self.hold(lease);
+            let planned = tokio::select! {
+                planned = Box::pin(self.plan_after_stock(&lease, running)) => planned,
+                lost = self.keep_lease(Some(&lease)) => Err(RunError::Store(lost)),
+            };
+            self.step_aside().await?;
+            planned?;
+        }
+        Ok(self.deliverer().deliver_due(&mut running.counters).await?)
+    }
+
+    /// Plans, unless the first run, which only takes stock, has not come to its end.
+    async fn plan_after_stock(&self, lease: &Lease, running: &mut Running) -> Result<(), RunError> {
+        let mut work = self.store.begin_read().await?;
+        let taking_stock = self.settings.baseline_first && !work.has_finished_run().await?;
+        work.roll_back();
+        if taking_stock { Ok(()) } else { self.plan(false, lease, &mut running.counters).await }
+    }
+
+    pub(super) fn deliverer(&self) -> Arc<Deliverer> {
+        Arc::new(Deliverer {
+            store: self.store.clone(),
+            directory: Arc::clone(&self.ports.directory),
+            provider: Arc::clone(&self.ports.provider),
+            channels: self.ports.channels.clone(),
+            clock: Arc::clone(&self.ports.clock),
+            mint: Arc::clone(&self.mint),
+            reconnect_url: self.settings.reconnect_url.clone(),
+            retry: self.settings.retry,
+            quiet: self.settings.quiet.clone(),
+            settings: self.settings.delivery.clone(),
+            pace: Arc::clone(&self.pace),
+            run: self.run_id.clone(),
+            refused: Mutex::new(HashMap::new()),
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! What is known of channels beyond their configuration: since when one fails, refuses us, or is not used.
+//!
+//! Every change says whether it was this call that made it, and whoever made it tells the operator in the same
+//! transaction: so of two workers that meet the same refusal, one tells. A crash before the commit leaves nothing.
+
+use super::{Row, StoreError, Value, Work, sql};
+use crate::domain::{ChannelName, Timestamp};
+
+/// A channel about which something is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelState {
+    /// Which.
+    pub channel: ChannelName,
+    /// The first failure after the last success.
+    pub failing_since: Option<Timestamp>,
+    /// When it began to refuse us as a sender; nothing was taken since.
+    pub stopped_at: Option<Timestamp>,
+    /// When it was disabled; it is not used until an operator enables it.
+    pub disabled_at: Option<Timestamp>,
+    /// Why it is stopped or disabled, scrubbed.
+    pub detail: Option<String>,
+    /// The operator who disabled or enabled it last; none where that was not by hand.
+    pub changed_by: Option<String>,
+}
+
+/// What waits on a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Waiting {
+    /// Deliveries pending.
+    pub pending: u64,
+    /// Deliveries given up.
+    pub dead: u64,
+}
+
+impl Work {
+    /// Every channel about which something is known, by name.
+    pub async fn channel_states(&mut self) -> Result<Vec<ChannelState>, StoreError> {
+        let rows = self.session.fetch(sql("SELECT * FROM channels ORDER BY channel")).await?;
+        rows.iter().map(channel_state).collect()
+    }
+
+    /// The other side took something: it neither fails nor refuses us. A disabled channel stays disabled.
+    pub async fn channel_works(&mut self, channel: &ChannelName) -> Result<(), StoreError> {
+        let update = sql("UPDATE channels SET failing_since = NULL, stopped_at = NULL, \
+             detail = CASE WHEN disabled_at IS NULL THEN NULL ELSE detail END \
+             WHERE channel = $1 AND (failing_since IS NOT NULL OR stopped_at IS NOT NULL)");
+        self.session.execute(update.bind(channel.as_str())).await?;
+        Ok(())
+    }
+
+    /// Something sent there failed. Says since when nothing else has happened there.
+    pub async fn channel_fails(&mut self, channel: &ChannelName, now: Timestamp) -> Result<Timestamp, StoreError> {
+        let upsert =
+            sql("INSERT INTO channels (channel, failing_since) VALUES ($1, $2) ON CONFLICT (channel) DO UPDATE \
+             SET failing_since = COALESCE(channels.failing_since, excluded.failing_since) RETURNING failing_since");
+        let rows = self.session.fetch(upsert.bind(channel.as_str()).bind(now)).await?;
+        rows.first().map_or(Ok(now), |row| row.instant("failing_since"))
+    }
+
+    /// The other side refuses us as a sender. Says whether that is new.
+    pub async fn stop_channel(
+        &mut self,
+        channel: &ChannelName,
+        detail: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let upsert = sql("INSERT INTO channels (channel, failing_since, stopped_at, detail) VALUES ($1, $2, $2, $3) \
+             ON CONFLICT (channel) DO UPDATE SET stopped_at = excluded.stopped_at, detail = excluded.detail \
+             WHERE channels.stopped_at IS NULL");
+        Ok(self.session.execute(upsert.bind(channel.as_str()).bind(now).bind(detail)).await? == 1)
+    }
+
+    /// The channel is not used any more. `operator` is who said so; none where it follows from what the other side
+    /// said. Says whether that is new.
+    pub async fn disable_channel(
+        &mut self,
+        channel: &ChannelName,
+        detail: &str,
+        operator: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let upsert = sql("INSERT INTO channels (channel, disabled_at, detail, changed_by) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (channel) DO UPDATE SET disabled_at = excluded.disabled_at, detail = excluded.detail, \
+             changed_by = excluded.changed_by WHERE channels.disabled_at IS NULL");
+        let upsert = upsert.bind(channel.as_str()).bind(now).bind(detail).bind(operator);
+        Ok(self.session.execute(upsert).await? == 1)
+    }
+
+    /// The channel is used again, as if nothing had failed there. What waits on it and is in nobody's hands is due
+    /// at `now` and has the whole horizon before it: the time it could not be tried does not count. Says whether
+    /// anything was known against the channel.
+    pub async fn enable_channel(
+        &mut self,
+        channel: &ChannelName,
+        operator: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let update = sql("UPDATE channels SET failing_since = NULL, stopped_at = NULL, disabled_at = NULL, \
+             detail = NULL, changed_by = $2 WHERE channel = $1 \
+             AND (failing_since IS NOT NULL OR stopped_at IS NOT NULL OR disabled_at IS NOT NULL)");
+        if self.session.execute(update.bind(channel.as_str()).bind(operator)).await? == 0 {
+            return Ok(false);
+        }
+        let due = sql("UPDATE deliveries SET failing_since = NULL, next_attempt_at = $2 \
+             WHERE channel = $1 AND state = 'pending' AND failing_since IS NOT NULL \
+             AND (lease_expires_at IS NULL OR lease_expires_at <= {now})");
+        self.session.execute(due.bind(channel.as_str()).bind(now)).await?;
+        Ok(true)
+    }
+
+    /// What waits on each channel of the outbox and what died there, by name.
+    pub async fn waiting_by_channel(&mut self) -> Result<Vec<(ChannelName, Waiting)>, StoreError> {
+        let mut found: std::collections::BTreeMap<ChannelName, Waiting> = std::collections::BTreeMap::new();
+        let states = ["pending", "dead"].map(|state| vec![Value::from(state)]).to_vec();
+        let select = sql("SELECT channel, state, count(*) AS n FROM deliveries WHERE state IN ({values}) \
+             GROUP BY channel, state");
+        for row in self.session.fetch(select.values(states)).await? {
+            let count = u64::try_from(row.int("n")?).unwrap_or(0);
+            let waiting = found.entry(ChannelName::new(row.text("channel")?)).or_default();
+            if row.text("state")? == "dead" { waiting.dead = count } else { waiting.pending = count }
+        }
+        Ok(found.into_iter().collect())
+    }
+}
+
+fn channel_state(row: &Row) -> Result<ChannelState, StoreError> {
+    Ok(ChannelState {
+        channel: ChannelName::new(row.text("channel")?),
+        failing_since: row.opt_instant("failing_since")?,
+        stopped_at: row.opt_instant("stopped_at")?,
+        disabled_at: row.opt_instant("disabled_at")?,
+        detail: row.opt_text("detail")?,
+        changed_by: row.opt_text("changed_by")?,
+    })
+}
