@@ -8,7 +8,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a step that fails ends its test; the numbers are shown")]
 
-mod ledger;
+pub mod ledger;
 mod scene;
 
 use std::collections::BTreeSet;
