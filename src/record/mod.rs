@@ -91,7 +91,7 @@ async fn write(
         work.move_incident(change).await?;
     }
     for renewal in &changes.renewed {
-        work.renew_incident(renewal).await?;
+        work.renew_incident(renewal, context.now).await?;
     }
     work.open_incidents(&changes.opened, context.run, context.now).await?;
     Ok(closed)

@@ -179,11 +179,12 @@ impl Work {
         Ok(())
     }
 
-    /// Makes an open incident about old news stand for an account that broke on our watch.
-    pub async fn renew_incident(&mut self, renewal: &IncidentRenewal) -> Result<(), StoreError> {
-        let update = sql("UPDATE incidents SET account_id = $2, broke_at = $3, baseline = 0 \
+    /// Makes an open incident about old news stand for an account that broke on our watch. As news it begins now:
+    /// its dwell, and the window in which a mass breakage is noticed, count from here.
+    pub async fn renew_incident(&mut self, renewal: &IncidentRenewal, now: Timestamp) -> Result<(), StoreError> {
+        let update = sql("UPDATE incidents SET account_id = $2, broke_at = $3, opened_at = $4, baseline = 0 \
              WHERE incident_id = $1 AND closed_at IS NULL");
-        let update = update.bind(renewal.id.as_str()).bind(renewal.to.as_str()).bind(renewal.broke_at);
+        let update = update.bind(renewal.id.as_str()).bind(renewal.to.as_str()).bind(renewal.broke_at).bind(now);
         self.session.execute(update).await?;
         Ok(())
     }

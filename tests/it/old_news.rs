@@ -1,7 +1,7 @@
 //! What is news and what is not: accounts that broke before we came, that were replaced and come back into
 //! view, and notices that were called off before anybody was told.
 
-use reconnectd::domain::{Status, from_millis};
+use reconnectd::domain::{ReasonHint, Status, from_millis};
 
 use crate::support::rig::{Rig, START_MS, broken, works};
 use crate::walks::{Counts as _, DAY, NOBODY, break_slack, seen_working};
@@ -117,4 +117,33 @@ async fn a_notice_that_was_called_off_unsaid_can_be_given_later() {
     rig.later(DAY);
     rig.run().await;
     assert_eq!(rig.world.take_told(), NOBODY);
+}
+
+#[tokio::test]
+async fn what_makes_old_news_new_begins_now_and_dwells_like_any_other() {
+    let mut rig = Rig::new().await;
+    rig.settings.baseline_first = true;
+    rig.settings.notices.dwell_transient = DAY;
+    rig.world.user("two");
+    rig.world.put(works("two", "ca_old", "slack"));
+    let older = reconnectd::domain::Account {
+        created_at: Some(from_millis(START_MS - 200 * 86_400_000)),
+        ..works("two", "ca_older", "slack")
+    };
+    rig.world.put(older);
+    let now = rig.now();
+    rig.world.change("two", "ca_old", |account| *account = broken(account.clone(), now));
+    assert_eq!(rig.run().await.silenced("baseline"), 1, "the second account was broken before we came");
+
+    rig.later(30 * DAY);
+    let now = rig.now();
+    rig.world.change("two", "ca_older", |account| {
+        *account = broken(account.clone(), now);
+        account.reason = ReasonHint::Transient;
+    });
+    assert_eq!(rig.run().await.silenced("dwelling"), 1, "it broke this moment and may mend itself");
+    assert_eq!(rig.world.take_told(), NOBODY);
+    rig.later(DAY);
+    rig.run().await;
+    assert_eq!(rig.world.take_told(), ["email two: slack", "webhook:product two: slack"]);
 }
