@@ -25,3 +25,4 @@ mod simulator;
 mod store;
 mod suppression;
 mod walks;
+mod year;

@@ -33,6 +33,9 @@ type Hook = Box<dyn Fn(&UserId) -> Option<ProviderError> + Send + Sync>;
 /// What happens when an address is read.
 type ContactHook = Box<dyn Fn(&World, &UserId) + Send + Sync>;
 
+/// What a send to this user (none: to the operator) comes to, unless it succeeds.
+type SendHook = Box<dyn Fn(&ChannelName, Option<&UserId>) -> Option<SendError> + Send + Sync>;
+
 /// The outside world, in memory.
 #[derive(Default)]
 pub struct World {
@@ -45,6 +48,7 @@ pub struct World {
     send_results_on: Mutex<HashMap<String, VecDeque<Result<Receipt, SendError>>>>,
     failing_on: Mutex<HashMap<String, FailureClass>>,
     events: Mutex<Vec<(ChannelName, OperatorNotice)>>,
+    sends_fail: Mutex<Option<SendHook>>,
     at_contact: Mutex<Option<ContactHook>>,
     hang: Mutex<Option<Hang>>,
     /// Told when somebody hangs where [`World::hang`] said.
@@ -146,6 +150,14 @@ impl World {
         scripts.entry(channel.to_owned()).or_default().extend(results);
     }
 
+    /// From now on, a send fails where `hook` says so.
+    pub fn sends_fail(
+        &self,
+        hook: impl Fn(&ChannelName, Option<&UserId>) -> Option<SendError> + Send + Sync + 'static,
+    ) {
+        *self.sends_fail.lock().unwrap() = Some(Box::new(hook));
+    }
+
     /// What the operator was told on which channel (or tried to be), taken out.
     pub fn take_events(&self) -> Vec<(ChannelName, OperatorNotice)> {
         std::mem::take(&mut self.events.lock().unwrap())
@@ -158,9 +170,12 @@ impl World {
         failing.extend(class.map(|class| (channel.to_owned(), class)));
     }
 
-    fn scripted(&self, channel: &ChannelName) -> Result<Receipt, SendError> {
+    fn scripted(&self, channel: &ChannelName, user: Option<&UserId>) -> Result<Receipt, SendError> {
         if let Some(class) = self.failing_on.lock().unwrap().get(channel.as_str()) {
             return Err(SendError { class: *class, detail: "scripted".into() });
+        }
+        if let Some(error) = self.sends_fail.lock().unwrap().as_ref().and_then(|hook| hook(channel, user)) {
+            return Err(error);
         }
         let own = self.send_results_on.lock().unwrap().get_mut(channel.as_str()).and_then(VecDeque::pop_front);
         let scripted = own.or_else(|| self.send_results.lock().unwrap().pop_front());
@@ -328,13 +343,13 @@ impl Channel for FakeChannel {
     async fn send_event(&self, event: &OperatorNotice) -> Result<Receipt, SendError> {
         assert!(self.carries(event.event.kind()), "{} does not carry {event:?}", self.1);
         self.0.events.lock().unwrap().push((self.1.clone(), event.clone()));
-        self.0.scripted(&self.1)
+        self.0.scripted(&self.1, None)
     }
 
     async fn send(&self, notice: &Notice) -> Result<Receipt, SendError> {
         self.0.sent.lock().unwrap().push((self.1.clone(), notice.clone()));
         self.0.hang_at(Hang::Sending).await;
-        self.0.scripted(&self.1)
+        self.0.scripted(&self.1, Some(&notice.user))
     }
 
     async fn check(&self) -> Result<(), SendError> {
