@@ -144,7 +144,9 @@ fn links_lead_somewhere() {
 /// to `tests/it/config/deployed.rs`, `src/domain/account.rs::name` to that file. None where it is no test's name.
 fn source_of(name: &str) -> Option<(PathBuf, &str)> {
     let (module, test) = name.rsplit_once("::")?;
-    if test.matches('_').count() < 2 || test.contains(|c: char| !(c.is_ascii_lowercase() || c == '_')) {
+    if test.matches('_').count() < 2
+        || test.contains(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'))
+    {
         return None;
     }
     if module.starts_with("src/") {
@@ -168,6 +170,18 @@ fn tests_named_in_the_documents_exist() {
         }
     }
     assert!(checked > 30, "only {checked} names of tests were found");
+}
+
+#[test]
+fn every_promise_names_the_test_that_shows_it() {
+    let text = include_str!("../../docs/guarantees.md");
+    let (promises, _) = text.split_once("\n## What is not promised\n").unwrap();
+    let promises: Vec<&str> = promises.split("\n- ").skip(1).collect();
+    assert!(promises.len() > 25, "the promises were not found");
+    for promise in promises {
+        let shown = promise.split('`').skip(1).step_by(2).any(|name| source_of(name).is_some());
+        assert!(shown, "nothing shows: {promise}");
+    }
 }
 
 #[test]
