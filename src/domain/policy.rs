@@ -99,17 +99,14 @@ impl NoticePolicy {
         if told && now < due_at {
             return Decision::Wait(Silence::AlreadyNotified, due_at);
         }
-        let silence = match facts {
-            IncidentFacts { anchor_silence: Some(reason), .. } => Some(*reason),
-            IncidentFacts { has_channel: false, .. } => Some(Silence::NoChannel),
-            IncidentFacts { held: Some(reason), .. } => Some(*reason),
-            _ => None,
-        };
-        match silence {
-            Some(reason) => Decision::Silent(reason),
-            None if now < due_at => Decision::Wait(Silence::Dwelling, due_at),
-            None if told => Decision::Notify(NotifyReason::Reminder),
-            None => Decision::Notify(NotifyReason::FirstNotice),
+        match facts {
+            IncidentFacts { anchor_silence: Some(reason), .. } => Decision::Silent(*reason),
+            IncidentFacts { has_channel: false, .. } => Decision::Silent(Silence::NoChannel),
+            // Before what an operator says: what ends inside its dwell was never mentioned, silenced or not.
+            _ if now < due_at => Decision::Wait(Silence::Dwelling, due_at),
+            IncidentFacts { held: Some(reason), .. } => Decision::Silent(*reason),
+            _ if told => Decision::Notify(NotifyReason::Reminder),
+            _ => Decision::Notify(NotifyReason::FirstNotice),
         }
     }
 

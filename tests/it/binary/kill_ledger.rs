@@ -1,28 +1,25 @@
 //! The real program, killed with SIGKILL at every fault point, between a POST and its answer, between a mail's
 //! final dot and its reply, and at random moments; then left to finish and held against the ledgers of the sinks.
 //!
-//! On each installation a first run takes stock (killed too, where it passes the place), twelve users break, runs are
-//! killed, the last is left alone. The leases of a killed process are made to lapse by SQL, because
+//! Each installation lives through what `scene` describes: a first run that takes stock, a bad day (breakages, a
+//! storm, old breakages released), and some days later (reminders, recoveries, a storm released). Runs are killed in
+//! each of the three, the last is left alone. The leases of a killed process are made to lapse by SQL, because
 //! waiting for that (20 s, 5 min) is all they would do. `RECONNECTD_TEST_KILLS` asks for at least so many kills.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a step that fails ends its test; the numbers are shown")]
 
-mod ledger;
+pub mod ledger;
+mod scene;
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 
-use reconnectd::adapters::clock::SystemClock;
-use reconnectd::domain::AccountId;
 use reconnectd::fault::{POINTS, STOPPED};
-use reconnectd::simulator::SimulatorOptions;
 
 use self::ledger::Tally;
+use self::scene::Installation;
 use super::process::until;
-use super::setup::Setup;
 use crate::directory::product::Dialect;
-use crate::support::smtp_faults::FaultySmtp;
 
 /// Kills at random moments on each database, however few kills are asked for.
 const LEAST_RANDOM: u64 = 4;
@@ -33,8 +30,19 @@ const KILLS_IN_A_ROW: u64 = 4;
 /// About as many things can be seen to happen in a run that tells twelve users on two channels.
 const SIGNS_OF_A_RUN: usize = 100;
 
+/// What an installation lives through once stock is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Day {
+    Bad,
+    Later,
+}
+
+impl Day {
+    const BOTH: [Self; 2] = [Self::Bad, Self::Later];
+}
+
 /// Where a process is killed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// At a fault point.
     Point(&'static str),
@@ -44,40 +52,19 @@ enum Place {
     Dot,
 }
 
-/// One product, its state, its sinks, and what happened to its runs.
-struct Installation {
-    setup: Setup,
-    mail: FaultySmtp,
-    /// Who is to be told about which toolkits.
-    due: Vec<(String, Vec<&'static str>)>,
-    accounts: Vec<AccountId>,
-    tally: Tally,
+impl Place {
+    /// Ends are told later, when there are some.
+    fn is_passed_on(self, day: Day) -> bool {
+        day == Day::Later || !matches!(self, Self::Point(name) if name.starts_with("recovery."))
+    }
 }
 
 impl Installation {
-    /// Twelve users whose accounts work, one who broke long ago, one whom nothing happens to.
-    async fn new(state: Dialect) -> Self {
-        let mut setup = Setup::over(state, Dialect::Sqlite, SimulatorOptions::new(Arc::new(SystemClock))).await;
-        let mail = FaultySmtp::start(&[]).await;
-        setup.mail_to(&format!("smtp://{}?tls=none", mail.address()));
-        setup.text("policy.first_run", "baseline");
-        setup.set("directory.page_size", "3");
-        let (mut due, mut accounts) = (Vec::new(), Vec::new());
-        for number in 1..=12 {
-            let user = format!("u{number:02}");
-            let toolkits = if number <= 2 { vec!["gmail", "slack"] } else { vec!["slack"] };
-            setup.user(&user).await;
-            accounts.extend(toolkits.iter().map(|toolkit| setup.works(&user, toolkit)));
-            due.push((user, toolkits));
+    async fn live_through(&mut self, day: Day) {
+        match day {
+            Day::Bad => self.bad_day().await,
+            Day::Later => self.days_later().await,
         }
-        setup.broken_user("old").await;
-        setup.user("well").await;
-        setup.works("well", "slack");
-        Self { setup, mail, due, accounts, tally: Tally { installations: 1, ..Tally::default() } }
-    }
-
-    fn break_all(&self) {
-        self.accounts.iter().for_each(|account| self.setup.breaks(account));
     }
 
     /// A run that is killed at the `passage`-th passage of this place, or ends before. Says whether it was killed.
@@ -162,10 +149,15 @@ impl Installation {
         output.summary()
     }
 
-    /// Leaves the program to finish and holds it against the ledgers.
-    async fn finish(mut self) -> Tally {
+    /// Leaves the program to finish what there is to do now.
+    async fn settle(&mut self) {
         let last = self.run().await;
         assert_eq!((&last["deliveries_pending"], &last["deliveries_failed"]), (&0.into(), &0.into()), "{last}");
+    }
+
+    /// Leaves the program to finish and holds it against the ledgers.
+    async fn finish(mut self) -> Tally {
+        self.settle().await;
         let idle = self.run().await;
         assert_eq!((&idle["notices_planned"], &idle["deliveries_sent"]), (&0.into(), &0.into()), "{idle}");
         ledger::check(&self.setup, &self.mail, &self.due, &mut self.tally).await;
@@ -173,45 +165,66 @@ impl Installation {
     }
 }
 
-/// Kills at these places, one after the other: while taking stock, then at the first, second, … passage of each.
-async fn killed_at(state: Dialect, places: &[Place], times: usize) -> Tally {
+/// Kills at these places, one after the other: while taking stock, then at the first, second, … passage of each on
+/// the days given.
+async fn killed_at(state: Dialect, places: &[Place], times: usize, days: &[Day]) -> Tally {
     let mut installation = Installation::new(state).await;
+    let mut in_stock = true; // Not every place is passed while taking stock; a run that is not killed ends it.
     for place in places {
-        installation.kill_at(*place, 1).await; // Not every place is passed while taking stock.
+        in_stock = in_stock && installation.kill_at(*place, 1).await;
     }
-    let stock = installation.run().await;
-    assert_eq!(stock["notices_planned"], 0, "{places:?}: {stock}");
+    if in_stock {
+        installation.run().await;
+    }
     assert_eq!(installation.arrivals(), 0, "{places:?}: nobody is told while stock is taken");
-    installation.break_all();
-    for (place, passage) in places.iter().flat_map(|place| (1..=times).map(move |passage| (*place, passage))) {
-        let killed = installation.kill_at(place, passage).await;
-        assert!(killed || passage > 1, "{place:?} was not passed");
+    for day in Day::BOTH {
+        installation.live_through(day).await;
+        let passed = |place: &Place| days.contains(&day) && place.is_passed_on(day);
+        for place in places.iter().copied().filter(passed) {
+            for passage in 1..=times {
+                let killed = installation.kill_at(place, passage).await;
+                assert!(killed || passage > 1, "{place:?} was not passed on {day:?}");
+            }
+        }
+        installation.settle().await;
     }
     installation.finish().await
 }
 
-/// Kills at random moments until `most` kills or a run that ended.
+/// Kills at random moments of both days until `most` kills or a run that ended.
 async fn killed_at_random(state: Dialect, rng: &mut fastrand::Rng, most: u64) -> Tally {
     let mut installation = Installation::new(state).await;
     installation.run().await;
-    installation.break_all();
-    for _ in 0..most.min(KILLS_IN_A_ROW) {
-        let stall = [None, None, Some(Place::Post), Some(Place::Dot)][rng.usize(..4)];
-        if !installation.kill_after(rng.usize(1..=SIGNS_OF_A_RUN), stall).await {
-            break;
+    for day in Day::BOTH {
+        installation.live_through(day).await;
+        for _ in 0..most.min(KILLS_IN_A_ROW) {
+            let stall = [None, None, Some(Place::Post), Some(Place::Dot)][rng.usize(..4)];
+            if !installation.kill_after(rng.usize(1..=SIGNS_OF_A_RUN), stall).await {
+                break;
+            }
         }
+        installation.settle().await;
     }
     installation.finish().await
 }
 
 async fn on_one_database(state: Dialect, wanted: u64, seed: u64) -> Tally {
     let mut tally = Tally::default();
-    // Many kills: each place on an installation of its own, three times in a row. Few: three neighbours on one.
-    let (at_once, times) = if wanted >= MANY { (1, 3) } else { (3, 1) };
     // In the order a run passes them, so that there is something left to tell after each kill.
     let places: Vec<Place> = [Place::Post, Place::Dot].into_iter().chain(POINTS.map(Place::Point)).collect();
-    for neighbours in places.chunks(at_once) {
-        tally += killed_at(state, neighbours, times).await;
+    if wanted >= MANY {
+        // Each place on an installation of its own, three times in a row, on both days.
+        for place in &places {
+            tally += killed_at(state, &[*place], 3, &Day::BOTH).await;
+        }
+    } else {
+        // Four neighbours on one installation, on one of the days; the other database has the other.
+        for (number, neighbours) in places.chunks(4).enumerate() {
+            let day = [Day::Bad, Day::Later][(number + usize::from(state == Dialect::Postgres)) % 2];
+            let days =
+                if neighbours.iter().all(|place| place.is_passed_on(day)) { vec![day] } else { Day::BOTH.into() };
+            tally += killed_at(state, neighbours, 1, &days).await;
+        }
     }
     let mut rng = fastrand::Rng::with_seed(seed);
     while tally.at_random < LEAST_RANDOM || tally.kills() < wanted {
@@ -231,7 +244,7 @@ async fn every_notice_arrives_and_every_repeat_carries_the_id_of_its_first() {
     );
     all += postgres;
     println!("killed in all: {all}");
-    assert!(all.kills() >= wanted.max(60), "{all}");
+    assert!(all.kills() >= wanted.max(80), "{all}");
 }
 
 /// The names in the calls of `fault::point`, once per call.

@@ -271,4 +271,22 @@ impl Setup {
             session.close().await.unwrap();
         }
     }
+
+    /// The answer of the state database to a query whose columns are all text.
+    pub async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
+        use sqlx::{Connection as _, Row as _};
+
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        if self.state_url.starts_with("sqlite") {
+            let mut session = sqlx::SqliteConnection::connect(&self.state_url).await.unwrap();
+            let rows = sqlx::query(sql).fetch_all(&mut session).await.unwrap();
+            session.close().await.unwrap();
+            rows.iter().map(|row| (0..row.len()).map(|column| row.get(column)).collect()).collect()
+        } else {
+            let mut session = sqlx::PgConnection::connect(&self.state_url).await.unwrap();
+            let rows = sqlx::query(sql).fetch_all(&mut session).await.unwrap();
+            session.close().await.unwrap();
+            rows.iter().map(|row| (0..row.len()).map(|column| row.get(column)).collect()).collect()
+        }
+    }
 }

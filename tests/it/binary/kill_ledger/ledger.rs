@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::AddAssign;
 
-use sqlx::{AssertSqlSafe, Connection as _, Row as _};
+use reconnectd::domain::EventKind;
 
 use crate::binary::setup::Setup;
 use crate::support::smtp_faults::FaultySmtp;
@@ -64,116 +64,157 @@ impl fmt::Display for Tally {
     }
 }
 
+/// What somebody must be told on one channel: a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Due {
+    channel: String,
+    /// Empty where it is for the operator.
+    user: String,
+    /// The type of the event.
+    kind: String,
+    /// Toolkits, each with the number of the notice where it is one, sorted; or the subject of a storm.
+    about: String,
+}
+
+impl Due {
+    pub fn new(channel: &str, user: &str, kind: &str, about: &str) -> Self {
+        Self { channel: channel.into(), user: user.into(), kind: kind.into(), about: about.into() }
+    }
+}
+
 /// One mail or POST.
 struct Arrival {
-    id: String,
     answered: bool,
+    /// Whom it reached; empty where it is for the operator.
+    user: String,
+    /// What a POST said; mails are for people to read.
+    said: Option<(String, String)>,
 }
 
-/// Channel and user.
-type Target = (String, String);
+/// By channel and the id that the outside sees.
+type Arrivals = BTreeMap<(String, String), Vec<Arrival>>;
 
 /// Reads both ledgers, checks them against what was due and against the database, and counts.
-pub async fn check(setup: &Setup, mail: &FaultySmtp, due: &[(String, Vec<&'static str>)], tally: &mut Tally) {
-    let mut arrived = mails(mail);
-    arrived.extend(posts(setup, due));
-    let expected: BTreeSet<Target> = due
-        .iter()
-        .flat_map(|(user, _)| ["email", "webhook:product"].map(|channel| (channel.to_owned(), user.clone())))
-        .collect();
-    assert_eq!(arrived.keys().cloned().collect::<BTreeSet<_>>(), expected, "everybody due was told, and nobody else");
-    let mut everybodys = BTreeSet::new();
-    for (target, arrivals) in &arrived {
-        assert!(arrivals.iter().any(|arrival| arrival.answered), "{target:?} was never taken");
-        assert!(arrivals.iter().all(|arrival| arrival.id == arrivals[0].id), "{target:?}: a repeat under another id");
-        assert!(everybodys.insert(&arrivals[0].id), "{target:?}: somebody else's id");
+pub async fn check(setup: &Setup, mail: &FaultySmtp, due: &[Due], tally: &mut Tally) {
+    let second = "SELECT i.incident_id FROM notification_items i JOIN deliveries d \
+         ON d.notification_id = i.notification_id GROUP BY i.incident_id, i.number, d.channel HAVING count(*) > 1";
+    assert_eq!(setup.rows(second).await, Vec::<Vec<String>>::new(), "a second notice");
+
+    let mut arrived: Arrivals = BTreeMap::new();
+    mails(mail, &mut arrived);
+    posts(setup, &mut arrived);
+    let mut told = Vec::new();
+    for row in deliveries(setup).await {
+        let delivery = Due::new(&row.channel, &row.user, &row.kind, &row.about);
+        let arrivals = arrived.remove(&(row.channel.clone(), row.outside_id.clone()));
+        let arrivals = arrivals.unwrap_or_else(|| panic!("{delivery:?} ({}) never arrived", row.state));
+        assert!(arrivals.iter().any(|arrival| arrival.answered), "{delivery:?} was never taken");
+        for arrival in &arrivals {
+            assert_eq!(arrival.user, row.user, "{delivery:?} went to somebody else");
+            if let Some(said) = &arrival.said {
+                assert_eq!((&said.0, &said.1), (&row.kind, &row.about), "{delivery:?} said something else");
+            }
+        }
+        assert_eq!(row.state, "delivered", "{delivery:?}");
+        assert_eq!(row.attempts, row.unsent + 1, "every attempt but the last came to nothing: {delivery:?}");
+        assert!(arrivals.len() <= row.attempts, "more arrivals than attempts: {delivery:?}");
         tally.arrivals += arrivals.len() as u64;
+        told.push(delivery);
     }
-    tally.deliveries += expected.len() as u64;
-    stored(setup, due, &arrived).await;
+    assert!(arrived.is_empty(), "arrived under ids nobody knows: {:?}", arrived.keys());
+    let mut due = due.to_vec();
+    due.sort();
+    told.sort();
+    if told != due {
+        let only = |these: &[Due], those: &[Due]| -> Vec<Due> {
+            these.iter().filter(|due| !those.contains(due)).cloned().collect()
+        };
+        panic!(
+            "told and not due: {:?}\ndue and not told: {:?}\nof {} told, {} due",
+            only(&told, &due),
+            only(&due, &told),
+            told.len(),
+            due.len()
+        );
+    }
+    tally.deliveries += due.len() as u64;
 }
 
-fn mails(mail: &FaultySmtp) -> BTreeMap<Target, Vec<Arrival>> {
-    let mut arrived: BTreeMap<Target, Vec<Arrival>> = BTreeMap::new();
+fn mails(mail: &FaultySmtp, arrived: &mut Arrivals) {
     for (content, answered) in mail.ledger() {
         let field = |name: &str| content.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
         let to = field("To:");
         let address = to.rsplit(['<', ' ']).next().unwrap();
         let user = address.split_once("@example.com").unwrap().0.to_owned();
-        let arrival = Arrival { id: field("Message-ID:"), answered };
-        arrived.entry(("email".to_owned(), user)).or_default().push(arrival);
+        let key = ("email".to_owned(), field("Message-ID:"));
+        arrived.entry(key).or_default().push(Arrival { answered, user, said: None });
     }
-    arrived
 }
 
-fn posts(setup: &Setup, due: &[(String, Vec<&'static str>)]) -> BTreeMap<Target, Vec<Arrival>> {
-    let mut arrived: BTreeMap<Target, Vec<Arrival>> = BTreeMap::new();
-    let mut ids: BTreeMap<(String, u64), String> = BTreeMap::new();
+fn posts(setup: &Setup, arrived: &mut Arrivals) {
     for request in setup.sink.received() {
         let event = request.json();
-        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
-        let (user, id) = (text(&event["data"]["user_id"]), request.header("webhook-id").to_owned());
-        let accounts = event["data"]["accounts"].as_array().unwrap();
-        let mut toolkits: Vec<String> = accounts.iter().map(|account| text(&account["toolkit"])).collect();
-        toolkits.sort();
-        let (_, broken) = due.iter().find(|(due, _)| *due == user).unwrap_or_else(|| panic!("{user} was told"));
-        assert_eq!(&toolkits, broken, "{user} is told everything at once");
-        for account in accounts {
-            let notice = (text(&account["incident_id"]), account["notice"].as_u64().unwrap());
-            let first = ids.entry(notice.clone()).or_insert_with(|| id.clone());
-            assert_eq!(*first, id, "{notice:?} went out under two ids");
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let data = &event["data"];
+        let account = |account: &serde_json::Value| {
+            let number = account["notice"].as_u64().map_or(String::new(), |number| format!(" {number}"));
+            text(&account["toolkit"]) + &number
+        };
+        let mut about: Vec<String> = data["accounts"].as_array().into_iter().flatten().map(account).collect();
+        about.sort();
+        let about = if about.is_empty() { text(&data["subject"]) } else { about.join(", ") };
+        let key = ("webhook:product".to_owned(), request.header("webhook-id").to_owned());
+        let said = Some((text(&event["type"]), about));
+        let arrival = Arrival { answered: request.answered, user: text(&data["user_id"]), said };
+        arrived.entry(key).or_default().push(arrival);
+    }
+}
+
+/// A delivery as the database has it.
+struct Stored {
+    channel: String,
+    user: String,
+    kind: String,
+    about: String,
+    outside_id: String,
+    state: String,
+    attempts: usize,
+    /// Attempts that were not known to have been taken.
+    unsent: usize,
+}
+
+async fn deliveries(setup: &Setup) -> Vec<Stored> {
+    let mut about: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let items = "SELECT items.notification_id, i.toolkit, CAST(items.number AS TEXT) FROM notification_items items \
+         JOIN incidents i ON i.incident_id = items.incident_id";
+    for row in setup.rows(items).await {
+        let [notification, toolkit, number] = <[String; 3]>::try_from(row).unwrap();
+        let said = if number == "-1" { toolkit } else { format!("{toolkit} {number}") };
+        assert!(about.entry(notification).or_default().insert(said));
+    }
+    let deliveries = setup
+        .rows(
+            "SELECT d.channel, n.user_id, n.kind, COALESCE(n.about, ''), n.notification_id, d.outside_id, d.state, \
+         CAST(d.attempts AS TEXT), CAST((SELECT count(*) FROM attempts a WHERE a.delivery_id = d.delivery_id \
+         AND (a.outcome IS NULL OR a.outcome <> 'sent')) AS TEXT) FROM deliveries d JOIN notifications n \
+         ON n.notification_id = d.notification_id",
+        )
+        .await;
+    let stored = |row: Vec<String>| {
+        let [channel, user, kind, event, notification, outside_id, state, attempts, unsent] =
+            <[String; 9]>::try_from(row).unwrap();
+        let items: Vec<String> = about.get(&notification).into_iter().flatten().cloned().collect();
+        let event: serde_json::Value = serde_json::from_str(&event).unwrap_or_default();
+        Stored {
+            kind: EventKind::from_stored(&kind).unwrap().code().to_owned(),
+            about: event["subject"].as_str().map_or(items.join(", "), str::to_owned),
+            attempts: attempts.parse().unwrap(),
+            unsent: unsent.parse().unwrap(),
+            channel,
+            user,
+            outside_id,
+            state,
         }
-        let arrival = Arrival { id, answered: request.answered };
-        arrived.entry(("webhook:product".to_owned(), user)).or_default().push(arrival);
-    }
-    arrived
-}
-
-/// The database tells the same story as the ledgers.
-async fn stored(setup: &Setup, due: &[(String, Vec<&'static str>)], arrived: &BTreeMap<Target, Vec<Arrival>>) {
-    let second = "SELECT i.incident_id FROM notification_items i JOIN deliveries d \
-         ON d.notification_id = i.notification_id GROUP BY i.incident_id, i.number, d.channel HAVING count(*) > 1";
-    assert_eq!(rows(setup, second).await, Vec::<Vec<String>>::new(), "a second notice");
-
-    let incidents = rows(setup, "SELECT user_id, toolkit FROM incidents ORDER BY user_id, toolkit").await;
-    let mut broken: Vec<Vec<String>> = due
-        .iter()
-        .flat_map(|(user, toolkits)| toolkits.iter().map(|toolkit| vec![user.clone(), (*toolkit).to_owned()]))
-        .chain([vec!["old".to_owned(), "slack".to_owned()]])
-        .collect();
-    broken.sort();
-    assert_eq!(incidents, broken, "one incident for each account that broke");
-
-    let deliveries = rows(
-        setup,
-        "SELECT d.channel, n.user_id, d.outside_id, d.state, CAST(d.attempts AS TEXT), CAST((SELECT count(*) \
-         FROM attempts a WHERE a.delivery_id = d.delivery_id AND a.outcome IS NULL) AS TEXT) \
-         FROM deliveries d JOIN notifications n ON n.notification_id = d.notification_id",
-    )
-    .await;
-    assert_eq!(deliveries.len(), arrived.len(), "one delivery for each user and channel");
-    for row in &deliveries {
-        let [channel, user, id, state, attempts, lost] = row.as_slice() else { panic!("{row:?}") };
-        let arrivals = &arrived[&(channel.clone(), user.clone())];
-        let (attempts, lost): (usize, usize) = (attempts.parse().unwrap(), lost.parse().unwrap());
-        assert_eq!((state.as_str(), id), ("delivered", &arrivals[0].id), "{row:?}");
-        assert_eq!(attempts, lost + 1, "every attempt but the last was a killed one's: {row:?}");
-        assert!(arrivals.len() <= attempts, "more arrivals than attempts: {row:?}");
-    }
-}
-
-/// The answer to a query whose columns are all text.
-async fn rows(setup: &Setup, sql: &str) -> Vec<Vec<String>> {
-    let sql = AssertSqlSafe(sql.to_owned());
-    if setup.state_url.starts_with("sqlite") {
-        let mut session = sqlx::SqliteConnection::connect(&setup.state_url).await.unwrap();
-        let rows = sqlx::query(sql).fetch_all(&mut session).await.unwrap();
-        session.close().await.unwrap();
-        rows.iter().map(|row| (0..row.len()).map(|column| row.get(column)).collect()).collect()
-    } else {
-        let mut session = sqlx::PgConnection::connect(&setup.state_url).await.unwrap();
-        let rows = sqlx::query(sql).fetch_all(&mut session).await.unwrap();
-        session.close().await.unwrap();
-        rows.iter().map(|row| (0..row.len()).map(|column| row.get(column)).collect()).collect()
-    }
+    };
+    deliveries.into_iter().map(stored).collect()
 }
