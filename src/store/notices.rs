@@ -20,18 +20,24 @@ impl Work {
         for chunk in chunks(ids(incidents)) {
             let select = sql("SELECT items.incident_id, \
                  count(DISTINCT CASE WHEN items.spent = 1 OR d.state = 'pending' THEN items.number END) AS given, \
-                 CAST(max(CASE WHEN d.state = 'pending' THEN 1 ELSE 0 END) AS BIGINT) AS under_way, \
+                 CAST(max(CASE WHEN d.state = 'pending' AND c.disabled_at IS NULL THEN 1 ELSE 0 END) AS BIGINT) \
+                 AS under_way, \
+                 CAST(max(CASE WHEN d.state = 'pending' AND c.disabled_at IS NOT NULL THEN 1 ELSE 0 END) AS BIGINT) \
+                 AS waits, \
                  max(CASE WHEN items.spent = 1 THEN d.settled_at END) AS last_ended_at, \
                  CAST(max(CASE WHEN d.state = 'cancelled' AND EXISTS (SELECT 1 FROM operator_actions o \
                  WHERE o.delivery_id = d.delivery_id AND o.action = 'cancelled') THEN 1 ELSE 0 END) AS BIGINT) AS called_off \
                  FROM notification_items items JOIN deliveries d ON d.notification_id = items.notification_id \
+                 LEFT JOIN channels c ON c.channel = d.channel \
                  WHERE items.number >= 0 AND items.incident_id IN ({values}) GROUP BY items.incident_id");
             for row in self.session.fetch(select.values(chunk)).await? {
+                let last_ended_at = row.opt_instant("last_ended_at")?;
                 let notices = NoticesGiven {
                     count: u32::try_from(row.int("given")?).unwrap_or(u32::MAX),
-                    under_way: row.flag("under_way")?,
+                    // What waits on a disabled channel holds nothing up on the others.
+                    under_way: row.flag("under_way")? || (row.flag("waits")? && last_ended_at.is_none()),
                     called_off: row.flag("called_off")?,
-                    last_ended_at: row.opt_instant("last_ended_at")?,
+                    last_ended_at,
                 };
                 given.insert(IncidentId::new(row.text("incident_id")?), notices);
             }

@@ -79,13 +79,24 @@ async fn play(args: DemoArgs) -> anyhow::Result<Exit> {
     clock.advance(Duration::from_mins(30));
     let third = stage.audit().await?;
     show(&third);
-    let told_twice = third.counters.deliveries_sent;
+    let told_twice = third.counters.notices_planned;
     output::result(&format!("   Told a second time: {told_twice}.\n"));
+
+    output::result(
+        "4. Three days later Ben has reconnected. The others are reminded, once; two more weeks bring one more.\n",
+    );
+    clock.advance(Duration::from_hours(3 * 24));
+    stage.ben_reconnects();
+    let fourth = stage.audit().await?;
+    show(&fourth);
+    output::result(&format!("   Reminded: {}.\n", fourth.counters.reminders_planned));
+    let only_reminders = fourth.counters.notices_planned == fourth.counters.reminders_planned;
 
     output::result(&stage.directions()?);
     stage.strike().await;
     let told = second.counters.deliveries_sent;
-    Ok(if first.counters.deliveries_sent == 0 && told > 0 && told_twice == 0 { Exit::Done } else { Exit::Failed })
+    let once_each = told > 0 && told_twice == 0 && only_reminders;
+    Ok(if first.counters.deliveries_sent == 0 && once_each { Exit::Done } else { Exit::Failed })
 }
 
 fn show(summary: &Summary) {

@@ -82,6 +82,11 @@ impl Stage {
         self.simulator.world().put(SimAccount::new("ca_finn_2", "finn", "slack", now).status("INITIATED", None, now));
     }
 
+    /// Ben mends his account in place.
+    pub(super) fn ben_reconnects(&self) {
+        self.simulator.world().set_status(&AccountId::new("ca_ben_1"), "ACTIVE", None);
+    }
+
     /// Where to look next.
     pub(super) fn directions(&self) -> anyhow::Result<String> {
         let mails = files(&self.folder.join("mails"))?;

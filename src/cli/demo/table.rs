@@ -39,7 +39,8 @@ fn concluded(story: &UserStory) -> String {
 }
 
 fn told(story: &UserStory) -> String {
-    let delivered = story.deliveries.iter().filter(|delivery| delivery.state == "delivered");
+    let delivered =
+        story.deliveries.iter().filter(|delivery| delivery.state == "delivered" && delivery.kind == "reconnect");
     let mut sent: Vec<&str> =
         delivered.map(|delivery| if delivery.channel == "email" { "mail" } else { "webhook" }).collect();
     sent.sort_unstable();

@@ -61,6 +61,7 @@ async fn the_demo_needs_nothing_and_tells_exactly_those_concerned_once() {
     }
     assert!(row("uma").contains(" webhook ") && !row("uma").contains("mail + webhook"));
     assert!(output.stdout.contains("Told a second time: 0."));
+    assert!(output.stdout.contains("Reminded: 8."), "all but Ben: {}", output.stdout);
     assert_eq!(output.stderr, "");
 
     let show = empty.path().join("show");
@@ -70,16 +71,21 @@ async fn the_demo_needs_nothing_and_tells_exactly_those_concerned_once() {
         let to = format!("{}@example.com", address(user));
         let to_them =
             mails.iter().filter(|mail| mail.lines().any(|line| line.starts_with("To:") && line.contains(&to)));
-        assert_eq!(to_them.count(), 1, "{user} gets one mail");
+        let (mails, reminders): (Vec<&String>, Vec<&String>) =
+            to_them.partition(|mail| !mail.contains("\nSubject: Reminder"));
+        assert_eq!((mails.len(), reminders.len()), (1, usize::from(user != "ben")), "{user}");
     }
-    assert_eq!(mails.len(), BROKEN.len());
-    let mut expected: Vec<String> = BROKEN.iter().chain(&["uma"]).map(|user| (*user).to_owned()).collect();
+    assert_eq!(mails.len(), 2 * BROKEN.len() - 1);
+    let told_once = BROKEN.iter().chain(&["uma"]).map(|user| format!("reconnect.requested {user}"));
+    let reminded = told_once.clone().filter(|event| !event.ends_with(" ben"));
+    let over = ["ben", "sam"].map(|user| format!("reconnect.recovered {user}"));
+    let mut expected: Vec<String> = told_once.chain(reminded).chain(over).collect();
     expected.sort();
     let event = |text: &String| -> String {
         let written: serde_json::Value = serde_json::from_str(text).unwrap();
         let body = written.get("body").unwrap_or(&written);
         let body = body.as_str().map_or_else(|| body.clone(), |text| serde_json::from_str(text).unwrap());
-        body["data"]["user_id"].as_str().unwrap().to_owned()
+        format!("{} {}", body["type"].as_str().unwrap(), body["data"]["user_id"].as_str().unwrap())
     };
     let mut told: Vec<String> = contents(&show.join("webhooks"), "json").iter().map(event).collect();
     told.sort();

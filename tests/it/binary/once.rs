@@ -17,15 +17,17 @@ use super::setup::{REFUSED, Setup, WEBHOOK_SECRET};
 use crate::directory::product::Dialect;
 
 /// Keys may be added to the summary, never renamed or taken away: machines read it.
-const SUMMARY_KEYS: [&str; 27] = [
+const SUMMARY_KEYS: [&str; 29] = [
     "accounts_seen",
     "baseline",
+    "channels_disabled",
     "channels_stopped",
     "complete",
     "conditions",
     "deliveries_cancelled",
     "deliveries_failed",
     "deliveries_pending",
+    "deliveries_put_off",
     "deliveries_sent",
     "dry_run",
     "duration_ms",

@@ -230,10 +230,11 @@ impl Setup {
         self.run(&["once", "--summary", "json"]).await.expect(code).summary()
     }
 
-    /// Everybody the webhooks told, once per webhook, sorted.
+    /// Everybody the webhooks asked to reconnect, once per webhook, sorted.
     pub fn told(&self) -> Vec<String> {
-        let user = |event: &Value| event["data"]["user_id"].as_str().unwrap().to_owned();
-        let mut told: Vec<String> = self.sink.received().iter().map(|request| user(&request.json())).collect();
+        let events = self.sink.received().iter().map(|request| request.json()).collect::<Vec<_>>();
+        let asked = events.iter().filter(|event| event["type"] == "reconnect.requested");
+        let mut told: Vec<String> = asked.map(|event| event["data"]["user_id"].as_str().unwrap().to_owned()).collect();
         told.sort();
         told
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use reconnectd::domain::{ChannelName, EventKind, OperatorEvent};
+use reconnectd::domain::{ChannelName, EventKind, NoticePolicy, OperatorEvent};
 use reconnectd::store::ChannelState;
 
 use super::*;
@@ -221,4 +221,28 @@ async fn an_event_that_nobody_took_is_repeated_under_its_id() {
     assert_eq!(told.len(), 2, "{told:?}");
     assert_eq!(told[0].1.outside_id, told[1].1.outside_id);
     assert_eq!((told[0].1.created_at, &told[0].1.notification), (told[1].1.created_at, &told[1].1.notification));
+}
+
+#[tokio::test]
+async fn a_disabled_endpoint_holds_up_no_reminder_on_the_other_channels() {
+    on_both(async |mut rig| {
+        rig.settings.notices = NoticePolicy { max_per_day: 9, max_per_week: 9, ..NoticePolicy::default() };
+        three_channels(&mut rig, &["a"]).await;
+        rig.channels = vec!["email", "webhook:product"];
+        rig.world.failing_on("webhook:product", Some(FailureClass::EndpointGone));
+        rig.run().await;
+        assert_eq!(of(&rig.world.take_told(), "email"), ["a: slack"]);
+        rig.later(3 * DAY + HOUR);
+        rig.run().await;
+        assert_eq!(of(&rig.world.take_told(), "email"), ["a: slack"], "the reminder");
+        // Where it is the only channel, nothing piles up on it.
+        rig.channels = vec!["webhook:product"];
+        seen_working(&rig, &["b"]).await;
+        breaks(&rig, "b", "slack");
+        rig.run().await;
+        rig.later(8 * DAY);
+        rig.run().await;
+        assert_eq!(rig.story("b").await.deliveries.len(), 1);
+    })
+    .await;
 }
