@@ -1,7 +1,7 @@
 //! Two delivering processes and a run beside them on one PostgreSQL, while the network to the mail server is cut and
 //! restored: the ledgers of the kill test, and no delivery in two hands.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a step that fails ends its test; the numbers are shown")]
+#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
 
 use std::sync::Arc;
 
@@ -29,10 +29,12 @@ impl Daemon {
     fn start(setup: &Setup) -> Self {
         Self { running: setup.spawn(&["deliver", "--summary", "json"]), starts: 1 }
     }
+}
 
-    fn keep_running(&mut self, setup: &Setup) {
-        if self.running.ended() {
-            *self = Self { starts: self.starts + 1, ..Self::start(setup) };
+fn keep_running(daemons: &mut [Daemon], setup: &Setup) {
+    for daemon in daemons {
+        if daemon.running.ended() {
+            *daemon = Daemon { starts: daemon.starts + 1, ..Daemon::start(setup) };
         }
     }
 }
@@ -59,7 +61,7 @@ async fn two_daemons_and_a_run_tell_everybody_once_through_a_network_that_comes_
     let mut daemons = [Daemon::start(&setup), Daemon::start(&setup)];
     for (cut, mails) in CUTS_AFTER.into_iter().enumerate() {
         until("mails have arrived", || {
-            daemons.iter_mut().for_each(|daemon| daemon.keep_running(&setup));
+            keep_running(&mut daemons, &setup);
             mail.ledger().len() >= mails
         })
         .await;
@@ -67,21 +69,21 @@ async fn two_daemons_and_a_run_tell_everybody_once_through_a_network_that_comes_
         mail.stall_next(1);
         let unanswered = || mail.ledger().iter().filter(|(_, answered)| !answered).count();
         until("a mail is unanswered", || {
-            daemons.iter_mut().for_each(|daemon| daemon.keep_running(&setup));
+            keep_running(&mut daemons, &setup);
             unanswered() == cut + 1
         })
         .await;
         let refused = network.refused();
         network.cut();
         until("the cut was noticed", || {
-            daemons.iter_mut().for_each(|daemon| daemon.keep_running(&setup));
+            keep_running(&mut daemons, &setup);
             network.refused() > refused
         })
         .await;
         network.restore();
     }
     until("everything has arrived", || {
-        daemons.iter_mut().for_each(|daemon| daemon.keep_running(&setup));
+        keep_running(&mut daemons, &setup);
         let mut told: Vec<String> = mail.ledger().into_iter().map(|(content, _)| recipient(&content)).collect();
         told.sort();
         told.dedup();

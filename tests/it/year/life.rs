@@ -134,9 +134,9 @@ pub fn year(rng: &mut Rng) -> Vec<(i64, Event)> {
     for (minute, _) in &mut events {
         *minute = *minute / 10 * 10 + 5;
     }
-    // Three years before the first run some things were broken.
-    for user in 0..OLD {
-        events.push((-DAY * (user as i64 + 1) * 20, Event::Break((user, rng.usize(..TOOLKITS.len())), rng.bool())));
+    // Weeks before the first run some things were broken.
+    for (user, days) in (1..).map(|weeks| weeks * 20).take(OLD).enumerate() {
+        events.push((-DAY * days, Event::Break((user, rng.usize(..TOOLKITS.len())), rng.bool())));
     }
     let mut minute = 0;
     while minute < YEAR_MIN {

@@ -54,6 +54,7 @@ pub struct Person {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 struct Incident {
     place: Place,
     anchor: String,

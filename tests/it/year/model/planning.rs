@@ -97,7 +97,9 @@ impl Model {
         }
         for (user, incidents) in due {
             if let Some(reason) = self.why_not_now(user, now) {
-                incidents.iter().for_each(|incident| self.incidents[*incident].thought = reason);
+                for incident in incidents {
+                    self.incidents[incident].thought = reason;
+                }
                 continue;
             }
             let item = |incident: &usize| Item { incident: *incident, number: self.given(*incident), spent: false };

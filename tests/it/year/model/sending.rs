@@ -58,14 +58,11 @@ impl Model {
         let mut words = Vec::new();
         let end = if failing_since.is_some_and(|since| now - since >= hours(HORIZON_HOURS)) {
             End::Dead
+        } else if let Some(end) = self.obstacle(said, mail, now) {
+            end
         } else {
-            match self.obstacle(said, mail, now) {
-                Some(end) => end,
-                None => {
-                    words = self.sayable(said, mail, now);
-                    self.say(said, mail, &words, outcome)
-                }
-            }
+            words = self.sayable(said, mail, now);
+            self.say(said, mail, &words, outcome)
         };
         let spoke = matches!(end, End::Sent | End::Failed) || (matches!(end, End::Dead) && !words.is_empty());
         let all = matches!(end, End::Dead | End::CalledOffForGood);
@@ -73,7 +70,9 @@ impl Model {
             item.spent |= all || (spoke && words.contains(&item.incident));
         }
         if matches!(end, End::Sent) && mail && !self.said[said].recovered {
-            words.iter().for_each(|incident| self.incidents[*incident].mailed = true);
+            for incident in &words {
+                self.incidents[*incident].mailed = true;
+            }
         }
         let user = self.said[said].user;
         let mut quiet_until = now;
