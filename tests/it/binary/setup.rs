@@ -232,8 +232,9 @@ impl Setup {
 
     /// Everybody the webhooks asked to reconnect, once per webhook, sorted.
     pub fn told(&self) -> Vec<String> {
-        let events = self.sink.received().iter().map(|request| request.json()).collect::<Vec<_>>();
-        let asked = events.iter().filter(|event| event["type"] == "reconnect.requested");
+        let received = self.sink.received();
+        let events = received.iter().map(crate::support::sink::Received::json);
+        let asked = events.filter(|event| event["type"] == "reconnect.requested");
         let mut told: Vec<String> = asked.map(|event| event["data"]["user_id"].as_str().unwrap().to_owned()).collect();
         told.sort();
         told
