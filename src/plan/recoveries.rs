@@ -71,7 +71,7 @@ impl Ended {
             None => lasted < policy.dwell_transient,
             Some(code) => code == Silence::Dwelling.code(),
         };
-        self.notices == 0 && dwelling
+        self.notices == 0 && (dwelling || lasted < policy.dwell)
     }
 
     /// Whether its user can be told that it works again.
