@@ -40,15 +40,6 @@ fn every_reply_has_its_class_at_every_step() {
         (Step::Rcpt, 550, "5.4.4 no route", Transient),
         (Step::Rcpt, 553, "5.1.3 bad syntax", Refused),
         (Step::Rcpt, 550, "5.7.1 not allowed to write to this group", Refused),
-        (Step::Rcpt, 550, "5.4.1 Recipient address rejected: Access denied", Refused),
-        (Step::Rcpt, 550, "5.7.1 rejected", ContentRefused),
-        (Step::Rcpt, 554, "5.7.1 rejected", ContentRefused),
-        (Step::Rcpt, 550, "Administrative prohibition", ContentRefused),
-        (Step::Rcpt, 501, "syntax error in parameters", ContentRefused),
-        (Step::Rcpt, 503, "5.5.1 bad sequence", ContentRefused),
-        (Step::Rcpt, 550, "5.4.6 loop", ContentRefused),
-        (Step::Rcpt, 500, "5.1.1 no such user", RecipientRefused),
-        (Step::Rcpt, 550, "5.1.0 blocked using zen.example.org", ContentRefused),
         (Step::Rcpt, 554, "5.7.1 <x@y>: Relay access denied", ChannelBroken),
         (Step::Rcpt, 550, "relaying denied", ChannelBroken),
         (Step::Rcpt, 550, "5.7.1 recipient not allowed", Refused),
@@ -82,6 +73,24 @@ fn every_reply_has_its_class_at_every_step() {
 }
 
 const PARTIES: Parties<'_> = Parties { from: "no-reply@acme.example", to: "mary@example.com" };
+
+#[test]
+fn a_rule_at_rcpt_may_be_about_all_of_ours_and_a_mailbox_is_one_recipients() {
+    use FailureClass::{ContentRefused, RecipientRefused, Refused};
+    for (code, text, class) in [
+        (550, "5.4.1 Recipient address rejected: Access denied", Refused),
+        (550, "5.7.1 rejected", ContentRefused),
+        (554, "5.7.1 rejected", ContentRefused),
+        (550, "Administrative prohibition", ContentRefused),
+        (501, "syntax error in parameters", ContentRefused),
+        (503, "5.5.1 bad sequence", ContentRefused),
+        (550, "5.4.6 loop", ContentRefused),
+        (500, "5.1.1 no such user", RecipientRefused),
+        (550, "5.1.0 blocked using zen.example.org", ContentRefused),
+    ] {
+        assert_eq!(class_of(Step::Rcpt, code, text, PARTIES), class, "{code} {text}");
+    }
+}
 
 #[test]
 fn what_is_said_against_our_sender_at_rcpt_burns_no_recipient() {
