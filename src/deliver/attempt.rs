@@ -24,6 +24,11 @@ const POSTPONE: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
 /// A person who has been about to reconnect for a day is not: what was planned is called off, unsaid.
 const MOST_POSTPONED: u32 = 96;
 
+/// The code of an attempt before which the directory could not be read.
+pub(super) const DIRECTORY_FAILED: &str = "directory_failed";
+/// The code of an attempt before which the provider could not be asked.
+pub(super) const PROVIDER_FAILED: &str = "provider_failed";
+
 /// How an attempt ended, and how many incidents it found to be over.
 pub(super) struct Ended {
     pub closed: u64,
@@ -57,8 +62,11 @@ pub(super) enum Decided {
         until: Timestamp,
         silence: Option<Silence>,
     },
-    /// Before anything was sent.
-    Fail(SendError),
+    /// Something of ours failed before anything was sent: the attempt does not count.
+    NotTried {
+        code: &'static str,
+        words: String,
+    },
     /// Something may have been sent.
     SendFailed(SendError),
     /// Nothing more is tried.
@@ -163,14 +171,14 @@ impl Deliverer {
             Ok(Ok(looked)) => looked,
             Ok(Err(DeliverError::Store(error))) => return Err(DeliverError::Store(error)),
             Ok(Err(DeliverError::Provider(error))) => {
-                let failed = failure(FailureClass::Transient, format!("not sent: {error}"));
+                let words = format!("not sent: {error}");
                 // Where nobody may be told anything now, the lease goes back so that the next run can go on at once.
                 let stops = error.stops_the_run().then_some(DeliverError::Provider(error));
-                return Ok(Attempted { stops, ..Decided::Fail(failed).into() });
+                return Ok(Attempted { stops, ..Decided::NotTried { code: PROVIDER_FAILED, words }.into() });
             }
             Err(_) => {
-                let failed = failure(FailureClass::Transient, "not sent: the provider was too slow".into());
-                return Ok(Decided::Fail(failed).into());
+                let words = "not sent: the provider was too slow".into();
+                return Ok(Decided::NotTried { code: PROVIDER_FAILED, words }.into());
             }
         };
         let kind = if recovered { NoticeKind::Recovered } else { NoticeKind::Reconnect };
@@ -225,6 +233,6 @@ async fn bounded(exchange: impl Future<Output = Result<Receipt, SendError>>) -> 
     }
 }
 
-pub(super) fn failure(class: FailureClass, detail: String) -> SendError {
+fn failure(class: FailureClass, detail: String) -> SendError {
     SendError { class, detail }
 }

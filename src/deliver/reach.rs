@@ -3,10 +3,10 @@
 //!
 //! Nothing is written here. What stands in the way is handed back as the end of the attempt.
 
-use super::attempt::{Decided, MAX_DETAIL_CHARS, failure};
+use super::attempt::{DIRECTORY_FAILED, Decided, MAX_DETAIL_CHARS};
 use super::pace::Room;
 use super::{DeliverError, Deliverer};
-use crate::domain::{AddressHash, Contact, FailureClass, Silence, causes, scrub};
+use crate::domain::{AddressHash, Contact, Silence, causes, scrub};
 use crate::ports::Channel;
 use crate::store::ClaimedDelivery;
 
@@ -32,8 +32,8 @@ impl Deliverer {
             Ok(Some(contact)) => contact,
             Ok(None) => return Ok(Err(Decided::Cancel(Silence::UserGone))),
             Err(error) => {
-                let failed = failure(FailureClass::Transient, scrub(&causes(&error), MAX_DETAIL_CHARS));
-                return Ok(Err(Decided::Fail(failed)));
+                let words = scrub(&causes(&error), MAX_DETAIL_CHARS);
+                return Ok(Err(Decided::NotTried { code: DIRECTORY_FAILED, words }));
             }
         };
         if !channel.needs_address() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::attempt::{Attempted, Decided, Ended, Outcome};
+use super::attempt::{Attempted, DIRECTORY_FAILED, Decided, Ended, Outcome, PROVIDER_FAILED};
 use super::recheck::Rechecked;
 use super::{DeliverError, Deliverer};
 use crate::domain::{
@@ -76,7 +76,11 @@ impl Deliverer {
         let says = self.says_of_the_channel(claimed, &decided);
         let refused_recipient =
             matches!(&decided, Decided::SendFailed(error) if error.class == FailureClass::RecipientRefused);
-        let (settlement, mut outcome) = self.settlement(claimed, decided, spent, now);
+        let in_a_row = match &decided {
+            Decided::NotTried { .. } => self.failures_of_ours(claimed).await?,
+            _ => 0,
+        };
+        let (settlement, mut outcome) = self.settlement(claimed, decided, in_a_row, spent, now);
         if let Says::Stops(detail) = &says {
             outcome = Outcome::ChannelStopped(detail.clone());
         }
@@ -184,6 +188,12 @@ impl Deliverer {
         Ok(work.items_of(&claimed.notification).await?.into_iter().map(|item| item.incident).collect())
     }
 
+    /// How many attempts just before this one failed for a reason of ours.
+    async fn failures_of_ours(&self, claimed: &ClaimedDelivery) -> Result<u32, StoreError> {
+        let mut work = self.store.begin_read().await?;
+        work.attempts_in_a_row(claimed, [DIRECTORY_FAILED, PROVIDER_FAILED]).await
+    }
+
     /// One message with an unlucky name, one event an endpoint does not want, must not stop everybody's: two in a
     /// row are no accident.
     fn says_of_the_channel(&self, claimed: &ClaimedDelivery, decided: &Decided) -> Says {
@@ -215,6 +225,7 @@ impl Deliverer {
         &self,
         claimed: &ClaimedDelivery,
         decided: Decided,
+        in_a_row: u32,
         spent: Vec<IncidentId>,
         now: Timestamp,
     ) -> (Settlement, Outcome) {
@@ -231,13 +242,19 @@ impl Deliverer {
                 let settlement = Settlement { put_off: true, ..settled("pending", code, words, until) };
                 (settlement, Outcome::PutOff { code, silence })
             }
+            // Neither the receiver's nor the message's doing: it costs neither the allowance nor the horizon.
+            Decided::NotTried { code, words } => {
+                let wait = self.retry.wait(in_a_row.saturating_add(1), self.mint.unit());
+                let next = now + TimeDelta::from_std(wait).unwrap_or_default();
+                (Settlement { put_off: true, ..settled("pending", code, words, next) }, Outcome::Failed)
+            }
             Decided::GiveUp(words) => (settled("dead", "given_up", words, now), Outcome::Failed),
             // The channel is disabled: whenever it is enabled again, this has lost nothing.
             Decided::SendFailed(error) if error.class == FailureClass::EndpointGone => {
                 let settlement = settled("pending", error.class.code(), error.detail, now);
                 (Settlement { put_off: true, ..settlement }, Outcome::Failed)
             }
-            Decided::Fail(error) | Decided::SendFailed(error) => {
+            Decided::SendFailed(error) => {
                 let failing_for = claimed.failing_since.map_or(TimeDelta::zero(), |since| now - since);
                 let failing_for = failing_for.to_std().unwrap_or_default();
                 let attempt = claimed.attempt_of_allowance;

@@ -89,6 +89,14 @@ const LONGEST_RECEIVER_PAUSE: Duration = Duration::from_hours(24);
 const MOST_DECLINED: u32 = 5;
 
 impl RetrySchedule {
+    /// The wait after failure number `failure` (1 is the first) by the ladder alone; `unit` in `0.0..1.0` spreads it
+    /// by ±20 %.
+    pub fn wait(&self, failure: u32, unit: f64) -> Duration {
+        let steps = failure.saturating_sub(1).min(16);
+        let ladder = self.first.saturating_mul(4_u32.saturating_pow(steps)).min(self.longest);
+        ladder.mul_f64(0.8 + 0.4 * unit.clamp(0.0, 1.0))
+    }
+
     /// Decides after attempt number `attempt` (1 is the first) failed with `class`, `failing_for` after the first
     /// failure of this row. A wait beyond the horizon is none: then it is given up at once. `unit` in `0.0..1.0`
     /// spreads the waits by ±20 % so that many failures at one moment do not come back at one moment.
@@ -101,9 +109,7 @@ impl RetrySchedule {
         if given_up {
             return Verdict::Dead;
         }
-        let steps = attempt.saturating_sub(1).min(16);
-        let ladder = self.first.saturating_mul(4_u32.saturating_pow(steps)).min(self.longest);
-        let spread = ladder.mul_f64(0.8 + 0.4 * unit.clamp(0.0, 1.0));
+        let spread = self.wait(attempt, unit);
         let wait = match class {
             FailureClass::RateLimited(pause) => pause.min(LONGEST_RECEIVER_PAUSE).max(spread),
             _ => spread,

@@ -183,6 +183,19 @@ impl Work {
         Ok(true)
     }
 
+    /// How many attempts just before this one ended with one of `outcomes`, without another outcome in between.
+    pub async fn attempts_in_a_row(
+        &mut self,
+        delivery: &ClaimedDelivery,
+        outcomes: [&'static str; 2],
+    ) -> Result<u32, StoreError> {
+        let select = sql("SELECT count(*) AS n FROM attempts WHERE delivery_id = $1 AND number < $2 \
+             AND number > COALESCE((SELECT max(o.number) FROM attempts o WHERE o.delivery_id = $1 \
+             AND o.number < $2 AND o.outcome IS NOT NULL AND o.outcome NOT IN ($3, $4)), 0)");
+        let select = select.bind(delivery.id.as_str()).bind(delivery.attempt).bind(outcomes[0]).bind(outcomes[1]);
+        self.session.fetch(select).await?.first().map_or(Ok(0), |row| count(row, "n"))
+    }
+
     /// When the next delivery on one of `channels` that nobody holds will be due, disabled ones left out; none if
     /// there is none.
     pub async fn next_attempt_at(&mut self, channels: &[ChannelName]) -> Result<Option<Timestamp>, StoreError> {

@@ -62,7 +62,7 @@ async fn a_webhook_states_the_recorded_fact_without_asking_anybody() {
 
 #[tokio::test]
 async fn a_mail_about_a_recovery_needs_a_list_in_which_the_toolkit_works() {
-    for (what, code) in [("broken again", "broken_again"), ("silenced", "silenced"), ("away", "transient")] {
+    for (what, code) in [("broken again", "broken_again"), ("silenced", "silenced"), ("away", "provider_failed")] {
         let mut rig = Rig::new().await;
         recovered(&mut rig).await;
         rig.channels = vec!["email"];
