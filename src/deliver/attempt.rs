@@ -122,13 +122,9 @@ impl Deliverer {
 
     /// Why nothing more may be tried, where that is so.
     fn used_up(&self, claimed: &ClaimedDelivery) -> Option<String> {
-        if claimed.attempt_of_allowance > self.retry.max_attempts {
-            // Only workers that died can have used them up: whoever settles an attempt gives up at the last.
-            return Some(format!("its worker died {} times", claimed.attempt_of_allowance - 1));
-        }
-        let failing_for = (self.clock.now() - claimed.failing_since?).to_std().unwrap_or_default();
-        let hours = self.retry.horizon.as_secs() / 3600;
-        (failing_for >= self.retry.horizon).then(|| format!("its first failure is more than {hours} hours ago"))
+        // Only workers that died can have used them up: whoever settles an attempt gives up at the last.
+        let used_up = claimed.attempt_of_allowance > self.retry.max_attempts;
+        used_up.then(|| format!("its worker died {} times", claimed.attempt_of_allowance - 1))
     }
 
     async fn tell_operator(&self, channel: &dyn Channel, claimed: &ClaimedDelivery) -> Decided {

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use super::outbox::RECOVERY;
 use super::{Row, StoreError, Work, chunks, sql};
 use crate::domain::{
@@ -39,7 +41,8 @@ pub struct ClaimedDelivery {
     pub attempt_of_allowance: u32,
     /// How many attempts of the present allowance were put off.
     pub put_off: u32,
-    /// When the present row of failures began; none if no attempt has failed since it was planned or put back.
+    /// When the present row of failures began, moved along by the time it was put off for since; none if no attempt
+    /// has failed since it was planned or put back.
     pub failing_since: Option<Timestamp>,
     /// Proof of the lease.
     pub token: String,
@@ -56,7 +59,7 @@ pub struct Settlement {
     pub detail: String,
     /// When to try again, where `state` is `pending`.
     pub next_attempt_at: Timestamp,
-    /// The attempt was only put off: it does not count.
+    /// The attempt was only put off: it does not count, nor does the time until `next_attempt_at`.
     pub put_off: bool,
     /// The attempt failed: the row of failures begins now, unless it has begun.
     pub failed: bool,
@@ -141,8 +144,11 @@ impl Work {
     ) -> Result<bool, StoreError> {
         let settled = (settlement.state != "pending").then_some(now);
         let failed_at = settlement.failed.then_some(now);
+        // The time a delivery is put off for is not time it failed for.
+        let moved = delivery.failing_since.filter(|_| settlement.put_off);
+        let moved = moved.map(|since| since + (settlement.next_attempt_at - now).max(TimeDelta::zero()));
         let update = sql("UPDATE deliveries SET state = $3, detail = $4, next_attempt_at = $5, settled_at = $6, \
-             put_off = put_off + $7, failing_since = COALESCE(failing_since, $8), \
+             put_off = put_off + $7, failing_since = COALESCE($9, failing_since, $8), \
              lease_token = NULL, lease_expires_at = NULL WHERE delivery_id = $1 AND lease_token = $2")
         .bind(delivery.id.as_str())
         .bind(delivery.token.as_str())
@@ -151,7 +157,8 @@ impl Work {
         .bind(settlement.next_attempt_at)
         .bind(settled)
         .bind(settlement.put_off)
-        .bind(failed_at);
+        .bind(failed_at)
+        .bind(moved);
         if self.session.execute(update).await? == 0 {
             return Ok(false);
         }

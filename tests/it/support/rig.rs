@@ -51,6 +51,7 @@ pub struct World {
     sends_fail: Mutex<Option<SendHook>>,
     at_contact: Mutex<Option<ContactHook>>,
     hang: Mutex<Option<Hang>>,
+    directory_away: Mutex<bool>,
     /// Told when somebody hangs where [`World::hang`] said.
     pub hanging: tokio::sync::Notify,
     asked: Mutex<Vec<UserId>>,
@@ -210,6 +211,11 @@ impl World {
         }
     }
 
+    /// From now on no address can be read; or it can again.
+    pub fn directory_is_away(&self, away: bool) {
+        *self.directory_away.lock().unwrap() = away;
+    }
+
     /// Who the provider was asked about, in order, taken out.
     pub fn take_asked(&self) -> Vec<String> {
         std::mem::take(&mut *self.asked.lock().unwrap()).iter().map(|user| user.as_str().to_owned()).collect()
@@ -273,6 +279,9 @@ impl Directory for FakeDirectory {
     async fn contact(&self, user: &UserId) -> Result<Option<Contact>, DirectoryError> {
         if let Some(hook) = self.0.at_contact.lock().unwrap().as_ref() {
             hook(&self.0, user);
+        }
+        if *self.0.directory_away.lock().unwrap() {
+            return Err(DirectoryError::Unavailable { doing: "reading an address", source: "away".into() });
         }
         Ok(self.0.users.lock().unwrap().get(user).cloned())
     }
