@@ -44,7 +44,10 @@ pub(super) enum Outcome {
         code: &'static str,
         silence: Option<Silence>,
     },
-    Failed,
+    Failed {
+        /// The other side did not take it and may take it later: whatever comes next may fare the same.
+        away: bool,
+    },
     /// Nothing more is to be sent on this channel in this run.
     ChannelStopped(String),
     /// The lease had expired and somebody else took over: what happened is theirs to say.

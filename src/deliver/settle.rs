@@ -246,13 +246,13 @@ impl Deliverer {
             Decided::NotTried { code, words } => {
                 let wait = self.retry.wait(in_a_row.saturating_add(1), self.mint.unit());
                 let next = now + TimeDelta::from_std(wait).unwrap_or_default();
-                (Settlement { put_off: true, ..settled("pending", code, words, next) }, Outcome::Failed)
+                (Settlement { put_off: true, ..settled("pending", code, words, next) }, Outcome::Failed { away: false })
             }
-            Decided::GiveUp(words) => (settled("dead", "given_up", words, now), Outcome::Failed),
+            Decided::GiveUp(words) => (settled("dead", "given_up", words, now), Outcome::Failed { away: false }),
             // The channel is disabled: whenever it is enabled again, this has lost nothing.
             Decided::SendFailed(error) if error.class == FailureClass::EndpointGone => {
                 let settlement = settled("pending", error.class.code(), error.detail, now);
-                (Settlement { put_off: true, ..settlement }, Outcome::Failed)
+                (Settlement { put_off: true, ..settlement }, Outcome::Failed { away: false })
             }
             Decided::SendFailed(error) => {
                 let failing_for = claimed.failing_since.map_or(TimeDelta::zero(), |since| now - since);
@@ -263,7 +263,11 @@ impl Deliverer {
                     Verdict::Dead => ("dead", now),
                 };
                 let settlement = settled(state, error.class.code(), error.detail, next);
-                (Settlement { failed: true, ..settlement }, Outcome::Failed)
+                let away = matches!(
+                    error.class,
+                    FailureClass::Transient | FailureClass::RateLimited(_) | FailureClass::OutcomeUnknown
+                );
+                (Settlement { failed: true, ..settlement }, Outcome::Failed { away })
             }
         }
     }

@@ -6,6 +6,7 @@ use reconnectd::domain::{ChannelName, EventKind, NoticePolicy, OperatorEvent};
 use reconnectd::store::ChannelState;
 
 use super::*;
+use crate::support::rig::Hang;
 
 const OPERATOR: [EventKind; 2] = [EventKind::ChannelStopped, EventKind::EndpointDisabled];
 
@@ -208,6 +209,46 @@ async fn two_workers_that_meet_the_same_refusal_tell_the_operator_once() {
         assert_eq!(events(&rig), all, "the disabled one keeps its own event until it is enabled");
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_channel_on_which_attempt_after_attempt_fails_is_left_alone_for_the_rest_of_the_run() {
+    for class in [FailureClass::Transient, FailureClass::OutcomeUnknown, FailureClass::RateLimited(MINUTE)] {
+        let mut rig = Rig::new().await;
+        let users: Vec<String> = (0..20).map(|n| format!("u{n:02}")).collect();
+        rig.page_size = 100;
+        rig.settings.storm.share = 1.0; // Off: they all break at once.
+        three_channels(&mut rig, &users.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        rig.world.failing_on("webhook:product", Some(class));
+        let summary = rig.run().await;
+        let told = rig.world.take_told();
+        let tried = of(&told, "webhook:product").len();
+        assert!((5..=8).contains(&tried), "{class:?}: {tried}");
+        assert_eq!((of(&told, "email").len(), of(&told, "webhook:ops").len()), (20, 20));
+        assert_eq!((summary.deliveries_pending, events(&rig).len()), (20, 0), "nothing is lost, nobody is called");
+        // The next run tries again.
+        rig.world.failing_on("webhook:product", None);
+        rig.later(DAY);
+        rig.run().await;
+        assert_eq!(of(&rig.world.take_told(), "webhook:product").len(), 20);
+    }
+}
+
+#[tokio::test]
+async fn a_channel_that_hangs_holds_up_no_other() {
+    let mut rig = Rig::new().await;
+    three_channels(&mut rig, &["a", "b", "c", "d", "e", "f"]).await;
+    rig.world.hang(Some(Hang::SendingOn("webhook:product")));
+    let pipeline = rig.pipeline();
+    let running = tokio::spawn(async move { pipeline.run_once().await.map(|_| ()) });
+    let mut told = Vec::new();
+    while of(&told, "email").len() < 6 || of(&told, "webhook:ops").len() < 6 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        told.extend(rig.world.take_told());
+    }
+    assert_eq!(of(&told, "webhook:product").len(), 4, "its own places");
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reconnectd::adapters::clock::ManualClock;
-use reconnectd::deliver::{DeliverySettings, PaceLimits};
+use reconnectd::deliver::{DeliverySettings, LEAVE_ALONE_AFTER, PaceLimits};
 use reconnectd::domain::{
     Account, AccountId, AddressKey, AuthConfigId, ChannelName, Contact, Cursor, EmailAddress, EventKind, FailureClass,
     IdMint, Notice, NoticePolicy, OperatorNotice, QuietHours, ReasonHint, ReconnectUrl, RetrySchedule, RunId, Status,
@@ -65,6 +65,8 @@ pub enum Hang {
     Asking(UserId),
     /// When something is sent.
     Sending,
+    /// When something is sent on this channel.
+    SendingOn(&'static str),
 }
 
 impl World {
@@ -204,7 +206,10 @@ impl World {
     }
 
     async fn hang_at(&self, here: Hang) {
-        let hangs = self.hang.lock().unwrap().as_ref() == Some(&here);
+        let hangs = match (&*self.hang.lock().unwrap(), &here) {
+            (Some(Hang::Sending), Hang::SendingOn(_)) => true,
+            (hang, here) => hang.as_ref() == Some(here),
+        };
         if hangs {
             self.hanging.notify_one();
             std::future::pending::<()>().await;
@@ -357,7 +362,9 @@ impl Channel for FakeChannel {
 
     async fn send(&self, notice: &Notice) -> Result<Receipt, SendError> {
         self.0.sent.lock().unwrap().push((self.1.clone(), notice.clone()));
-        self.0.hang_at(Hang::Sending).await;
+        let known = ["email", "webhook:product", "webhook:ops"];
+        let name = known.into_iter().find(|name| self.1.as_str() == *name).unwrap_or_default();
+        self.0.hang_at(Hang::SendingOn(name)).await;
         self.0.scripted(&self.1, Some(&notice.user))
     }
 
@@ -428,6 +435,7 @@ impl Rig {
                 disable_after: HashMap::new(),
                 address_key: AddressKey::new(&"a key of at least thirty-two characters".into()).unwrap(),
                 unsubscribe: None,
+                leave_alone_after: LEAVE_ALONE_AFTER,
             },
             holder: "test:1".into(),
             lease_ttl: Duration::from_secs(2),
