@@ -130,7 +130,9 @@ async fn an_endpoint_that_is_gone_is_used_no_more_until_somebody_enables_it() {
         assert_eq!(states(&rig, "webhook:product").await, ["pending"; 6], "nothing is lost");
         for _ in 0..5 {
             rig.later(DAY);
-            assert_eq!(rig.run().await.channels_disabled, ["webhook:product"]);
+            let summary = rig.run().await;
+            assert_eq!(summary.channels_disabled, ["webhook:product"]);
+            assert!(!summary.channels_work(), "every run says so until somebody sees to it");
         }
         assert!(rig.world.take_told().is_empty() && events(&rig).is_empty(), "nothing is tried, nothing said twice");
         assert!(enable(&rig, "webhook:product").await);
@@ -185,6 +187,7 @@ async fn a_channel_switched_off_by_hand_is_not_used_and_says_who_did_it() {
         work.commit().await.unwrap();
         let summary = rig.run().await;
         assert_eq!(summary.channels_disabled, ["email"]);
+        assert!(summary.channels_work(), "as it was wanted");
         assert!(of(&rig.world.take_told(), "email").is_empty());
         assert_eq!(states(&rig, "email").await, ["pending", "pending"], "and `outbox list` shows what waits");
         let state = state(&rig, "email").await.unwrap();
