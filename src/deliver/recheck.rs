@@ -1,7 +1,7 @@
 //! What is still true a moment before sending: a pure function of the incidents a notification is about and
 //! a fresh, complete list of the user's accounts.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::domain::{
     Account, AccountId, CloseEvidence, Condition, History, IncidentChange, IncidentId, Judged, NoticeItem,
@@ -107,16 +107,16 @@ pub(super) fn recheck(before: &Before<'_>, fresh: Vec<Account>, url: &ReconnectU
     result
 }
 
-/// The toolkits of which an account works, by a fresh and complete list of one user's accounts.
+/// The accounts that work, by a fresh and complete list of one user's accounts.
 pub(super) fn still_works(
     fresh: Vec<Account>,
     known: &[KnownAccount],
     observed_at: Option<Timestamp>,
     now: Timestamp,
-) -> HashSet<ToolkitSlug> {
+) -> HashMap<AccountId, ToolkitSlug> {
     let judged = judged(fresh, known, observed_at, now);
     let healthy = judged.into_iter().filter(|judged| judged.condition == Condition::Healthy);
-    healthy.map(|judged| judged.account.toolkit).collect()
+    healthy.map(|judged| (judged.account.id, judged.account.toolkit)).collect()
 }
 
 fn judged(fresh: Vec<Account>, known: &[KnownAccount], observed_at: Option<Timestamp>, now: Timestamp) -> Vec<Judged> {
