@@ -195,11 +195,13 @@ impl Deliverer {
         looked: Rechecked,
     ) -> Attempted {
         if looked.items.is_empty() {
-            let decided = match looked.dropped.first() {
-                Some(Silence::Pending) if claimed.put_off < MOST_POSTPONED => {
+            let decided = match (looked.told_elsewhere, looked.dropped.first()) {
+                // Called off it would never be said here, because on another channel it was.
+                (Some((reason, until)), _) => Decided::put_off_for(reason, until),
+                (None, Some(Silence::Pending)) if claimed.put_off < MOST_POSTPONED => {
                     Decided::put_off_for(Silence::Pending, self.clock.now() + POSTPONE)
                 }
-                reason => Decided::Cancel(reason.copied().unwrap_or(Silence::Healed)),
+                (None, reason) => Decided::Cancel(reason.copied().unwrap_or(Silence::Healed)),
             };
             return Attempted { decided, looked, address, stops: None };
         }

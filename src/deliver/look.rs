@@ -21,12 +21,14 @@ impl Deliverer {
         let now = self.clock.now();
         let mut work = self.store.begin_read().await?;
         let planned: Vec<PlannedItem> = work.items_of(&claimed.notification).await?;
+        let spoken_of = work.spoken_of(&claimed.notification).await?;
         let open = work.stored_incidents_of(user).await?;
         let known = work.known_accounts(user).await?;
         let observed_at = work.known_users(user).await?.get(&claimed.user).and_then(|known| known.observed_at);
         let silences = work.active_silences(now).await?;
         work.roll_back();
-        let before = Before { planned: &planned, open: &open, known: &known, observed_at, silences: &silences };
+        let (planned, open, known, spoken_of, silences) = (&planned, &open, &known, &spoken_of, &silences);
+        let before = Before { planned, open, known, observed_at, spoken_of, silences };
         if before.nothing_may_be_said(now) {
             // Not worth a request: whatever the provider says, nobody is told.
             return Ok(recheck(&before, Vec::new(), &self.reconnect_url, now));

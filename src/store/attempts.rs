@@ -4,6 +4,7 @@
 //! settled only while the token still matches. A worker that dies leaves a lease that expires, and the
 //! next one goes on: at least once, under the same outside id.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -188,6 +189,13 @@ impl Work {
         .bind(settlement.detail.as_str());
         self.session.execute(finish).await?;
         Ok(true)
+    }
+
+    /// The incidents of a notification that were spoken about under it, or may have been, on any channel.
+    pub async fn spoken_of(&mut self, notification: &NotificationId) -> Result<HashSet<IncidentId>, StoreError> {
+        let select = sql("SELECT incident_id FROM notification_items WHERE notification_id = $1 AND spent = 1");
+        let rows = self.session.fetch(select.bind(notification.as_str())).await?;
+        rows.iter().map(|row| row.text("incident_id").map(IncidentId::new)).collect()
     }
 
     /// How many attempts just before this one ended with one of `outcomes`, without another outcome in between.

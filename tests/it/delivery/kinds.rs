@@ -172,6 +172,31 @@ async fn what_a_storm_took_since_it_was_planned_waits_for_the_operators_decision
 }
 
 #[tokio::test]
+async fn what_is_silenced_after_another_channel_told_it_waits_for_the_end_of_the_silence() {
+    on_both(async |rig| {
+        seen_working(&rig, &["u"]).await;
+        breaks(&rig, "u", "slack");
+        rig.world.failing_on("email", Some(FailureClass::Transient));
+        rig.run().await;
+        rig.world.failing_on("email", None);
+        rig.world.take_sent();
+        rig.later(HOUR);
+        let until = rig.now() + chrono::TimeDelta::days(4);
+        assert!(add(&rig, &silence(&rig, None, Some("slack"), until)).await);
+        rig.deliver().await;
+        assert_eq!(outcomes(&rig, "u", "email").await.last().unwrap(), "silenced");
+        assert_eq!(states(&rig, "email").await, ["pending"]);
+        rig.later(3 * DAY);
+        rig.deliver().await;
+        assert!(rig.world.take_sent().is_empty());
+        rig.later(DAY);
+        rig.deliver().await;
+        assert_eq!(rig.world.take_told(), ["email u: slack"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_discarded_storm_calls_off_what_was_planned() {
     let mut rig = Rig::new().await;
     rig.channels = vec!["email"];

@@ -78,8 +78,13 @@ impl Model {
             }
         }
         let user = self.said[said].user;
-        let mut quiet_until = now;
-        while matches!(end, End::Wait) && self.is_quiet(user, quiet_until) {
+        // What another channel has told already is not called off here, but waits for the operator's word to end.
+        let again = self.told_elsewhere(said, now).filter(|_| matches!(end, End::CalledOff));
+        if again.is_some() {
+            end = End::Wait;
+        }
+        let mut quiet_until = again.unwrap_or(now);
+        while again.is_none() && matches!(end, End::Wait) && self.is_quiet(user, quiet_until) {
             quiet_until += TimeDelta::minutes(10);
         }
         let letter = &mut self.said[said].letters[letter];
@@ -99,6 +104,18 @@ impl Model {
         if !letter.pending() {
             letter.ended_at = Some(now);
         }
+    }
+
+    /// When something that is kept back, and was told on another channel, may be said.
+    fn told_elsewhere(&self, said: usize, now: Instant) -> Option<Instant> {
+        let said = &self.said[said];
+        let told = said.items.iter().filter(|item| !said.recovered && item.spent && self.incidents[item.incident].open);
+        let until = |item: &Item| match self.kept_back(item.incident, now)? {
+            "storm_held" => Some(now + hours(1)),
+            "silenced" => self.silenced_until(self.incidents[item.incident].place, now),
+            _ => None,
+        };
+        told.filter_map(until).min()
     }
 
     /// What stands in the way of saying anything.
