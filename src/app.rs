@@ -205,6 +205,7 @@ impl App {
             },
             disable_after: webhooks.map(|hook| (webhook_channel(&hook.name), hook.disable_after)).collect(),
             leave_alone_after: LEAVE_ALONE_AFTER,
+            notices: self.notice_policy(),
             unsubscribe: self.config.http.public_url.clone().map(|base| Unsubscribe { base, key: key.clone() }),
             address_key: key,
         }

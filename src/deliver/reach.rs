@@ -3,10 +3,12 @@
 //!
 //! Nothing is written here. What stands in the way is handed back as the end of the attempt.
 
+use chrono::TimeDelta;
+
 use super::attempt::{DIRECTORY_FAILED, Decided, MAX_DETAIL_CHARS};
 use super::pace::Room;
 use super::{DeliverError, Deliverer};
-use crate::domain::{AddressHash, Contact, Silence, causes, scrub};
+use crate::domain::{AddressHash, Contact, EventKind, Silence, Timestamp, causes, scrub};
 use crate::ports::Channel;
 use crate::store::ClaimedDelivery;
 
@@ -17,6 +19,12 @@ pub(super) struct Reached {
     /// The hash of the address, on a channel that needs one.
     pub address: Option<AddressHash>,
 }
+
+/// The longest period the policy counts notifications over.
+const WEEK: TimeDelta = TimeDelta::days(7);
+
+/// After so long it is known what became of another delivery to the same user.
+const NEXT_LOOK: TimeDelta = TimeDelta::seconds(20);
 
 /// The code of an attempt that waits for the sending rates.
 pub(super) const PACED: &str = "paced";
@@ -51,6 +59,9 @@ impl Deliverer {
         if let Some(until) = self.quiet.next_opening(now, contact.timezone.as_deref(), &claimed.user) {
             return Ok(Err(Decided::put_off_for(Silence::QuietHours, until)));
         }
+        if let Some((reason, until)) = self.too_soon(claimed, now).await? {
+            return Ok(Err(Decided::put_off_for(reason, until)));
+        }
         let room = self.pace().room(email.domain(), now);
         match room {
             Room::After(wait) => {
@@ -64,5 +75,31 @@ impl Deliverer {
                 Ok(Err(Decided::PutOff { code: PACED, words, until, silence: None }))
             }
         }
+    }
+
+    /// Why this user is not written to again yet on this channel, and until when: notifications that waited, for a
+    /// mended server or a pause of the receiver's, keep the distances of the policy on their way too.
+    async fn too_soon(
+        &self,
+        claimed: &ClaimedDelivery,
+        now: Timestamp,
+    ) -> Result<Option<(Silence, Timestamp)>, DeliverError> {
+        let policy = &self.settings.notices;
+        if claimed.kind != Some(EventKind::ReconnectRequested) {
+            return Ok(None);
+        }
+        let mut work = self.store.begin_read().await?;
+        let mut arrived = work.arrived_on(claimed, now - WEEK).await?;
+        let being_sent = work.another_is_being_sent(claimed).await?;
+        work.roll_back();
+        if let Some(hold) = policy.hold(&arrived, now) {
+            return Ok(Some(hold));
+        }
+        if !being_sent {
+            return Ok(None);
+        }
+        // It may arrive at this moment, or fail: then this one must not have waited for it.
+        arrived.push(now);
+        Ok(policy.hold(&arrived, now).map(|(reason, until)| (reason, until.min(now + NEXT_LOOK))))
     }
 }

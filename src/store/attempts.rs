@@ -198,6 +198,31 @@ impl Work {
         rows.iter().map(|row| row.text("incident_id").map(IncidentId::new)).collect()
     }
 
+    /// When notices arrived at the same user on the same channel since `since`.
+    pub async fn arrived_on(
+        &mut self,
+        delivery: &ClaimedDelivery,
+        since: Timestamp,
+    ) -> Result<Vec<Timestamp>, StoreError> {
+        let select = sql("SELECT d.settled_at FROM notifications n JOIN deliveries d \
+             ON d.notification_id = n.notification_id WHERE n.user_id = $1 AND n.kind = 'reconnect' \
+             AND d.channel = $2 AND d.state = 'delivered' AND d.settled_at > $3");
+        let select = select.bind(delivery.user.as_str()).bind(delivery.channel.as_str()).bind(since);
+        self.session.fetch(select).await?.iter().map(|row| row.instant("settled_at")).collect()
+    }
+
+    /// Whether another notice to the same user on the same channel was claimed before this one and is in a worker's
+    /// hands still.
+    pub async fn another_is_being_sent(&mut self, delivery: &ClaimedDelivery) -> Result<bool, StoreError> {
+        let select = sql("SELECT 1 AS found FROM notifications n JOIN deliveries d \
+             ON d.notification_id = n.notification_id JOIN deliveries mine ON mine.delivery_id = $1 \
+             WHERE n.user_id = $2 AND n.kind = 'reconnect' AND d.channel = $3 AND d.state = 'pending' \
+             AND d.lease_expires_at > {now} AND (d.lease_expires_at < mine.lease_expires_at \
+             OR (d.lease_expires_at = mine.lease_expires_at AND d.delivery_id < mine.delivery_id)) LIMIT 1");
+        let select = select.bind(delivery.id.as_str()).bind(delivery.user.as_str()).bind(delivery.channel.as_str());
+        Ok(!self.session.fetch(select).await?.is_empty())
+    }
+
     /// How many attempts just before this one ended with one of `outcomes`, without another outcome in between.
     pub async fn attempts_in_a_row(
         &mut self,

@@ -436,6 +436,7 @@ impl Rig {
                 address_key: AddressKey::new(&"a key of at least thirty-two characters".into()).unwrap(),
                 unsubscribe: None,
                 leave_alone_after: LEAVE_ALONE_AFTER,
+                notices: once_only(),
             },
             holder: "test:1".into(),
             lease_ttl: Duration::from_secs(2),
