@@ -111,11 +111,13 @@ impl Deliverer {
             written.closed += u64::from(work.close_incident(close, now).await?);
         }
         written.ours = work.settle_delivery(claimed, &ending.settlement, now).await?;
-        if written.ours {
-            written.disabled = self.note_on_channel(&mut work, &claimed.channel, &ending.says, now).await?;
-            if let Some(address) = &ending.refused {
-                written.suppressed = work.suppress(address, SuppressionCause::Refused, None, now).await?;
-            }
+        if !written.ours {
+            work.roll_back(); // With the incidents that are over: all of it is for whoever took over to say.
+            return Ok(Written::default());
+        }
+        written.disabled = self.note_on_channel(&mut work, &claimed.channel, &ending.says, now).await?;
+        if let Some(address) = &ending.refused {
+            written.suppressed = work.suppress(address, SuppressionCause::Refused, None, now).await?;
         }
         fault::point("settle.before_commit");
         work.commit().await?;
