@@ -86,8 +86,8 @@ impl Work {
         Ok(self.session.execute(upsert).await? == 1)
     }
 
-    /// The channel is used again, as if nothing had failed there. What waits on it and is in nobody's hands is due
-    /// at `now` and has the whole horizon before it: the time it could not be tried does not count. Says whether
+    /// The channel is used again, as if nothing had failed there. What waits on it and is in nobody's hands has all its
+    /// attempts and the whole horizon before it, and is due at `now` if it had failed. Says whether
     /// anything was known against the channel.
     pub async fn enable_channel(
         &mut self,
@@ -101,8 +101,9 @@ impl Work {
         if self.session.execute(update.bind(channel.as_str()).bind(operator)).await? == 0 {
             return Ok(false);
         }
-        let due = sql("UPDATE deliveries SET failing_since = NULL, next_attempt_at = $2 \
-             WHERE channel = $1 AND state = 'pending' AND failing_since IS NOT NULL \
+        let due = sql("UPDATE deliveries SET attempts_before_redelivery = attempts, put_off = 0, failing_since = NULL, \
+             next_attempt_at = CASE WHEN failing_since IS NULL THEN next_attempt_at ELSE $2 END \
+             WHERE channel = $1 AND state = 'pending' \
              AND (lease_expires_at IS NULL OR lease_expires_at <= {now})");
         self.session.execute(due.bind(channel.as_str()).bind(now)).await?;
         Ok(true)
