@@ -177,6 +177,25 @@ async fn an_endpoint_that_fails_for_days_without_a_success_is_disabled() {
 }
 
 #[tokio::test]
+async fn two_failures_days_apart_are_no_row_and_those_of_daily_runs_are() {
+    for (apart, disabled) in [(5 * DAY, false), (DAY, true)] {
+        on_both(async |rig| {
+            let channel = ChannelName::new("webhook:product");
+            let mut since = Vec::new();
+            for _ in 0..4 {
+                let mut work = rig.store.begin().await.unwrap();
+                since.push(rig.now() - work.channel_fails(&channel, rig.now()).await.unwrap());
+                work.commit().await.unwrap();
+                rig.later(apart);
+            }
+            let lasted = *since.last().unwrap() >= chrono::TimeDelta::days(3);
+            assert_eq!(lasted, disabled, "{apart:?}: {since:?}");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn a_channel_switched_off_by_hand_is_not_used_and_says_who_did_it() {
     on_both(async |mut rig| {
         three_channels(&mut rig, &["a", "b"]).await;
