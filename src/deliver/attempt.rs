@@ -14,9 +14,9 @@ use crate::ports::{Channel, Receipt, SendError};
 use crate::store::ClaimedDelivery;
 
 /// The provider's own retries included; what is not answered by then is tried again later.
-const RECHECK_LIMIT: Duration = Duration::from_mins(2);
+pub(super) const RECHECK_LIMIT: Duration = Duration::from_mins(2);
 /// The outer bound around every exchange with a mail server or a webhook; the channels' own are shorter.
-const SEND_LIMIT: Duration = Duration::from_mins(2);
+pub(super) const SEND_LIMIT: Duration = Duration::from_mins(2);
 /// The longest detail of an attempt that is stored.
 pub(super) const MAX_DETAIL_CHARS: usize = 300;
 /// A connect attempt under way is decided within the provider's 10 minutes.

@@ -45,9 +45,18 @@ pub use settings::{DeliverySettings, LEAVE_ALONE_AFTER};
 /// the mail server is the slower side.
 const PLACES: usize = 4;
 
-/// Longer than everything an attempt may take (see `attempt`), so that a lease expires only under a worker
-/// that is gone.
-const LEASE_TTL: Duration = Duration::from_mins(5);
+/// Longer than everything an attempt may take, so that a lease expires only under a worker that is gone: at most 60 s
+/// for the address, 120 s for the last look, 120 s for the sending and 220 s for the settlement are 520 s; what is left
+/// is for a slow machine.
+const LEASE_TTL: Duration = Duration::from_mins(10);
+const _: () = assert!(
+    reach::CONTACT_LIMIT.as_secs()
+        + attempt::RECHECK_LIMIT.as_secs()
+        + attempt::SEND_LIMIT.as_secs()
+        + settle::SETTLE_LIMIT.as_secs()
+        + 60
+        <= LEASE_TTL.as_secs()
+);
 
 /// A one-shot run waits this long for a delivery that just failed and is due again soon, so that a hiccup
 /// of the mail server does not cost a day.

@@ -3,7 +3,10 @@
 //!
 //! Nothing is written here. What stands in the way is handed back as the end of the attempt.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
+use tokio::time::timeout;
 
 use super::attempt::{DIRECTORY_FAILED, Decided, MAX_DETAIL_CHARS};
 use super::pace::Room;
@@ -19,6 +22,9 @@ pub(super) struct Reached {
     /// The hash of the address, on a channel that needs one.
     pub address: Option<AddressHash>,
 }
+
+/// Reading one address, the directory's own retries included.
+pub(super) const CONTACT_LIMIT: Duration = Duration::from_mins(1);
 
 /// The longest period the policy counts notifications over.
 const WEEK: TimeDelta = TimeDelta::days(7);
@@ -36,10 +42,14 @@ impl Deliverer {
         channel: &dyn Channel,
         claimed: &ClaimedDelivery,
     ) -> Result<Result<Reached, Decided>, DeliverError> {
-        let contact = match self.directory.contact(&claimed.user).await {
-            Ok(Some(contact)) => contact,
-            Ok(None) => return Ok(Err(Decided::Cancel(Silence::UserGone))),
-            Err(error) => {
+        let contact = match timeout(CONTACT_LIMIT, self.directory.contact(&claimed.user)).await {
+            Ok(Ok(Some(contact))) => contact,
+            Ok(Ok(None)) => return Ok(Err(Decided::Cancel(Silence::UserGone))),
+            Err(_) => {
+                let words = "the directory was too slow".into();
+                return Ok(Err(Decided::NotTried { code: DIRECTORY_FAILED, words }));
+            }
+            Ok(Err(error)) => {
                 let words = scrub(&causes(&error), MAX_DETAIL_CHARS);
                 return Ok(Err(Decided::NotTried { code: DIRECTORY_FAILED, words }));
             }

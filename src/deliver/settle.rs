@@ -24,6 +24,8 @@ use crate::telemetry::events;
 /// 10 s for a connection; together they stay within the delivery's lease.
 const SETTLE_TRIES: u32 = 20;
 const SETTLE_PAUSE: Duration = Duration::from_secs(1);
+/// All of them: each may wait 10 s for a connection, and then there is the pause.
+pub(super) const SETTLE_LIMIT: Duration = Duration::from_secs(SETTLE_TRIES as u64 * (10 + SETTLE_PAUSE.as_secs()));
 
 /// What an attempt says of its channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
