@@ -22,7 +22,7 @@ pub(super) const MAX_DETAIL_CHARS: usize = 300;
 /// A connect attempt under way is decided within the provider's 10 minutes.
 const POSTPONE: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
 /// A person who has been about to reconnect for a day is not: what was planned is called off, unsaid.
-const MOST_POSTPONED: u32 = 96;
+const MOST_POSTPONED: chrono::TimeDelta = chrono::TimeDelta::days(1);
 
 /// The code of an attempt before which the directory could not be read.
 pub(super) const DIRECTORY_FAILED: &str = "directory_failed";
@@ -198,7 +198,7 @@ impl Deliverer {
             let decided = match (looked.told_elsewhere, looked.dropped.first()) {
                 // Called off it would never be said here, because on another channel it was.
                 (Some((reason, until)), _) => Decided::put_off_for(reason, until),
-                (None, Some(Silence::Pending)) if claimed.put_off < MOST_POSTPONED => {
+                (None, Some(Silence::Pending)) if self.clock.now() - claimed.created_at < MOST_POSTPONED => {
                     Decided::put_off_for(Silence::Pending, self.clock.now() + POSTPONE)
                 }
                 (None, reason) => Decided::Cancel(reason.copied().unwrap_or(Silence::Healed)),
