@@ -85,9 +85,9 @@ impl Default for RetrySchedule {
 /// A receiver may ask for a longer pause than our own ladder, but not for more than this.
 const LONGEST_RECEIVER_PAUSE: Duration = Duration::from_hours(24);
 
-/// Attempts at a target that declines the request: the fourth wait ends 26 minutes after the first failure, longer
-/// than a deployment.
-const MOST_DECLINED: u32 = 5;
+/// Attempts at a target that declines the request: the waits between them, 5 + 20 + 80 + 320 + 1280 s, end 28 minutes
+/// after the first failure, longer than a deployment.
+const MOST_DECLINED: u32 = 6;
 
 impl RetrySchedule {
     /// The wait after failure number `failure` (1 is the first) by the ladder alone; `unit` in `0.0..1.0` spreads it
@@ -135,7 +135,8 @@ mod tests {
         assert_eq!(wait(18, FailureClass::Transient), 0, "the last attempt is the last");
         assert_eq!(wait(1, FailureClass::Refused), 0, "a refusal is final at once");
         assert_eq!(wait(1, FailureClass::RecipientRefused), 0, "so is that of a mailbox");
-        assert_eq!([4, 5].map(|attempt| wait(attempt, FailureClass::Declined)), [320, 0], "a few tries");
+        assert_eq!([5, 6].map(|attempt| wait(attempt, FailureClass::Declined)), [1280, 0], "a few tries");
+        assert_eq!((1..=5).map(|attempt| wait(attempt, FailureClass::Declined)).sum::<u64>() / 60, 28);
         assert_eq!(wait(1, FailureClass::RateLimited(Duration::from_secs(90))), 90);
         assert_eq!(wait(1, FailureClass::RateLimited(Duration::from_secs(9_999_999))), 86400);
     }

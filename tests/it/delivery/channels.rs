@@ -109,11 +109,11 @@ async fn what_an_endpoint_declines_is_tried_a_few_times_and_then_dead() {
     seen_working(&rig, &["u"]).await;
     breaks(&rig, "u", "slack");
     rig.world.next_on("webhook:product", (0..9).map(|_| failing(FailureClass::Declined)));
-    for _ in 0..6 {
+    for _ in 0..7 {
         rig.run().await;
         rig.later(HOUR);
     }
-    assert_eq!(outcomes(&rig, "u", "webhook:product").await, ["declined"; 5]);
+    assert_eq!(outcomes(&rig, "u", "webhook:product").await, ["declined"; 6]);
     assert_eq!(states(&rig, "webhook:product").await, ["dead"]);
 }
 
