@@ -45,7 +45,11 @@ impl Round {
     /// The channels that have not stopped and are not left alone, by name.
     pub fn open_channels(&self, channels: &[Arc<dyn Channel>]) -> Vec<ChannelName> {
         let stopped = |name: &ChannelName| self.delivered.stopped.iter().any(|(stopped, _)| stopped == name);
-        channels.iter().map(|channel| channel.name().clone()).filter(|name| !stopped(name) && !self.left_alone.contains(name)).collect()
+        channels
+            .iter()
+            .map(|channel| channel.name().clone())
+            .filter(|name| !stopped(name) && !self.left_alone.contains(name))
+            .collect()
     }
 
     /// Nothing more is sent on this channel in this run.

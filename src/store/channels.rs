@@ -104,13 +104,16 @@ impl Work {
         operator: &str,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let update = sql("UPDATE channels SET failing_since = NULL, last_failed_at = NULL, stopped_at = NULL, disabled_at = NULL, \
+        let update = sql(
+            "UPDATE channels SET failing_since = NULL, last_failed_at = NULL, stopped_at = NULL, disabled_at = NULL, \
              detail = NULL, changed_by = $2 WHERE channel = $1 \
-             AND (failing_since IS NOT NULL OR stopped_at IS NOT NULL OR disabled_at IS NOT NULL)");
+             AND (failing_since IS NOT NULL OR stopped_at IS NOT NULL OR disabled_at IS NOT NULL)",
+        );
         if self.session.execute(update.bind(channel.as_str()).bind(operator)).await? == 0 {
             return Ok(false);
         }
-        let due = sql("UPDATE deliveries SET attempts_before_redelivery = attempts, put_off = 0, failing_since = NULL, \
+        let due =
+            sql("UPDATE deliveries SET attempts_before_redelivery = attempts, put_off = 0, failing_since = NULL, \
              next_attempt_at = CASE WHEN failing_since IS NULL THEN next_attempt_at ELSE $2 END \
              WHERE channel = $1 AND state = 'pending' \
              AND (lease_expires_at IS NULL OR lease_expires_at <= {now})");

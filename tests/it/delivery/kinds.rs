@@ -63,7 +63,9 @@ async fn a_webhook_states_the_recorded_fact_without_asking_anybody() {
 #[tokio::test]
 async fn a_mail_about_a_recovery_needs_a_list_in_which_the_account_works() {
     let again = "broken_again";
-    for (what, code) in [("broken again", again), ("beside another", again), ("silenced", "silenced"), ("away", "provider_failed")] {
+    for (what, code) in
+        [("broken again", again), ("beside another", again), ("silenced", "silenced"), ("away", "provider_failed")]
+    {
         let mut rig = Rig::new().await;
         recovered(&mut rig).await;
         rig.channels = vec!["email"];
@@ -77,7 +79,9 @@ async fn a_mail_about_a_recovery_needs_a_list_in_which_the_account_works() {
         }
         rig.world.at_contact(move |world, _| match what {
             "away" => world.provider_fails(|_| Some(unavailable())),
-            "broken again" | "beside another" => world.change("u", "ca_u_slack", |account| *account = broken(account.clone(), now)),
+            "broken again" | "beside another" => {
+                world.change("u", "ca_u_slack", |account| *account = broken(account.clone(), now))
+            }
             _ => {}
         });
         rig.run().await;
