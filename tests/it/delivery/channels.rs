@@ -260,7 +260,7 @@ async fn a_channel_on_which_attempt_after_attempt_fails_is_left_alone_for_the_re
 async fn a_channel_that_hangs_holds_up_no_other() {
     let mut rig = Rig::new().await;
     three_channels(&mut rig, &["a", "b", "c", "d", "e", "f"]).await;
-    rig.world.hang(Some(Hang::SendingOn("webhook:product")));
+    rig.world.hang(Some(Hang::SendingOn(ChannelName::new("webhook:product"))));
     let pipeline = rig.pipeline();
     let running = tokio::spawn(async move { pipeline.run_once().await.map(|_| ()) });
     let mut told = Vec::new();

@@ -1,10 +1,10 @@
-//! The whole pipeline over a real state database, with a provider, a directory and a channel in memory:
-//! walks an account through its life in milliseconds.
+//! The whole pipeline over a real state database, with a provider, a directory and a channel in memory: milliseconds.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a fixture that fails ends its test")]
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use reconnectd::store::{Store, UserStory};
 /// The instant every rig starts at: 2026-11-02 09:00 UTC, a Monday.
 pub const START_MS: i64 = 1_793_610_000_000;
 
-/// What happens when the fake provider is asked about a user.
+/// What comes of asking the fake provider about a user.
 type Hook = Box<dyn Fn(&UserId) -> Option<ProviderError> + Send + Sync>;
 
 /// What happens when an address is read.
@@ -51,7 +51,8 @@ pub struct World {
     sends_fail: Mutex<Option<SendHook>>,
     at_contact: Mutex<Option<ContactHook>>,
     hang: Mutex<Option<Hang>>,
-    directory_away: Mutex<bool>,
+    /// Whether no address can be read.
+    pub directory_away: AtomicBool,
     /// Told when somebody hangs where [`World::hang`] said.
     pub hanging: tokio::sync::Notify,
     asked: Mutex<Vec<UserId>>,
@@ -65,8 +66,8 @@ pub enum Hang {
     Asking(UserId),
     /// When something is sent.
     Sending,
-    /// When something is sent on this channel.
-    SendingOn(&'static str),
+    /// On this channel.
+    SendingOn(ChannelName),
 }
 
 impl World {
@@ -206,19 +207,12 @@ impl World {
     }
 
     async fn hang_at(&self, here: Hang) {
-        let hangs = match (&*self.hang.lock().unwrap(), &here) {
-            (Some(Hang::Sending), Hang::SendingOn(_)) => true,
-            (hang, here) => hang.as_ref() == Some(here),
-        };
+        let any = matches!(here, Hang::SendingOn(_)).then_some(Hang::Sending);
+        let hangs = self.hang.lock().unwrap().as_ref().is_some_and(|at| *at == here || Some(at) == any.as_ref());
         if hangs {
             self.hanging.notify_one();
             std::future::pending::<()>().await;
         }
-    }
-
-    /// From now on no address can be read; or it can again.
-    pub fn directory_is_away(&self, away: bool) {
-        *self.directory_away.lock().unwrap() = away;
     }
 
     /// Who the provider was asked about, in order, taken out.
@@ -285,7 +279,7 @@ impl Directory for FakeDirectory {
         if let Some(hook) = self.0.at_contact.lock().unwrap().as_ref() {
             hook(&self.0, user);
         }
-        if *self.0.directory_away.lock().unwrap() {
+        if self.0.directory_away.load(Relaxed) {
             return Err(DirectoryError::Unavailable { doing: "reading an address", source: "away".into() });
         }
         Ok(self.0.users.lock().unwrap().get(user).cloned())
@@ -362,9 +356,7 @@ impl Channel for FakeChannel {
 
     async fn send(&self, notice: &Notice) -> Result<Receipt, SendError> {
         self.0.sent.lock().unwrap().push((self.1.clone(), notice.clone()));
-        let known = ["email", "webhook:product", "webhook:ops"];
-        let name = known.into_iter().find(|name| self.1.as_str() == *name).unwrap_or_default();
-        self.0.hang_at(Hang::SendingOn(name)).await;
+        self.0.hang_at(Hang::SendingOn(self.1.clone())).await;
         self.0.scripted(&self.1, Some(&notice.user))
     }
 
