@@ -74,11 +74,12 @@ CREATE TABLE suppressions (
 );
 
 -- What is known of a channel beyond its configuration. `failing_since` is the first failure after the last
--- success; `stopped_at` is when it began to refuse us as a sender; a disabled channel is not used until an
+-- success, or after a long time without any; `last_failed_at` is the last; `stopped_at` is when it began to refuse us as a sender; a disabled channel is not used until an
 -- operator enables it.
 CREATE TABLE channels (
     channel       TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     failing_since BIGINT,
+    last_failed_at BIGINT,
     stopped_at    BIGINT,
     disabled_at   BIGINT,
     detail        TEXT COLLATE "C",

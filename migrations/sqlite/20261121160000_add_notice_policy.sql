@@ -74,11 +74,12 @@ CREATE TABLE suppressions (
 ) STRICT, WITHOUT ROWID;
 
 -- What is known of a channel beyond its configuration. `failing_since` is the first failure after the last
--- success; `stopped_at` is when it began to refuse us as a sender; a disabled channel is not used until an
+-- success, or after a long time without any; `last_failed_at` is the last; `stopped_at` is when it began to refuse us as a sender; a disabled channel is not used until an
 -- operator enables it.
 CREATE TABLE channels (
     channel       TEXT NOT NULL PRIMARY KEY,
     failing_since INTEGER,
+    last_failed_at INTEGER,
     stopped_at    INTEGER,
     disabled_at   INTEGER,
     detail        TEXT,

@@ -28,6 +28,8 @@ struct Standing {
     deliveries_pending: u64,
     storms_held: Vec<String>,
     channels_disabled: Vec<String>,
+    /// One of them not by an operator.
+    channel_lost: bool,
 }
 
 /// How long an audit waits for a process that plans without one.
@@ -268,11 +270,13 @@ impl Pipeline {
     /// What is open, waits and is held at the end.
     async fn standing(&self) -> Result<Standing, StoreError> {
         let mut work = self.store.begin_read().await?;
-        let disabled = work.channel_states().await?.into_iter().filter(|state| {
+        let mut disabled = work.channel_states().await?;
+        disabled.retain(|state| {
             state.disabled_at.is_some() && self.ports.channels.iter().any(|channel| *channel.name() == state.channel)
         });
         Ok(Standing {
-            channels_disabled: disabled.map(|state| state.channel.to_string()).collect(),
+            channel_lost: disabled.iter().any(|state| state.changed_by.is_none()),
+            channels_disabled: disabled.into_iter().map(|state| state.channel.to_string()).collect(),
             incidents_open: work.count_open_incidents().await?,
             deliveries_pending: work.count_deliveries("pending").await?,
             storms_held: work.storms(true, STORMS_NAMED).await?.iter().map(StormRow::words).collect(),
@@ -300,6 +304,7 @@ impl Pipeline {
             storms_held: standing.storms_held,
             channels_stopped,
             channels_disabled: standing.channels_disabled,
+            channel_lost: standing.channel_lost,
             duration_ms: u64::try_from(took.num_milliseconds()).unwrap_or(0),
             counters: running.counters,
         }
@@ -374,7 +379,7 @@ fn log_finished(summary: &Summary) {
             );
         }};
     }
-    if summary.complete && summary.channels_stopped.is_empty() && summary.storms_held.is_empty() {
+    if summary.complete && summary.channels_work() && summary.storms_held.is_empty() {
         finished!(info, "The run is over.");
     } else {
         finished!(warn, "The run is over, and not all of it went well.");

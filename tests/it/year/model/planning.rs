@@ -201,9 +201,15 @@ impl Model {
     }
 
     pub(super) fn silenced(&self, (user, toolkit): Place, now: Instant) -> bool {
-        self.silences.iter().any(|(only_user, only_toolkit, until)| {
+        self.silenced_until((user, toolkit), now).is_some()
+    }
+
+    /// Until when an operator's silence covers a place.
+    pub(super) fn silenced_until(&self, (user, toolkit): Place, now: Instant) -> Option<Instant> {
+        let covers = self.silences.iter().filter(|(only_user, only_toolkit, until)| {
             now < *until && only_user.is_none_or(|only| only == user) && only_toolkit.is_none_or(|only| only == toolkit)
-        })
+        });
+        covers.map(|(.., until)| *until).max()
     }
 
     /// Why a user to whom something is due is told later.
