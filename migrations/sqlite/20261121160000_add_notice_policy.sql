@@ -33,6 +33,9 @@ ALTER TABLE notifications ADD COLUMN about TEXT;
 -- attempts were only put off (quiet hours, sending rates, a reconnect under way) and do not count.
 ALTER TABLE deliveries ADD COLUMN failing_since INTEGER;
 ALTER TABLE deliveries ADD COLUMN put_off INTEGER NOT NULL DEFAULT 0;
+-- The incidents a delivered notice really named, their ids with blanks between them; null before it is delivered and in
+-- rows of earlier releases. What healed or was silenced by then is left out on one channel and not on another.
+ALTER TABLE deliveries ADD COLUMN said TEXT;
 
 -- A mass breakage of one auth config's or one toolkit's accounts. While `held`, its incidents are told to nobody.
 CREATE TABLE storms (

@@ -88,7 +88,7 @@ pub struct ToldEnd {
 
 impl Work {
     /// Takes the lease on the next delivery that is due on `channel`, and counts the attempt. Nothing is due on a
-    /// disabled channel.
+    /// disabled channel, and one user is told one thing at a time there: what follows sees what was said before it.
     pub async fn claim_delivery(
         &mut self,
         channel: &ChannelName,
@@ -97,14 +97,19 @@ impl Work {
         run: &RunId,
         now: Timestamp,
     ) -> Result<Option<ClaimedDelivery>, StoreError> {
-        let claim =
-            sql("UPDATE deliveries SET lease_token = $1, lease_expires_at = {now} + $2, attempts = attempts + 1 \
+        let claim = sql(
+            "UPDATE deliveries SET lease_token = $1, lease_expires_at = {now} + $2, attempts = attempts + 1 \
              WHERE delivery_id = (SELECT d.delivery_id FROM deliveries d WHERE d.state = 'pending' \
              AND d.next_attempt_at <= $3 AND (d.lease_expires_at IS NULL OR d.lease_expires_at <= {now}) \
              AND d.channel = $4 AND NOT EXISTS (SELECT 1 FROM channels c WHERE c.channel = $4 \
-             AND c.disabled_at IS NOT NULL) ORDER BY d.next_attempt_at, d.delivery_id LIMIT 1 {skip_locked}) \
+             AND c.disabled_at IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM notifications mine \
+             JOIN notifications theirs ON theirs.user_id = mine.user_id AND mine.user_id <> '' \
+             JOIN deliveries o ON o.notification_id = theirs.notification_id \
+             WHERE mine.notification_id = d.notification_id AND o.channel = $4 \
+             AND o.delivery_id <> d.delivery_id AND o.lease_expires_at > {now}) ORDER BY d.next_attempt_at, d.delivery_id LIMIT 1 {skip_locked}) \
              RETURNING delivery_id, notification_id, channel, outside_id, attempts, attempts_before_redelivery, \
-             put_off, failing_since");
+             put_off, failing_since",
+        );
         let claim =
             claim.bind(token).bind(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)).bind(now).bind(channel.as_str());
         let rows = self.session.fetch(claim).await?;
@@ -148,8 +153,10 @@ impl Work {
         // The time a delivery is put off for is not time it failed for.
         let moved = delivery.failing_since.filter(|_| settlement.put_off);
         let moved = moved.map(|since| since + (settlement.next_attempt_at - now).max(TimeDelta::zero()));
+        let said: Vec<&str> = settlement.spent.iter().map(IncidentId::as_str).collect();
+        let said = (settlement.state == "delivered").then(|| said.join(" "));
         let update = sql("UPDATE deliveries SET state = $3, detail = $4, next_attempt_at = $5, settled_at = $6, \
-             put_off = put_off + $7, failing_since = COALESCE($9, failing_since, $8), \
+             put_off = put_off + $7, failing_since = COALESCE($9, failing_since, $8), said = $10, \
              lease_token = NULL, lease_expires_at = NULL WHERE delivery_id = $1 AND lease_token = $2")
         .bind(delivery.id.as_str())
         .bind(delivery.token.as_str())
@@ -159,7 +166,8 @@ impl Work {
         .bind(settled)
         .bind(settlement.put_off)
         .bind(failed_at)
-        .bind(moved);
+        .bind(moved)
+        .bind(said);
         if self.session.execute(update).await? == 0 {
             return Ok(false);
         }

@@ -70,7 +70,7 @@ impl Work {
         Ok(told)
     }
 
-    /// On which channels notices about these incidents arrived.
+    /// On which channels notices that named these incidents arrived.
     pub async fn told_on(
         &mut self,
         incidents: &[IncidentId],
@@ -80,6 +80,7 @@ impl Work {
             let select = sql("SELECT DISTINCT items.incident_id, d.channel FROM notification_items items \
                  JOIN deliveries d ON d.notification_id = items.notification_id \
                  WHERE items.number >= 0 AND items.spent = 1 AND d.state = 'delivered' \
+                 AND (d.said IS NULL OR d.said LIKE '%' || items.incident_id || '%') \
                  AND items.incident_id IN ({values})");
             for row in self.session.fetch(select.values(chunk)).await? {
                 let channel = ChannelName::new(row.text("channel")?);

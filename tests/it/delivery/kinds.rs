@@ -256,3 +256,32 @@ async fn what_a_newer_release_wrote_is_given_up_and_not_guessed() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn only_what_a_mail_named_is_mailed_as_working_again() {
+    on_both(async |mut rig| {
+        rig.carries.insert("webhook:product", vec![EventKind::ReconnectRequested, EventKind::ReconnectRecovered]);
+        rig.carries.insert("email", vec![EventKind::ReconnectRequested, EventKind::ReconnectRecovered]);
+        rig.settings.notices.recovered_mail = true;
+        seen_working(&rig, &["u"]).await;
+        rig.world.put(works("u", "ca_u_gmail", "gmail"));
+        rig.run().await;
+        breaks(&rig, "u", "slack");
+        breaks(&rig, "u", "gmail");
+        rig.world.next_on("email", [failing(FailureClass::RateLimited(HOUR))]);
+        rig.run().await;
+        // The webhook named both. Before the mail goes out, an operator silences Slack.
+        let until = rig.now() + chrono::TimeDelta::hours(2);
+        assert!(add(&rig, &silence(&rig, None, Some("slack"), until)).await);
+        rig.world.take_sent();
+        rig.later(HOUR + HOUR / 2);
+        rig.run().await;
+        assert_eq!(rig.world.take_told(), ["email u: gmail"]);
+        rig.later(DAY);
+        mends(&rig, "u", "slack");
+        mends(&rig, "u", "gmail");
+        rig.run().await;
+        assert_eq!(rig.world.take_told(), ["email u: gmail", "webhook:product u: gmail", "webhook:product u: slack"]);
+    })
+    .await;
+}

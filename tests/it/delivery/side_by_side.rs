@@ -104,9 +104,11 @@ async fn delivering_alone_plans_too_unless_a_run_is_under_way_or_stock_is_being_
         assert!(running.await.unwrap_err().is_cancelled());
         rig.world.hang(None);
         on_state(&rig, "UPDATE leases SET expires_at = 0").await;
+        rig.deliver().await;
+        assert!(rig.world.take_sent().is_empty(), "the run saw u alone");
         // Nobody runs. The first run ever must have come to its end where it was to take stock.
         rig.settings.baseline_first = true;
-        on_state(&rig, "UPDATE runs SET state = 'abandoned'").await;
+        on_state(&rig, "UPDATE runs SET state = 'abandoned', scan_done = 1").await;
         rig.deliver().await;
         assert!(rig.world.take_sent().is_empty(), "stock is being taken");
         rig.settings.baseline_first = false;
