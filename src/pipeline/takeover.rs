@@ -32,6 +32,8 @@ struct Standing {
     channels_lost: Vec<String>,
 }
 
+/// How long an audit waits for a process that plans without one.
+const PLANNING_LIMIT: Duration = Duration::from_mins(5);
 /// How often a held lease is looked at again within its life.
 const LOOKS_PER_LEASE: u32 = 40;
 
@@ -157,7 +159,11 @@ impl Pipeline {
             };
             match remaining_before {
                 // A lease that has more life than before was renewed: its holder is alive.
-                Some(before) if held.remaining > before || waited > ttl * 2 => return Ok(Err(held)),
+                Some(before) if held.remaining > before || waited > ttl * 2 => {
+                    if waited > PLANNING_LIMIT || self.holds_a_run(&held.holder).await? {
+                        return Ok(Err(held));
+                    }
+                }
                 Some(_) => {}
                 None => tracing::info!(
                     event = events::RUN_HELD, holder = %held.holder,
@@ -170,6 +176,13 @@ impl Pipeline {
             tokio::time::sleep(pause).await;
             waited += pause;
         }
+    }
+
+    /// Whether a run of this holder's is under way. A process that only plans and delivers has none, and is done with
+    /// the lease soon: an audit must not be left out for it.
+    async fn holds_a_run(&self, holder: &str) -> Result<bool, StoreError> {
+        let mut work = self.store.begin_read().await?;
+        Ok(work.unfinished_runs().await?.iter().any(|run| run.holder == holder))
     }
 
     /// Takes the right to run if it is free or has lapsed.

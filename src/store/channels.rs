@@ -121,6 +121,22 @@ impl Work {
         Ok(true)
     }
 
+    /// Takes channels on which something waits and which are not `configured` (at least one) for disabled, so that what
+    /// waits there holds up nothing on the others; and those that are configured again for what they were.
+    pub async fn retire_channels(&mut self, configured: &[ChannelName], now: Timestamp) -> Result<(), StoreError> {
+        let names: Vec<Vec<Value>> = configured.iter().map(|channel| vec![channel.as_str().into()]).collect();
+        let retire = sql("INSERT INTO channels (channel, disabled_at, detail, changed_by) \
+             SELECT DISTINCT channel, CAST($1 AS BIGINT), 'not in the configuration', 'the configuration' \
+             FROM deliveries WHERE state = 'pending' AND channel NOT IN ({values}) ON CONFLICT (channel) DO UPDATE SET \
+             disabled_at = excluded.disabled_at, detail = excluded.detail, changed_by = excluded.changed_by \
+             WHERE channels.disabled_at IS NULL");
+        self.session.execute(retire.bind(now).values(names.clone())).await?;
+        let again = sql("UPDATE channels SET disabled_at = NULL, detail = NULL, changed_by = NULL \
+             WHERE changed_by = 'the configuration' AND channel IN ({values})");
+        self.session.execute(again.values(names)).await?;
+        Ok(())
+    }
+
     /// What waits on each channel of the outbox and what died there, by name.
     pub async fn waiting_by_channel(&mut self) -> Result<Vec<(ChannelName, Waiting)>, StoreError> {
         let mut found: std::collections::BTreeMap<ChannelName, Waiting> = std::collections::BTreeMap::new();

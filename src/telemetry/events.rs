@@ -33,6 +33,8 @@ pub const INCIDENT_CLOSED: &str = "incident.closed";
 pub const OPERATOR_ATTENTION: &str = "operator.attention";
 /// A notification was decided.
 pub const NOTICE_PLANNED: &str = "notice.planned";
+/// A user's time zone could not be read; the default one counts for quiet hours.
+pub const ZONE_UNKNOWN: &str = "zone.unknown";
 /// It was decided to tell that incidents are over.
 pub const RECOVERY_PLANNED: &str = "recovery.planned";
 /// Many accounts broke at once; their users' notices are held until an operator decides.
