@@ -67,7 +67,7 @@ impl Round {
 
     /// One more attempt on this channel came to nothing. A run that went on would last as long as the other side
     /// hangs times what is due.
-    fn came_to_nothing(&mut self, channel: ChannelName, most: u32) {
+    fn came_to_nothing(&mut self, channel: &ChannelName, most: u32) {
         let in_a_row = self.away.entry(channel.clone()).or_default();
         *in_a_row += 1;
         if *in_a_row >= most && self.left_alone.insert(channel.clone()) {
@@ -119,7 +119,7 @@ impl Round {
             Outcome::Failed { away } => {
                 self.failed.insert(claimed.id);
                 if away {
-                    self.came_to_nothing(claimed.channel, most);
+                    self.came_to_nothing(&claimed.channel, most);
                 }
             }
             Outcome::ChannelStopped(detail) => {

@@ -15,7 +15,7 @@ use crate::fault;
 use crate::ports::ProviderUsage;
 use crate::record::Baseline;
 use crate::report::Summary;
-use crate::store::{Lease, LeaseHeld, RunEnd, RunRow, StoreError, StormRow, Work};
+use crate::store::{ChannelState, Lease, LeaseHeld, RunEnd, RunRow, StoreError, StormRow, Work};
 use crate::telemetry::events;
 
 /// Held storms a summary names; more at once than there are auth configs do not happen.
@@ -28,8 +28,8 @@ struct Standing {
     deliveries_pending: u64,
     storms_held: Vec<String>,
     channels_disabled: Vec<String>,
-    /// One of them not by an operator.
-    channel_lost: bool,
+    /// Those of them that no operator disabled.
+    channels_lost: Vec<String>,
 }
 
 /// How long an audit waits for a process that plans without one.
@@ -275,8 +275,8 @@ impl Pipeline {
             state.disabled_at.is_some() && self.ports.channels.iter().any(|channel| *channel.name() == state.channel)
         });
         Ok(Standing {
-            channel_lost: disabled.iter().any(|state| state.changed_by.is_none()),
-            channels_disabled: disabled.into_iter().map(|state| state.channel.to_string()).collect(),
+            channels_lost: named(&disabled, |state| state.changed_by.is_none()),
+            channels_disabled: named(&disabled, |_| true),
             incidents_open: work.count_open_incidents().await?,
             deliveries_pending: work.count_deliveries("pending").await?,
             storms_held: work.storms(true, STORMS_NAMED).await?.iter().map(StormRow::words).collect(),
@@ -304,7 +304,7 @@ impl Pipeline {
             storms_held: standing.storms_held,
             channels_stopped,
             channels_disabled: standing.channels_disabled,
-            channel_lost: standing.channel_lost,
+            channels_lost: standing.channels_lost,
             duration_ms: u64::try_from(took.num_milliseconds()).unwrap_or(0),
             counters: running.counters,
         }
@@ -331,6 +331,11 @@ impl Pipeline {
         fault::point("end.after_commit");
         Ok(())
     }
+}
+
+/// The names of the channels that `which` is true of.
+fn named(states: &[ChannelState], which: impl Fn(&ChannelState) -> bool) -> Vec<String> {
+    states.iter().filter(|state| which(state)).map(|state| state.channel.to_string()).collect()
 }
 
 /// A run that was killed is finished; one that failed while scanning goes on, so that an outage does not cost

@@ -38,9 +38,9 @@ pub struct Summary {
     pub channels_stopped: Vec<String>,
     /// Channels that are configured and not used, because they are gone, failed for too long or an operator said so.
     pub channels_disabled: Vec<String>,
-    /// Whether one of those is not used because of what it answered, and not because an operator said so.
+    /// Those of them that no operator disabled.
     #[serde(skip)]
-    pub channel_lost: bool,
+    pub channels_lost: Vec<String>,
     /// Wall time of this process's part of the run, in milliseconds.
     pub duration_ms: u64,
 }
@@ -48,7 +48,7 @@ pub struct Summary {
 impl Summary {
     /// Whether every channel that is wanted can be used.
     pub fn channels_work(&self) -> bool {
-        self.channels_stopped.is_empty() && !self.channel_lost
+        self.channels_stopped.is_empty() && self.channels_lost.is_empty()
     }
 
     /// One line of JSON, without its line end.

@@ -80,7 +80,7 @@ async fn a_mail_about_a_recovery_needs_a_list_in_which_the_account_works() {
         rig.world.at_contact(move |world, _| match what {
             "away" => world.provider_fails(|_| Some(unavailable())),
             "broken again" | "beside another" => {
-                world.change("u", "ca_u_slack", |account| *account = broken(account.clone(), now))
+                world.change("u", "ca_u_slack", |account| *account = broken(account.clone(), now));
             }
             _ => {}
         });
