@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 
 use super::explain::{printable, when};
 use super::operator::Who;
+use super::output::counted;
 use super::{Exit, output, setup};
 use crate::domain::Timestamp;
 use crate::store::{BaselineRelease, Store, StoreError};
@@ -85,8 +86,8 @@ async fn show(store: &Store) -> Result<Exit, StoreError> {
             match order.per_day {
                 0 => format!("paused by {by} {at}"),
                 per_day => {
-                    let days = left.div_ceil(u64::from(per_day));
-                    format!("{per_day} a day are released by {by} since {at}: about {days} days to go")
+                    let days = counted(left.div_ceil(u64::from(per_day)), "day", "days");
+                    format!("{per_day} a day are released by {by} since {at}: about {days} to go")
                 }
             }
         }
