@@ -85,6 +85,7 @@ async fn show(store: &Store) -> Result<Exit, StoreError> {
             let (by, at) = (printable(&order.by), when(order.at()));
             match order.per_day {
                 0 => format!("paused by {by} {at}"),
+                per_day if left == 0 => format!("{per_day} a day are released by {by} since {at}: none is left"),
                 per_day => {
                     let days = counted(left.div_ceil(u64::from(per_day)), "day", "days");
                     format!("{per_day} a day are released by {by} since {at}: about {days} to go")

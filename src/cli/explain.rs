@@ -31,8 +31,8 @@ pub(super) async fn run(config: Option<&Path>, args: ExplainArgs) -> Exit {
     let now = process.app.clock.now();
     let told = async {
         let mut work = store.begin_read().await?;
-        let story = work.story_of(&user).await?;
-        Ok::<_, StoreError>((story, work.active_silences(now).await?))
+        let known = work.story_of(&user).await?;
+        Ok::<_, StoreError>((known, work.active_silences(now).await?))
     };
     let exit = match told.await {
         Ok((Some(known), silences)) => {

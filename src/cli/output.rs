@@ -16,7 +16,7 @@ pub(super) fn result(text: &str) {
 }
 
 /// `1 user`, `2 users`.
-pub(super) fn counted<N: PartialEq + From<u8> + Display>(n: N, one: &str, more: &str) -> String {
+pub(super) fn counted<N: Copy + PartialEq + From<u8> + Display>(n: N, one: &str, more: &str) -> String {
     let what = if n == N::from(1) { one } else { more };
     format!("{n} {what}")
 }

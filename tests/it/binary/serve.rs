@@ -78,6 +78,7 @@ async fn a_person_unsubscribes_once_and_nobody_can_read_it_in_the_log() {
 #[tokio::test]
 async fn without_a_configured_key_all_commands_share_the_one_that_was_made() {
     let mut setup = Setup::new().await;
+    setup.run(&["migrate"]).await.expect(0);
     setup.run(&["suppress", "add", "bob@example.com"]).await.expect(0);
     let store = Store::open(&setup.state_url).await.unwrap();
     let made = store.begin_read().await.unwrap().meta("suppression_key").await.unwrap().unwrap();
