@@ -1,9 +1,10 @@
-//! The state database as one SQLite file: the embedded default, for one process on one machine.
+//! The state database as one SQLite file: the embedded default, for the processes of one machine.
 //!
 //! One writer connection and `BEGIN IMMEDIATE` (a plain `BEGIN` failed with "database is locked" in 994 of
 //! 1600 read-then-write transactions when measured), a small read-only pool beside it, WAL. `synchronous`
 //! is FULL: the outbox is the only guard against a second notice, so a commit must survive a power cut.
-//! WAL does not work on network file systems.
+//! Several processes may share the file: one writes at a time, the others wait for it up to `BUSY_TIMEOUT`. WAL does
+//! not work on network file systems.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
