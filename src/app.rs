@@ -17,7 +17,7 @@ use crate::adapters::directory::{DirectorySettings, SqlDirectory};
 use crate::adapters::email::{EmailChannel, EmailLimits, EmailSettings, EmailSettingsError};
 use crate::adapters::webhook::{self, WebhookChannel, WebhookSettings, WebhookSettingsError};
 use crate::config::{Config, Email, FirstRun, Reconnect, UsersPerRequest};
-use crate::deliver::{DeliverySettings, PaceLimits};
+use crate::deliver::{DeliverySettings, LEAVE_ALONE_AFTER, PaceLimits};
 use crate::domain::{AddressKey, ChannelName, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard, Unsubscribe};
 use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
@@ -216,6 +216,8 @@ impl App {
                 ramp_up_from: rate(email.map(|email| email.ramp_up_from)),
             },
             disable_after: webhooks.map(|hook| (webhook_channel(&hook.name), hook.disable_after)).collect(),
+            leave_alone_after: LEAVE_ALONE_AFTER,
+            notices: self.notice_policy(),
             unsubscribe: self.config.http.public_url.clone().map(|base| Unsubscribe { base, key: key.clone() }),
             address_key: key,
         }

@@ -12,10 +12,15 @@ ALTER TABLE incidents ADD COLUMN released_at BIGINT;
 ALTER TABLE incidents ADD COLUMN storm_id TEXT COLLATE "C";
 ALTER TABLE incidents ADD COLUMN next_notice_at BIGINT;
 ALTER TABLE incidents ADD COLUMN recovery TEXT COLLATE "C";
+-- Whether no reminder follows whatever the ladder says: what was told before there were reminders.
+ALTER TABLE incidents ADD COLUMN ladder_ended BIGINT NOT NULL DEFAULT 0;
+UPDATE incidents SET ladder_ended = 1 WHERE closed_at IS NULL AND EXISTS
+    (SELECT 1 FROM notification_items items WHERE items.incident_id = incidents.incident_id);
 -- What ended before recoveries were told is not told now.
 UPDATE incidents SET recovery = 'before' WHERE closed_at IS NOT NULL;
 CREATE INDEX incidents_ended ON incidents (user_id, incident_id) WHERE closed_at IS NOT NULL AND recovery IS NULL;
 CREATE INDEX incidents_by_storm ON incidents (storm_id) WHERE storm_id IS NOT NULL;
+CREATE INDEX incidents_released ON incidents (released_at) WHERE released_at IS NOT NULL;
 CREATE INDEX incidents_baseline ON incidents (broke_at) WHERE closed_at IS NULL AND baseline = 1;
 
 -- `reconnect` and `recovered` speak to a user; everything else is an event for the operator: its `user_id` is
@@ -69,11 +74,12 @@ CREATE TABLE suppressions (
 );
 
 -- What is known of a channel beyond its configuration. `failing_since` is the first failure after the last
--- success; `stopped_at` is when it began to refuse us as a sender; a disabled channel is not used until an
+-- success, or after a long time without any; `last_failed_at` is the last; `stopped_at` is when it began to refuse us as a sender; a disabled channel is not used until an
 -- operator enables it.
 CREATE TABLE channels (
     channel       TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     failing_since BIGINT,
+    last_failed_at BIGINT,
     stopped_at    BIGINT,
     disabled_at   BIGINT,
     detail        TEXT COLLATE "C",

@@ -74,7 +74,7 @@ pub(super) fn report(summary: &Summary, form: Form) -> Exit {
         },
     };
     output::result(text.trim_end());
-    if summary.complete && summary.channels_stopped.is_empty() { Exit::Done } else { Exit::Failed }
+    if summary.complete && summary.channels_work() { Exit::Done } else { Exit::Failed }
 }
 
 /// Says why there is no whole summary: an error, or else a signal.

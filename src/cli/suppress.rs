@@ -30,7 +30,7 @@ enum SuppressCommand {
     Add(AddressArgs),
     /// List what is suppressed, newest first, by shortened hashes; or say whether one address is.
     List(ListArgs),
-    /// Allow writing to these addresses again; their owners must have asked for it.
+    /// Allow writing to these addresses again. Whoever unsubscribed stays on the list without `--they-asked`.
     Remove(RemoveArgs),
 }
 
@@ -48,6 +48,9 @@ struct RemoveArgs {
     /// Which; `-` reads standard input, one address a line.
     #[arg(value_name = "ADDRESS", required = true)]
     addresses: Vec<String>,
+    /// The owners themselves asked to get mail again: also those who unsubscribed.
+    #[arg(long)]
+    they_asked: bool,
 }
 
 #[derive(Debug, Args)]
@@ -92,7 +95,7 @@ pub(super) async fn run(config: Option<&Path>, args: SuppressArgs) -> Exit {
             Err(error) => Err(error.into()),
         },
         SuppressCommand::Remove(args) => match key().await {
-            Ok(key) => remove(&store, &key, &args.addresses).await,
+            Ok(key) => remove(&store, &key, &args).await,
             Err(error) => Err(error.into()),
         },
         SuppressCommand::List(ListArgs { address: Some(address), .. }) => match key().await {
@@ -130,12 +133,17 @@ async fn add(store: &Store, key: &AddressKey, args: AddressArgs, now: Timestamp)
     Ok(Exit::Done)
 }
 
-async fn remove(store: &Store, key: &AddressKey, addresses: &[String]) -> Result<Exit, Refusal> {
+async fn remove(store: &Store, key: &AddressKey, args: &RemoveArgs) -> Result<Exit, Refusal> {
     let (mut done, mut refused) = (Vec::new(), Vec::new());
     let mut work = store.begin().await?;
-    for hash in hashes(key, addresses)? {
-        if work.unsuppress(&hash).await? {
+    for hash in hashes(key, &args.addresses)? {
+        if work.unsuppress(&hash, args.they_asked).await? {
             done.push(format!("{hash}: may be written to again"));
+        } else if let Some(stays) = work.suppression(&hash).await? {
+            refused.push(format!(
+                "{hash}: stays suppressed ({}): its owner said so; where the owner asks for mail again, add --they-asked",
+                since(&stays)
+            ));
         } else {
             refused.push(format!("{hash}: was not suppressed"));
         }

@@ -14,15 +14,20 @@ use crate::ports::{Channel, Receipt, SendError};
 use crate::store::ClaimedDelivery;
 
 /// The provider's own retries included; what is not answered by then is tried again later.
-const RECHECK_LIMIT: Duration = Duration::from_mins(2);
+pub(super) const RECHECK_LIMIT: Duration = Duration::from_mins(2);
 /// The outer bound around every exchange with a mail server or a webhook; the channels' own are shorter.
-const SEND_LIMIT: Duration = Duration::from_mins(2);
+pub(super) const SEND_LIMIT: Duration = Duration::from_mins(2);
 /// The longest detail of an attempt that is stored.
 pub(super) const MAX_DETAIL_CHARS: usize = 300;
 /// A connect attempt under way is decided within the provider's 10 minutes.
 const POSTPONE: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
 /// A person who has been about to reconnect for a day is not: what was planned is called off, unsaid.
-const MOST_POSTPONED: u32 = 96;
+const MOST_POSTPONED: chrono::TimeDelta = chrono::TimeDelta::days(1);
+
+/// The code of an attempt before which the directory could not be read.
+pub(super) const DIRECTORY_FAILED: &str = "directory_failed";
+/// The code of an attempt before which the provider could not be asked.
+pub(super) const PROVIDER_FAILED: &str = "provider_failed";
 
 /// How an attempt ended, and how many incidents it found to be over.
 pub(super) struct Ended {
@@ -39,7 +44,10 @@ pub(super) enum Outcome {
         code: &'static str,
         silence: Option<Silence>,
     },
-    Failed,
+    Failed {
+        /// The other side did not take it and may take it later: whatever comes next may fare the same.
+        away: bool,
+    },
     /// Nothing more is to be sent on this channel in this run.
     ChannelStopped(String),
     /// The lease had expired and somebody else took over: what happened is theirs to say.
@@ -57,8 +65,11 @@ pub(super) enum Decided {
         until: Timestamp,
         silence: Option<Silence>,
     },
-    /// Before anything was sent.
-    Fail(SendError),
+    /// Something of ours failed before anything was sent: the attempt does not count.
+    NotTried {
+        code: &'static str,
+        words: String,
+    },
     /// Something may have been sent.
     SendFailed(SendError),
     /// Nothing more is tried.
@@ -114,13 +125,9 @@ impl Deliverer {
 
     /// Why nothing more may be tried, where that is so.
     fn used_up(&self, claimed: &ClaimedDelivery) -> Option<String> {
-        if claimed.attempt_of_allowance > self.retry.max_attempts {
-            // Only workers that died can have used them up: whoever settles an attempt gives up at the last.
-            return Some(format!("its worker died {} times", claimed.attempt_of_allowance - 1));
-        }
-        let failing_for = (self.clock.now() - claimed.failing_since?).to_std().unwrap_or_default();
-        let hours = self.retry.horizon.as_secs() / 3600;
-        (failing_for >= self.retry.horizon).then(|| format!("its first failure is more than {hours} hours ago"))
+        // Only workers that died can have used them up: whoever settles an attempt gives up at the last.
+        let used_up = claimed.attempt_of_allowance > self.retry.max_attempts;
+        used_up.then(|| format!("its worker died {} times", claimed.attempt_of_allowance - 1))
     }
 
     async fn tell_operator(&self, channel: &dyn Channel, claimed: &ClaimedDelivery) -> Decided {
@@ -163,14 +170,14 @@ impl Deliverer {
             Ok(Ok(looked)) => looked,
             Ok(Err(DeliverError::Store(error))) => return Err(DeliverError::Store(error)),
             Ok(Err(DeliverError::Provider(error))) => {
-                let failed = failure(FailureClass::Transient, format!("not sent: {error}"));
+                let words = format!("not sent: {error}");
                 // Where nobody may be told anything now, the lease goes back so that the next run can go on at once.
                 let stops = error.stops_the_run().then_some(DeliverError::Provider(error));
-                return Ok(Attempted { stops, ..Decided::Fail(failed).into() });
+                return Ok(Attempted { stops, ..Decided::NotTried { code: PROVIDER_FAILED, words }.into() });
             }
             Err(_) => {
-                let failed = failure(FailureClass::Transient, "not sent: the provider was too slow".into());
-                return Ok(Decided::Fail(failed).into());
+                let words = "not sent: the provider was too slow".into();
+                return Ok(Decided::NotTried { code: PROVIDER_FAILED, words }.into());
             }
         };
         let kind = if recovered { NoticeKind::Recovered } else { NoticeKind::Reconnect };
@@ -188,11 +195,13 @@ impl Deliverer {
         looked: Rechecked,
     ) -> Attempted {
         if looked.items.is_empty() {
-            let decided = match looked.dropped.first() {
-                Some(Silence::Pending) if claimed.put_off < MOST_POSTPONED => {
+            let decided = match (looked.told_elsewhere, looked.dropped.first()) {
+                // Called off it would never be said here, because on another channel it was.
+                (Some((reason, until)), _) => Decided::put_off_for(reason, until),
+                (None, Some(Silence::Pending)) if self.clock.now() - claimed.created_at < MOST_POSTPONED => {
                     Decided::put_off_for(Silence::Pending, self.clock.now() + POSTPONE)
                 }
-                reason => Decided::Cancel(reason.copied().unwrap_or(Silence::Healed)),
+                (None, reason) => Decided::Cancel(reason.copied().unwrap_or(Silence::Healed)),
             };
             return Attempted { decided, looked, address, stops: None };
         }
@@ -225,6 +234,6 @@ async fn bounded(exchange: impl Future<Output = Result<Receipt, SendError>>) -> 
     }
 }
 
-pub(super) fn failure(class: FailureClass, detail: String) -> SendError {
+fn failure(class: FailureClass, detail: String) -> SendError {
     SendError { class, detail }
 }

@@ -3,9 +3,11 @@
 //! Turns a claimed delivery into what may still be said. Reads only; the incidents that turn out to be over are
 //! handed on to be closed with the attempt's settlement.
 
+use std::collections::HashMap;
+
 use super::recheck::{Before, Rechecked, recheck, still_works};
 use super::{DeliverError, Deliverer};
-use crate::domain::{Account, NoticeItem, Recovery, Silence, UserId};
+use crate::domain::{Account, AccountId, CloseEvidence, NoticeItem, Recovery, Silence, ToolkitSlug, UserId};
 use crate::ports::ProviderError;
 use crate::store::{ClaimedDelivery, PlannedItem, ToldEnd};
 
@@ -19,12 +21,14 @@ impl Deliverer {
         let now = self.clock.now();
         let mut work = self.store.begin_read().await?;
         let planned: Vec<PlannedItem> = work.items_of(&claimed.notification).await?;
+        let spoken_of = work.spoken_of(&claimed.notification).await?;
         let open = work.stored_incidents_of(user).await?;
         let known = work.known_accounts(user).await?;
         let observed_at = work.known_users(user).await?.get(&claimed.user).and_then(|known| known.observed_at);
         let silences = work.active_silences(now).await?;
         work.roll_back();
-        let before = Before { planned: &planned, open: &open, known: &known, observed_at, silences: &silences };
+        let (planned, open, known, spoken_of, silences) = (&planned, &open, &known, &spoken_of, &silences);
+        let before = Before { planned, open, known, observed_at, spoken_of, silences };
         if before.nothing_may_be_said(now) {
             // Not worth a request: whatever the provider says, nobody is told.
             return Ok(recheck(&before, Vec::new(), &self.reconnect_url, now));
@@ -51,7 +55,8 @@ impl Deliverer {
         Ok(Rechecked { items, ..Rechecked::default() })
     }
 
-    /// Of the ends of incidents, those about which the provider says at this moment that the toolkit works.
+    /// Of the ends of incidents, those about which the provider says at this moment that what was reconnected works: the account
+    /// itself, or where a newer one took its place any of the toolkit.
     pub(super) async fn ends_that_hold(&self, claimed: &ClaimedDelivery) -> Result<Rechecked, DeliverError> {
         let user = std::slice::from_ref(&claimed.user);
         let mut work = self.store.begin_read().await?;
@@ -68,7 +73,7 @@ impl Deliverer {
             let config = &incident.anchor.account.auth_config;
             if silences.iter().any(|silence| silence.covers(&claimed.user, &incident.toolkit, config, now)) {
                 result.dropped.push(Silence::Silenced);
-            } else if works.contains(&incident.toolkit) {
+            } else if holds(incident, &works) {
                 result.items.push(self.end_of(incident));
             } else {
                 result.dropped.push(Silence::BrokenAgain);
@@ -103,5 +108,13 @@ impl Deliverer {
             reconnect_url: self.reconnect_url.for_toolkit(toolkit),
             recovery: Some(Recovery { at: recovery.at, evidence: recovery.evidence }),
         }
+    }
+}
+
+/// Whether an end still holds: what works again is the account itself, unless a newer one took its place.
+fn holds(ended: &ToldEnd, works: &HashMap<AccountId, ToolkitSlug>) -> bool {
+    match ended.recovery.evidence {
+        CloseEvidence::Active => works.contains_key(&ended.anchor.account.id),
+        CloseEvidence::Superseded | CloseEvidence::Gone => works.values().any(|toolkit| *toolkit == ended.toolkit),
     }
 }

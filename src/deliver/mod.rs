@@ -39,14 +39,24 @@ use crate::telemetry::events;
 
 pub use pace::{Pace, PaceLimits};
 use round::Round;
-pub use settings::DeliverySettings;
+pub use settings::{DeliverySettings, LEAVE_ALONE_AFTER};
 
-/// Deliveries in flight at once. Each costs the provider one request; the mail server is the slower side.
-const CONCURRENCY: usize = 4;
+/// Deliveries in flight at once on each channel: one that hangs holds up no other. Each costs the provider one request;
+/// the mail server is the slower side.
+const PLACES: usize = 4;
 
-/// Longer than everything an attempt may take (see `attempt`), so that a lease expires only under a worker
-/// that is gone.
-const LEASE_TTL: Duration = Duration::from_mins(5);
+/// Longer than everything an attempt may take, so that a lease expires only under a worker that is gone: at most 60 s
+/// for the address, 120 s for the last look, 120 s for the sending and 220 s for the settlement are 520 s; what is left
+/// is for a slow machine.
+const LEASE_TTL: Duration = Duration::from_mins(10);
+const _: () = assert!(
+    reach::CONTACT_LIMIT.as_secs()
+        + attempt::RECHECK_LIMIT.as_secs()
+        + attempt::SEND_LIMIT.as_secs()
+        + settle::SETTLE_LIMIT.as_secs()
+        + 60
+        <= LEASE_TTL.as_secs()
+);
 
 /// A one-shot run waits this long for a delivery that just failed and is due again soon, so that a hiccup
 /// of the mail server does not cost a day.
@@ -110,42 +120,48 @@ impl Deliverer {
         let mut round = Round::default();
         let mut in_flight = JoinSet::new();
         loop {
-            // The permit (room in `in_flight`, then the sending rate) comes before the lease: a leased row is worked
+            // The permit (a place of the channel's, then the sending rate) comes before the lease: a leased row is worked
             // on at once.
-            while round.error.is_none() && in_flight.len() < CONCURRENCY {
+            while round.error.is_none() {
                 match self.claim(&mut round).await {
                     Ok(Some(claimed)) => {
                         let this = Arc::clone(&self);
-                        in_flight.spawn(async move { this.attempt(claimed).await });
+                        let channel = claimed.channel.clone();
+                        let task = in_flight.spawn(async move { this.attempt(claimed).await });
+                        round.places.insert(task.id(), channel);
                     }
                     Ok(None) => break,
                     // What is in flight is finished and settled all the same.
                     Err(error) => round.error = Some(DeliverError::Store(error)),
                 }
             }
-            let joined = match round.permit_at.filter(|_| in_flight.len() < CONCURRENCY && round.error.is_none()) {
+            let joined = match round.permit_at.filter(|_| round.error.is_none()) {
                 Some(at) if !in_flight.is_empty() => {
                     let wait = self.until(at);
                     tokio::select! {
                         biased;
-                        joined = in_flight.join_next() => joined,
+                        joined = in_flight.join_next_with_id() => joined,
                         () = self.clock.sleep(wait) => continue,
                     }
                 }
-                _ => in_flight.join_next().await,
+                _ => in_flight.join_next_with_id().await,
             };
             match joined {
-                Some(Ok((claimed, ended))) => {
+                Some(Ok((task, (claimed, ended)))) => {
+                    round.places.remove(&task);
                     if ended.as_ref().is_ok_and(|ended| !ended.reached) && self.is_paced(&claimed.channel) {
                         self.pace().give_back();
                     }
-                    round.count(claimed, ended, counters);
+                    round.count(claimed, ended, self.settings.leave_alone_after, counters);
                 }
                 // Its lease lapses and the attempt counts; the others go on.
-                Some(Err(panic)) => tracing::error!(
-                    event = events::DELIVERY_RETRY, error = %panic,
-                    "An attempt ended without a word; it will be repeated once its lease has lapsed."
-                ),
+                Some(Err(panic)) => {
+                    round.places.remove(&panic.id());
+                    tracing::error!(
+                        event = events::DELIVERY_RETRY, error = %panic,
+                        "An attempt ended without a word; it will be repeated once its lease has lapsed."
+                    );
+                }
                 None if round.error.is_none() && self.wait_for_more(&mut round).await? => {}
                 None => break,
             }
@@ -161,7 +177,8 @@ impl Deliverer {
 
     /// The next delivery that is due, the channels taking turns; those that write to addresses only with a permit.
     async fn claim(&self, round: &mut Round) -> Result<Option<ClaimedDelivery>, StoreError> {
-        let channels = round.open_channels(&self.channels);
+        let mut channels = round.open_channels(&self.channels);
+        channels.retain(|channel| round.places.values().filter(|busy| *busy == channel).count() < PLACES);
         round.permit_at = None;
         for turn in 0..channels.len() {
             let channel = &channels[(round.turn + turn) % channels.len()];

@@ -3,10 +3,15 @@
 //!
 //! Nothing is written here. What stands in the way is handed back as the end of the attempt.
 
-use super::attempt::{Decided, MAX_DETAIL_CHARS, failure};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::time::timeout;
+
+use super::attempt::{DIRECTORY_FAILED, Decided, MAX_DETAIL_CHARS};
 use super::pace::Room;
 use super::{DeliverError, Deliverer};
-use crate::domain::{AddressHash, Contact, FailureClass, Silence, causes, scrub};
+use crate::domain::{AddressHash, Contact, EventKind, Silence, Timestamp, causes, scrub};
 use crate::ports::Channel;
 use crate::store::ClaimedDelivery;
 
@@ -18,6 +23,15 @@ pub(super) struct Reached {
     pub address: Option<AddressHash>,
 }
 
+/// Reading one address, the directory's own retries included.
+pub(super) const CONTACT_LIMIT: Duration = Duration::from_mins(1);
+
+/// The longest period the policy counts notifications over.
+const WEEK: TimeDelta = TimeDelta::days(7);
+
+/// After so long it is known what became of another delivery to the same user.
+const NEXT_LOOK: TimeDelta = TimeDelta::seconds(20);
+
 /// The code of an attempt that waits for the sending rates.
 pub(super) const PACED: &str = "paced";
 
@@ -28,12 +42,16 @@ impl Deliverer {
         channel: &dyn Channel,
         claimed: &ClaimedDelivery,
     ) -> Result<Result<Reached, Decided>, DeliverError> {
-        let contact = match self.directory.contact(&claimed.user).await {
-            Ok(Some(contact)) => contact,
-            Ok(None) => return Ok(Err(Decided::Cancel(Silence::UserGone))),
-            Err(error) => {
-                let failed = failure(FailureClass::Transient, scrub(&causes(&error), MAX_DETAIL_CHARS));
-                return Ok(Err(Decided::Fail(failed)));
+        let contact = match timeout(CONTACT_LIMIT, self.directory.contact(&claimed.user)).await {
+            Ok(Ok(Some(contact))) => contact,
+            Ok(Ok(None)) => return Ok(Err(Decided::Cancel(Silence::UserGone))),
+            Err(_) => {
+                let words = "the directory was too slow".into();
+                return Ok(Err(Decided::NotTried { code: DIRECTORY_FAILED, words }));
+            }
+            Ok(Err(error)) => {
+                let words = scrub(&causes(&error), MAX_DETAIL_CHARS);
+                return Ok(Err(Decided::NotTried { code: DIRECTORY_FAILED, words }));
             }
         };
         if !channel.needs_address() {
@@ -51,6 +69,9 @@ impl Deliverer {
         if let Some(until) = self.quiet.next_opening(now, contact.timezone.as_deref(), &claimed.user) {
             return Ok(Err(Decided::put_off_for(Silence::QuietHours, until)));
         }
+        if let Some((reason, until)) = self.too_soon(claimed, now).await? {
+            return Ok(Err(Decided::put_off_for(reason, until)));
+        }
         let room = self.pace().room(email.domain(), now);
         match room {
             Room::After(wait) => {
@@ -64,5 +85,31 @@ impl Deliverer {
                 Ok(Err(Decided::PutOff { code: PACED, words, until, silence: None }))
             }
         }
+    }
+
+    /// Why this user is not written to again yet on this channel, and until when: notifications that waited, for a
+    /// mended server or a pause of the receiver's, keep the distances of the policy on their way too.
+    async fn too_soon(
+        &self,
+        claimed: &ClaimedDelivery,
+        now: Timestamp,
+    ) -> Result<Option<(Silence, Timestamp)>, DeliverError> {
+        let policy = &self.settings.notices;
+        if claimed.kind != Some(EventKind::ReconnectRequested) {
+            return Ok(None);
+        }
+        let mut work = self.store.begin_read().await?;
+        let mut arrived = work.arrived_on(claimed, now - WEEK).await?;
+        let being_sent = work.another_is_being_sent(claimed).await?;
+        work.roll_back();
+        if let Some(hold) = policy.hold(&arrived, now) {
+            return Ok(Some(hold));
+        }
+        if !being_sent {
+            return Ok(None);
+        }
+        // It may arrive at this moment, or fail: then this one must not have waited for it.
+        arrived.push(now);
+        Ok(policy.hold(&arrived, now).map(|(reason, until)| (reason, until.min(now + NEXT_LOOK))))
     }
 }

@@ -9,6 +9,9 @@ use crate::domain::{
 };
 use crate::store::{IncidentClose, KnownAccount, PlannedItem, StoredIncident};
 
+/// How often a delivery of a held storm looks whether an operator has decided.
+const STORM_LOOK: chrono::TimeDelta = chrono::TimeDelta::hours(1);
+
 /// What may be said, what must not, and what turned out to be over.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Rechecked {
@@ -16,6 +19,8 @@ pub(super) struct Rechecked {
     pub items: Vec<NoticeItem>,
     /// Why something is left out; one entry per incident left out.
     pub dropped: Vec<Silence>,
+    /// What is kept back now and was told on another channel already: why, and when it may be said here.
+    pub told_elsewhere: Option<(Silence, Timestamp)>,
     /// Incidents the fresh list is the evidence to close.
     pub closed: Vec<IncidentClose>,
 }
@@ -30,20 +35,27 @@ pub(super) struct Before<'a> {
     pub known: &'a [KnownAccount],
     /// When a complete list was last recorded.
     pub observed_at: Option<Timestamp>,
+    /// Of the planned incidents, those that were spoken about under this notification on some channel.
+    pub spoken_of: &'a HashSet<IncidentId>,
     /// What operators said that nobody is to be told about.
     pub silences: &'a [OperatorSilence],
 }
 
 impl Before<'_> {
-    /// Why an operator keeps this incident from being told at `now`; none if nobody does.
-    fn kept_back(&self, incident: &StoredIncident, now: Timestamp) -> Option<Silence> {
+    /// Why an operator keeps this incident from being told at `now`, and when to look again, where that may end by
+    /// itself or be decided; none if nobody does.
+    fn kept_back(&self, incident: &StoredIncident, now: Timestamp) -> Option<(Silence, Option<Timestamp>)> {
         let account = &incident.anchor.account;
         let covers = |silence: &OperatorSilence| {
             silence.covers(&account.user, &incident.toolkit, &account.auth_config, now)
                 || silence.covers(&account.user, &account.toolkit, &account.auth_config, now)
         };
-        let silenced = self.silences.iter().any(covers).then_some(Silence::Silenced);
-        silenced.or_else(|| incident.storm_silence())
+        let silenced_until = self.silences.iter().filter(|silence| covers(silence)).map(|silence| silence.until).max();
+        if silenced_until.is_some() {
+            return Some((Silence::Silenced, silenced_until));
+        }
+        let storm = incident.storm_silence()?;
+        Some((storm, (storm == Silence::StormHeld).then_some(now + STORM_LOOK)))
     }
 
     /// Whether all that was planned is kept back or over, whatever a fresh list says.
@@ -64,7 +76,9 @@ pub(super) fn recheck(before: &Before<'_>, fresh: Vec<Account>, url: &ReconnectU
             result.dropped.push(Silence::Healed); // Closed since it was planned.
             continue;
         };
-        if let Some(reason) = before.kept_back(incident, now) {
+        if let Some((reason, until)) = before.kept_back(incident, now) {
+            let again = until.filter(|_| before.spoken_of.contains(&incident.id)).map(|until| (reason, until));
+            result.told_elsewhere = result.told_elsewhere.into_iter().chain(again).min_by_key(|(_, until)| *until);
             result.dropped.push(reason);
             continue;
         }
@@ -107,16 +121,16 @@ pub(super) fn recheck(before: &Before<'_>, fresh: Vec<Account>, url: &ReconnectU
     result
 }
 
-/// The toolkits of which an account works, by a fresh and complete list of one user's accounts.
+/// The accounts that work, by a fresh and complete list of one user's accounts.
 pub(super) fn still_works(
     fresh: Vec<Account>,
     known: &[KnownAccount],
     observed_at: Option<Timestamp>,
     now: Timestamp,
-) -> HashSet<ToolkitSlug> {
+) -> HashMap<AccountId, ToolkitSlug> {
     let judged = judged(fresh, known, observed_at, now);
     let healthy = judged.into_iter().filter(|judged| judged.condition == Condition::Healthy);
-    healthy.map(|judged| judged.account.toolkit).collect()
+    healthy.map(|judged| (judged.account.id, judged.account.toolkit)).collect()
 }
 
 fn judged(fresh: Vec<Account>, known: &[KnownAccount], observed_at: Option<Timestamp>, now: Timestamp) -> Vec<Judged> {

@@ -1,8 +1,10 @@
 //! What happened so far in one call of delivering: counted, and remembered for what follows from it in this run.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::task;
 
 use super::attempt::{Ended, Outcome};
 use super::reach::PACED;
@@ -25,6 +27,12 @@ pub(super) struct Round {
     pub permit_at: Option<Timestamp>,
     /// Whether anything was put off because of a sending rate: its moment comes, and is waited for.
     pub paced: bool,
+    /// The channels of the deliveries in flight.
+    pub places: HashMap<task::Id, ChannelName>,
+    /// Attempts in a row on a channel that came to nothing.
+    away: HashMap<ChannelName, u32>,
+    /// Channels that are left alone for the rest of this run because of that.
+    left_alone: HashSet<ChannelName>,
     /// How long was waited for repeats since something last came to a good end.
     pub lingered: Duration,
     /// For the summary.
@@ -34,10 +42,14 @@ pub(super) struct Round {
 }
 
 impl Round {
-    /// The channels that have not stopped, by name.
+    /// The channels that have not stopped and are not left alone, by name.
     pub fn open_channels(&self, channels: &[Arc<dyn Channel>]) -> Vec<ChannelName> {
         let stopped = |name: &ChannelName| self.delivered.stopped.iter().any(|(stopped, _)| stopped == name);
-        channels.iter().map(|channel| channel.name().clone()).filter(|name| !stopped(name)).collect()
+        channels
+            .iter()
+            .map(|channel| channel.name().clone())
+            .filter(|name| !stopped(name) && !self.left_alone.contains(name))
+            .collect()
     }
 
     /// Nothing more is sent on this channel in this run.
@@ -53,8 +65,29 @@ impl Round {
         }
     }
 
-    /// Counts how an attempt ended.
-    pub fn count(&mut self, claimed: ClaimedDelivery, ended: Result<Ended, DeliverError>, counters: &mut RunCounters) {
+    /// One more attempt on this channel came to nothing. A run that went on would last as long as the other side
+    /// hangs times what is due.
+    fn came_to_nothing(&mut self, channel: ChannelName, most: u32) {
+        let in_a_row = self.away.entry(channel.clone()).or_default();
+        *in_a_row += 1;
+        if *in_a_row >= most && self.left_alone.insert(channel.clone()) {
+            tracing::warn!(
+                event = events::CHANNEL_LEFT_ALONE,
+                channel = %channel, attempts = most,
+                "So many attempts in a row came to nothing; this channel is left alone for the rest of this run. What is \
+                 due stays in the outbox."
+            );
+        }
+    }
+
+    /// Counts how an attempt ended; a channel is left alone after `most` in a row that came to nothing.
+    pub fn count(
+        &mut self,
+        claimed: ClaimedDelivery,
+        ended: Result<Ended, DeliverError>,
+        most: u32,
+        counters: &mut RunCounters,
+    ) {
         let Ended { closed, outcome, .. } = match ended {
             Ok(ended) => ended,
             Err(error) => {
@@ -68,6 +101,7 @@ impl Round {
                 counters.deliveries_sent += 1;
                 self.lingered = Duration::ZERO;
                 self.failed.remove(&claimed.id);
+                self.away.remove(&claimed.channel);
             }
             Outcome::Cancelled(reason) => {
                 counters.deliveries_cancelled += 1;
@@ -82,8 +116,11 @@ impl Round {
                     counters.silence(reason);
                 }
             }
-            Outcome::Failed => {
+            Outcome::Failed { away } => {
                 self.failed.insert(claimed.id);
+                if away {
+                    self.came_to_nothing(claimed.channel, most);
+                }
             }
             Outcome::ChannelStopped(detail) => {
                 self.failed.insert(claimed.id);

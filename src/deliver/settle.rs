@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::attempt::{Attempted, Decided, Ended, Outcome};
+use super::attempt::{Attempted, DIRECTORY_FAILED, Decided, Ended, Outcome, PROVIDER_FAILED};
 use super::recheck::Rechecked;
 use super::{DeliverError, Deliverer};
 use crate::domain::{
@@ -24,6 +24,8 @@ use crate::telemetry::events;
 /// 10 s for a connection; together they stay within the delivery's lease.
 const SETTLE_TRIES: u32 = 20;
 const SETTLE_PAUSE: Duration = Duration::from_secs(1);
+/// All of them: each may wait 10 s for a connection, and then there is the pause.
+pub(super) const SETTLE_LIMIT: Duration = Duration::from_secs(SETTLE_TRIES as u64 * (10 + SETTLE_PAUSE.as_secs()));
 
 /// What an attempt says of its channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +78,11 @@ impl Deliverer {
         let says = self.says_of_the_channel(claimed, &decided);
         let refused_recipient =
             matches!(&decided, Decided::SendFailed(error) if error.class == FailureClass::RecipientRefused);
-        let (settlement, mut outcome) = self.settlement(claimed, decided, spent, now);
+        let in_a_row = match &decided {
+            Decided::NotTried { .. } => self.failures_of_ours(claimed).await?,
+            _ => 0,
+        };
+        let (settlement, mut outcome) = self.settlement(claimed, decided, in_a_row, spent, now);
         if let Says::Stops(detail) = &says {
             outcome = Outcome::ChannelStopped(detail.clone());
         }
@@ -107,11 +113,13 @@ impl Deliverer {
             written.closed += u64::from(work.close_incident(close, now).await?);
         }
         written.ours = work.settle_delivery(claimed, &ending.settlement, now).await?;
-        if written.ours {
-            written.disabled = self.note_on_channel(&mut work, &claimed.channel, &ending.says, now).await?;
-            if let Some(address) = &ending.refused {
-                written.suppressed = work.suppress(address, SuppressionCause::Refused, None, now).await?;
-            }
+        if !written.ours {
+            work.roll_back(); // With the incidents that are over: all of it is for whoever took over to say.
+            return Ok(Written::default());
+        }
+        written.disabled = self.note_on_channel(&mut work, &claimed.channel, &ending.says, now).await?;
+        if let Some(address) = &ending.refused {
+            written.suppressed = work.suppress(address, SuppressionCause::Refused, None, now).await?;
         }
         fault::point("settle.before_commit");
         work.commit().await?;
@@ -184,6 +192,12 @@ impl Deliverer {
         Ok(work.items_of(&claimed.notification).await?.into_iter().map(|item| item.incident).collect())
     }
 
+    /// How many attempts just before this one failed for a reason of ours.
+    async fn failures_of_ours(&self, claimed: &ClaimedDelivery) -> Result<u32, StoreError> {
+        let mut work = self.store.begin_read().await?;
+        work.attempts_in_a_row(claimed, [DIRECTORY_FAILED, PROVIDER_FAILED]).await
+    }
+
     /// One message with an unlucky name, one event an endpoint does not want, must not stop everybody's: two in a
     /// row are no accident.
     fn says_of_the_channel(&self, claimed: &ClaimedDelivery, decided: &Decided) -> Says {
@@ -215,6 +229,7 @@ impl Deliverer {
         &self,
         claimed: &ClaimedDelivery,
         decided: Decided,
+        in_a_row: u32,
         spent: Vec<IncidentId>,
         now: Timestamp,
     ) -> (Settlement, Outcome) {
@@ -231,13 +246,19 @@ impl Deliverer {
                 let settlement = Settlement { put_off: true, ..settled("pending", code, words, until) };
                 (settlement, Outcome::PutOff { code, silence })
             }
-            Decided::GiveUp(words) => (settled("dead", "given_up", words, now), Outcome::Failed),
+            // Neither the receiver's nor the message's doing: it costs neither the allowance nor the horizon.
+            Decided::NotTried { code, words } => {
+                let wait = self.retry.wait(in_a_row.saturating_add(1), self.mint.unit());
+                let next = now + TimeDelta::from_std(wait).unwrap_or_default();
+                (Settlement { put_off: true, ..settled("pending", code, words, next) }, Outcome::Failed { away: false })
+            }
+            Decided::GiveUp(words) => (settled("dead", "given_up", words, now), Outcome::Failed { away: false }),
             // The channel is disabled: whenever it is enabled again, this has lost nothing.
             Decided::SendFailed(error) if error.class == FailureClass::EndpointGone => {
                 let settlement = settled("pending", error.class.code(), error.detail, now);
-                (Settlement { put_off: true, ..settlement }, Outcome::Failed)
+                (Settlement { put_off: true, ..settlement }, Outcome::Failed { away: false })
             }
-            Decided::Fail(error) | Decided::SendFailed(error) => {
+            Decided::SendFailed(error) => {
                 let failing_for = claimed.failing_since.map_or(TimeDelta::zero(), |since| now - since);
                 let failing_for = failing_for.to_std().unwrap_or_default();
                 let attempt = claimed.attempt_of_allowance;
@@ -246,7 +267,11 @@ impl Deliverer {
                     Verdict::Dead => ("dead", now),
                 };
                 let settlement = settled(state, error.class.code(), error.detail, next);
-                (Settlement { failed: true, ..settlement }, Outcome::Failed)
+                let away = matches!(
+                    error.class,
+                    FailureClass::Transient | FailureClass::RateLimited(_) | FailureClass::OutcomeUnknown
+                );
+                (Settlement { failed: true, ..settlement }, Outcome::Failed { away })
             }
         }
     }

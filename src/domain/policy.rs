@@ -56,6 +56,8 @@ pub struct NoticesGiven {
     pub under_way: bool,
     /// An operator called one of them off, and it was not put back.
     pub called_off: bool,
+    /// No reminder follows, whatever the ladder says.
+    pub ladder_ended: bool,
     /// When the last of them came to its end: delivered, given up or called off.
     pub last_ended_at: Option<Timestamp>,
 }
@@ -90,6 +92,7 @@ impl NoticePolicy {
             IncidentFacts { notices: NoticesGiven { under_way: true, .. }, .. } => Some(Silence::AlreadyNotified),
             IncidentFacts { baseline: true, .. } => Some(Silence::Baseline),
             IncidentFacts { notices: NoticesGiven { called_off: true, .. }, .. } => Some(Silence::CalledOff),
+            IncidentFacts { notices: NoticesGiven { ladder_ended: true, .. }, .. } if told => Some(Silence::LadderDone),
             _ if due_at.is_none() => Some(Silence::LadderDone),
             _ => None,
         };

@@ -63,13 +63,14 @@ pub struct RetrySchedule {
     pub first: Duration,
     /// The longest wait.
     pub longest: Duration,
-    /// No attempt is made so long after the first failure, whatever is left of the allowance.
+    /// What fails so long after the first failure is given up, whatever is left of the allowance; what comes due
+    /// later than that is tried once more.
     pub horizon: Duration,
 }
 
 impl Default for RetrySchedule {
     /// 5 s, then four times as long each time up to 6 h: 5 s, 20 s, 80 s, 5 min, 21 min, 85 min, then
-    /// 6 h each. 18 attempts span about 68 h, and 72 h after the first failure it is over. Mail servers give up after four to five (RFC 5321, section
+    /// 6 h each. 18 attempts span about 68 h, and what fails 72 h after the first failure is given up. Mail servers give up after four to five (RFC 5321, section
     /// 4.5.4.1); a notice that is later than three days helps nobody, and the relay behind us has its own queue.
     fn default() -> Self {
         Self {
@@ -84,31 +85,37 @@ impl Default for RetrySchedule {
 /// A receiver may ask for a longer pause than our own ladder, but not for more than this.
 const LONGEST_RECEIVER_PAUSE: Duration = Duration::from_hours(24);
 
-/// Attempts at a target that declines the request: the fourth wait ends 26 minutes after the first failure, longer
-/// than a deployment.
-const MOST_DECLINED: u32 = 5;
+/// Attempts at a target that declines the request: the waits between them, 5 + 20 + 80 + 320 + 1280 s, end 28 minutes
+/// after the first failure, longer than a deployment.
+const MOST_DECLINED: u32 = 6;
 
 impl RetrySchedule {
+    /// The wait after failure number `failure` (1 is the first) by the ladder alone; `unit` in `0.0..1.0` spreads it
+    /// by ±20 %.
+    pub fn wait(&self, failure: u32, unit: f64) -> Duration {
+        let steps = failure.saturating_sub(1).min(16);
+        let ladder = self.first.saturating_mul(4_u32.saturating_pow(steps)).min(self.longest);
+        ladder.mul_f64(0.8 + 0.4 * unit.clamp(0.0, 1.0))
+    }
+
     /// Decides after attempt number `attempt` (1 is the first) failed with `class`, `failing_for` after the first
-    /// failure of this row. A wait beyond the horizon is none: then it is given up at once. `unit` in `0.0..1.0`
+    /// failure of this row: the first failure beyond the horizon is the last. `unit` in `0.0..1.0`
     /// spreads the waits by ±20 % so that many failures at one moment do not come back at one moment.
     pub fn after(&self, attempt: u32, class: FailureClass, unit: f64, failing_for: Duration) -> Verdict {
         let given_up = match class {
             FailureClass::Refused | FailureClass::RecipientRefused => true,
             FailureClass::Declined => attempt >= MOST_DECLINED,
-            _ => attempt >= self.max_attempts,
+            _ => attempt >= self.max_attempts || failing_for >= self.horizon,
         };
         if given_up {
             return Verdict::Dead;
         }
-        let steps = attempt.saturating_sub(1).min(16);
-        let ladder = self.first.saturating_mul(4_u32.saturating_pow(steps)).min(self.longest);
-        let spread = ladder.mul_f64(0.8 + 0.4 * unit.clamp(0.0, 1.0));
+        let spread = self.wait(attempt, unit);
         let wait = match class {
             FailureClass::RateLimited(pause) => pause.min(LONGEST_RECEIVER_PAUSE).max(spread),
             _ => spread,
         };
-        if failing_for.saturating_add(wait) >= self.horizon { Verdict::Dead } else { Verdict::RetryAfter(wait) }
+        Verdict::RetryAfter(wait)
     }
 }
 
@@ -128,21 +135,23 @@ mod tests {
         assert_eq!(wait(18, FailureClass::Transient), 0, "the last attempt is the last");
         assert_eq!(wait(1, FailureClass::Refused), 0, "a refusal is final at once");
         assert_eq!(wait(1, FailureClass::RecipientRefused), 0, "so is that of a mailbox");
-        assert_eq!([4, 5].map(|attempt| wait(attempt, FailureClass::Declined)), [320, 0], "a few tries");
+        assert_eq!([5, 6].map(|attempt| wait(attempt, FailureClass::Declined)), [1280, 0], "a few tries");
+        assert_eq!((1..=5).map(|attempt| wait(attempt, FailureClass::Declined)).sum::<u64>() / 60, 28);
         assert_eq!(wait(1, FailureClass::RateLimited(Duration::from_secs(90))), 90);
         assert_eq!(wait(1, FailureClass::RateLimited(Duration::from_secs(9_999_999))), 86400);
     }
 
     #[test]
-    fn nothing_is_tried_beyond_the_horizon() {
+    fn the_first_failure_beyond_the_horizon_is_the_last() {
         let (schedule, hour) = (RetrySchedule::default(), Duration::from_hours(1));
         for (attempt, class, hours, again) in [
             (2, FailureClass::Transient, 71, true),
             (8, FailureClass::Transient, 65, true),
-            (8, FailureClass::Transient, 66, false),
+            (8, FailureClass::Transient, 66, true),
             (2, FailureClass::Transient, 72, false),
             (2, FailureClass::RateLimited(24 * hour), 47, true),
-            (2, FailureClass::RateLimited(24 * hour), 48, false),
+            (2, FailureClass::RateLimited(24 * hour), 71, true),
+            (2, FailureClass::RateLimited(24 * hour), 72, false),
             (2, FailureClass::OutcomeUnknown, 100, false),
             (2, FailureClass::ChannelBroken, 100, false),
         ] {

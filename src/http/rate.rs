@@ -85,7 +85,9 @@ fn client(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     };
     let forwarded = || {
         let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
-        last.rsplit(',').next()?.trim().parse::<IpAddr>().ok()
+        let last = last.rsplit(',').next()?.trim();
+        // Some proxies (Azure's Application Gateway) add the port.
+        last.parse().ok().or_else(|| last.parse::<SocketAddr>().ok().map(|from| from.ip()))
     };
     match if is_near { forwarded().unwrap_or(peer) } else { peer }.to_canonical() {
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
@@ -105,6 +107,8 @@ mod tests {
             ("127.0.0.1", Some("198.51.100.1, 203.0.113.9"), "203.0.113.9"),
             ("10.1.2.3", Some("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::"),
             ("::ffff:10.1.2.3", Some("203.0.113.9"), "203.0.113.9"),
+            ("127.0.0.1", Some("198.51.100.1, 203.0.113.9:40312"), "203.0.113.9"),
+            ("127.0.0.1", Some("[2001:db8:1:2:3:4:5:6]:40312"), "2001:db8:1:2::"),
             ("127.0.0.1", Some("nonsense"), "127.0.0.1"),
             ("198.51.100.7", Some("203.0.113.9"), "198.51.100.7"),
             ("2001:db8:1:2:3:4:5:6", None, "2001:db8:1:2::"),

@@ -2,8 +2,8 @@
 //!
 //! Turns accepted connections into one answered request each. Guarantees: at most [`MAX_CONNECTIONS`] at a time,
 //! further ones wait with the operating system; none lives longer than [`MAX_CONNECTION_TIME`], however slowly it
-//! speaks; when told to stop, nobody new is accepted and requests under way are finished, within
-//! [`MAX_DRAIN_TIME`]. A crash cuts connections and nothing else.
+//! speaks; a request that arrived whole is carried out though its client hangs up; when told to stop, nobody new is
+//! accepted and requests under way are finished, within [`MAX_DRAIN_TIME`]. A crash cuts connections and nothing else.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -111,6 +111,8 @@ async fn serve(stream: TcpStream, app: Router, stopping: CancellationToken) {
         .timer(TokioTimer::new())
         .header_read_timeout(MAX_HEAD_TIME)
         .keep_alive(false)
+        // Mail services post and hang up, and proxies pass that on: what was asked whole is done all the same.
+        .half_close(true)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
     let mut connection = pin!(connection);

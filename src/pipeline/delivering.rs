@@ -75,12 +75,14 @@ impl Pipeline {
         Ok(self.deliverer().deliver_due(&mut running.counters).await?)
     }
 
-    /// Plans, unless the first run, which only takes stock, has not come to its end.
+    /// Plans, unless the first run, which only takes stock, has not come to its end, or the newest run did not see
+    /// everybody: what is half seen looks like few of many, also where it is all of them.
     async fn plan_after_stock(&self, lease: &Lease, running: &mut Running) -> Result<(), RunError> {
         let mut work = self.store.begin_read().await?;
         let taking_stock = self.settings.baseline_first && !work.has_finished_run().await?;
+        let half_seen = work.latest_runs(1).await?.pop().is_none_or(|run| !run.scan_done);
         work.roll_back();
-        if taking_stock { Ok(()) } else { self.plan(false, lease, &mut running.counters).await }
+        if taking_stock || half_seen { Ok(()) } else { self.plan(false, lease, &mut running.counters).await }
     }
 
     pub(super) fn deliverer(&self) -> Arc<Deliverer> {

@@ -1,9 +1,10 @@
 //! Planning as part of a run: the planner's pages, and the time zones it asks for between its transactions.
 
-use crate::domain::{RunCounters, ScannedPage, UserId};
+use crate::domain::{RunCounters, ScannedPage, UserId, causes};
 use crate::plan::{Fence, PlanContext, PlannedChannel, Planner, Zones};
 use crate::ports::{Channel, DirectoryError};
 use crate::store::Lease;
+use crate::telemetry::events;
 
 use super::{Pipeline, RunError};
 
@@ -32,7 +33,19 @@ impl Pipeline {
         let mut zones = Zones::new();
         if self.settings.quiet.is_on() {
             for user in users {
-                let contact = self.ports.directory.contact(user).await?;
+                let contact = match self.ports.directory.contact(user).await {
+                    Ok(contact) => contact,
+                    // One row that cannot be read (an id that names two people) must not stop everybody's notices: the
+                    // default zone counts, and sending will refuse this one with its reason.
+                    Err(error @ DirectoryError::Misconfigured { .. }) => {
+                        tracing::warn!(
+                            event = events::ZONE_UNKNOWN, user = %user, error = %causes(&error),
+                            "This user's time zone could not be read; the default one counts."
+                        );
+                        None
+                    }
+                    Err(error) => return Err(error),
+                };
                 if let Some(zone) = contact.and_then(|contact| contact.timezone) {
                     zones.insert(user.clone(), zone);
                 }

@@ -28,8 +28,12 @@ struct Standing {
     deliveries_pending: u64,
     storms_held: Vec<String>,
     channels_disabled: Vec<String>,
+    /// One of them not by an operator.
+    channel_lost: bool,
 }
 
+/// How long an audit waits for a process that plans without one.
+const PLANNING_LIMIT: Duration = Duration::from_mins(5);
 /// How often a held lease is looked at again within its life.
 const LOOKS_PER_LEASE: u32 = 40;
 
@@ -155,7 +159,11 @@ impl Pipeline {
             };
             match remaining_before {
                 // A lease that has more life than before was renewed: its holder is alive.
-                Some(before) if held.remaining > before || waited > ttl * 2 => return Ok(Err(held)),
+                Some(before) if held.remaining > before || waited > ttl * 2 => {
+                    if waited > PLANNING_LIMIT || self.holds_a_run(&held.holder).await? {
+                        return Ok(Err(held));
+                    }
+                }
                 Some(_) => {}
                 None => tracing::info!(
                     event = events::RUN_HELD, holder = %held.holder,
@@ -168,6 +176,13 @@ impl Pipeline {
             tokio::time::sleep(pause).await;
             waited += pause;
         }
+    }
+
+    /// Whether a run of this holder's is under way. A process that only plans and delivers has none, and is done with
+    /// the lease soon: an audit must not be left out for it.
+    async fn holds_a_run(&self, holder: &str) -> Result<bool, StoreError> {
+        let mut work = self.store.begin_read().await?;
+        Ok(work.unfinished_runs().await?.iter().any(|run| run.holder == holder))
     }
 
     /// Takes the right to run if it is free or has lapsed.
@@ -254,11 +269,13 @@ impl Pipeline {
     /// What is open, waits and is held at the end.
     async fn standing(&self) -> Result<Standing, StoreError> {
         let mut work = self.store.begin_read().await?;
-        let disabled = work.channel_states().await?.into_iter().filter(|state| {
+        let mut disabled = work.channel_states().await?;
+        disabled.retain(|state| {
             state.disabled_at.is_some() && self.ports.channels.iter().any(|channel| *channel.name() == state.channel)
         });
         Ok(Standing {
-            channels_disabled: disabled.map(|state| state.channel.to_string()).collect(),
+            channel_lost: disabled.iter().any(|state| state.changed_by.is_none()),
+            channels_disabled: disabled.into_iter().map(|state| state.channel.to_string()).collect(),
             incidents_open: work.count_open_incidents().await?,
             deliveries_pending: work.count_deliveries("pending").await?,
             storms_held: work.storms(true, STORMS_NAMED).await?.iter().map(StormRow::words).collect(),
@@ -286,6 +303,7 @@ impl Pipeline {
             storms_held: standing.storms_held,
             channels_stopped,
             channels_disabled: standing.channels_disabled,
+            channel_lost: standing.channel_lost,
             duration_ms: u64::try_from(took.num_milliseconds()).unwrap_or(0),
             counters: running.counters,
         }
@@ -360,7 +378,7 @@ pub(super) fn log_finished(summary: &Summary) {
             );
         }};
     }
-    if summary.complete && summary.channels_stopped.is_empty() && summary.storms_held.is_empty() {
+    if summary.complete && summary.channels_work() && summary.storms_held.is_empty() {
         finished!(info, "The run is over.");
     } else {
         finished!(warn, "The run is over, and not all of it went well.");

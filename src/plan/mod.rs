@@ -21,10 +21,10 @@ mod storms;
 use std::time::Duration;
 
 use crate::domain::{
-    ChannelName, DeliveryId, EventKind, IdMint, NoticePolicy, QuietHours, RunCounters, RunId, StormGuard, Timestamp,
-    UserId,
+    ChannelName, DeliveryId, EventKind, IdMint, NoticePolicy, OperatorSilence, QuietHours, RunCounters, RunId,
+    StormGuard, Timestamp, UserId,
 };
-use crate::store::{Lease, NewDelivery, Store, StoreError};
+use crate::store::{Lease, NewDelivery, Store, StoreError, Work};
 
 pub use notices::{DecidedPage, Zones, rehearse};
 
@@ -87,12 +87,37 @@ pub struct Fence<'a> {
     pub ttl: Duration,
 }
 
+/// What holds for everybody while a plan is made.
+struct Standing {
+    /// The operators' silences that hold.
+    silences: Vec<OperatorSilence>,
+    /// A channel that asks users to reconnect is configured and in use.
+    has_channel: bool,
+}
+
+impl Standing {
+    async fn read(work: &mut Work, context: &PlanContext<'_>) -> Result<Self, StoreError> {
+        let disabled: Vec<ChannelName> = work
+            .channel_states()
+            .await?
+            .into_iter()
+            .filter(|state| state.disabled_at.is_some())
+            .map(|state| state.channel)
+            .collect();
+        let usable = |channel: &PlannedChannel| {
+            (channel.carries)(EventKind::ReconnectRequested) && !disabled.contains(&channel.name)
+        };
+        let has_channel = context.channels.iter().any(usable);
+        Ok(Self { silences: work.active_silences(context.now).await?, has_channel })
+    }
+}
+
 /// One pass of planning.
 pub struct Planner<'a> {
     store: &'a Store,
     context: PlanContext<'a>,
     fence: Fence<'a>,
-    silences: Vec<crate::domain::OperatorSilence>,
+    standing: Standing,
     after: Option<UserId>,
 }
 
@@ -109,9 +134,9 @@ impl<'a> Planner<'a> {
             storms::hold(store, &context, fence, counters).await?;
         }
         let mut work = store.begin_read().await?;
-        let silences = work.active_silences(context.now).await?;
+        let standing = Standing::read(&mut work, &context).await?;
         work.roll_back();
-        Ok(Self { store, context, fence, silences, after: None })
+        Ok(Self { store, context, fence, standing, after: None })
     }
 
     /// The next page of users with open incidents, decided but for quiet time; none after the last.
@@ -120,7 +145,7 @@ impl<'a> Planner<'a> {
         let incidents = work.open_incidents_page(self.after.as_ref(), USERS_PER_PAGE).await?;
         let Some(last) = incidents.last() else { return Ok(None) };
         self.after = Some(last.user.clone());
-        let page = DecidedPage::decide(&mut work, incidents, &self.context, &self.silences).await?;
+        let page = DecidedPage::decide(&mut work, incidents, &self.context, &self.standing).await?;
         work.roll_back();
         Ok(Some(page))
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::TimeDelta;
 
-use super::{Fence, PlanContext};
+use super::{Fence, PlanContext, Standing};
 use crate::domain::{
     Decision, EventKind, IncidentFacts, IncidentId, NoticeKind, NotificationId, NotifyReason, OperatorSilence,
     ReasonHint, RunCounters, Silence, Timestamp, UserId,
@@ -39,9 +39,9 @@ impl DecidedPage {
         work: &mut Work,
         incidents: Vec<StoredIncident>,
         context: &PlanContext<'_>,
-        silences: &[OperatorSilence],
+        standing: &Standing,
     ) -> Result<Self, StoreError> {
-        let mut page = Self::sort_out(incidents, context, silences);
+        let mut page = Self::sort_out(incidents, context, standing);
         let users: Vec<UserId> = page.due.keys().cloned().collect();
         let mut told = work.told_at(&users, context.now - LOOK_BACK).await?;
         for user in users {
@@ -53,8 +53,7 @@ impl DecidedPage {
         Ok(page)
     }
 
-    fn sort_out(incidents: Vec<StoredIncident>, context: &PlanContext<'_>, silences: &[OperatorSilence]) -> Self {
-        let has_channel = context.channels.iter().any(|channel| (channel.carries)(EventKind::ReconnectRequested));
+    fn sort_out(incidents: Vec<StoredIncident>, context: &PlanContext<'_>, standing: &Standing) -> Self {
         let mut page = Self { due: BTreeMap::new(), silent: Vec::new() };
         for incident in incidents {
             let account = &incident.anchor.account;
@@ -64,8 +63,10 @@ impl DecidedPage {
                 baseline: incident.baseline || context.taking_stock,
                 anchor_silence: incident.anchor_silence(),
                 transient: account.reason == ReasonHint::Transient,
-                has_channel,
-                held: incident.storm_silence().or_else(|| silences.iter().any(covers).then_some(Silence::Silenced)),
+                has_channel: standing.has_channel,
+                held: incident
+                    .storm_silence()
+                    .or_else(|| standing.silences.iter().any(covers).then_some(Silence::Silenced)),
                 opened_at: incident.opened_at,
                 released_at: incident.released_at,
                 notices: incident.notices,
@@ -114,8 +115,8 @@ pub async fn rehearse(
     zones: &Zones,
     counters: &mut RunCounters,
 ) -> Result<(), StoreError> {
-    let silences = work.active_silences(context.now).await?;
-    let page = DecidedPage::decide(work, incidents, context, &silences).await?.with_quiet(context, zones);
+    let standing = Standing::read(work, context).await?;
+    let page = DecidedPage::decide(work, incidents, context, &standing).await?.with_quiet(context, zones);
     counters.notices_planned += page.due.len() as u64;
     for Silent { incident, reason, .. } in &page.silent {
         tracing::debug!(event = events::NOTICE_PLANNED, user = %incident.user, reason = reason.code(), "Would stay silent.");

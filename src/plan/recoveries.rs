@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Fence, PlanContext, USERS_PER_PAGE};
 use crate::domain::{
-    ChannelName, CloseEvidence, EventKind, IncidentId, NoticeKind, NotificationId, RunCounters, Silence, UserId,
+    ChannelName, CloseEvidence, EventKind, IncidentId, NoticeKind, NoticePolicy, NotificationId, RunCounters, Silence,
+    UserId,
 };
 use crate::fault;
 use crate::store::{EndedIncident, NewNotification, PlannedItem, Store, StoreError, Work};
@@ -62,9 +63,15 @@ struct Ended {
 }
 
 impl Ended {
-    /// Nothing outside ever heard that it was open.
-    fn is_unmentioned(&self) -> bool {
-        self.notices == 0 && self.incident.decision.as_deref() == Some(Silence::Dwelling.code())
+    /// It ended inside its dwell. Where no run came to decide about it in between, its reason is not known any more:
+    /// then the longer dwell counts.
+    fn is_unmentioned(&self, policy: &NoticePolicy) -> bool {
+        let lasted = (self.incident.closed_at - self.incident.opened_at).to_std().unwrap_or_default();
+        let dwelling = match self.incident.decision.as_deref() {
+            None => lasted < policy.dwell_transient,
+            Some(code) => code == Silence::Dwelling.code(),
+        };
+        self.notices == 0 && (dwelling || lasted < policy.dwell)
     }
 
     /// Whether its user can be told that it works again.
@@ -81,7 +88,8 @@ async fn tell_user(
     ended: &[Ended],
     context: &PlanContext<'_>,
 ) -> Result<Option<bool>, StoreError> {
-    let (unmentioned, mentioned): (Vec<&Ended>, Vec<&Ended>) = ended.iter().partition(|ended| ended.is_unmentioned());
+    let (unmentioned, mentioned): (Vec<&Ended>, Vec<&Ended>) =
+        ended.iter().partition(|ended| ended.is_unmentioned(context.policy));
     work.note_recoveries(UNMENTIONED, &ids(&unmentioned)).await?;
     if mentioned.is_empty() {
         return Ok(Some(false));

@@ -6,12 +6,12 @@
 //! still broken then stays held.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::TimeDelta;
 
 use super::{Fence, PlanContext};
-use crate::domain::{EventKind, NotificationId, OperatorEvent, RunCounters, Timestamp};
+use crate::domain::{ChannelName, EventKind, NotificationId, OperatorEvent, RunCounters, Timestamp};
 use crate::fault;
 use crate::store::{BreakageCount, NewOperatorEvent, Store, StoreError, StormScope, Work};
 use crate::telemetry::events;
@@ -22,24 +22,32 @@ struct Tripped {
     subject: String,
     broken: u64,
     working: u64,
-    /// Since when they were counted.
+    /// Since when they were counted, at the earliest.
     since: Timestamp,
 }
 
-/// Ends healed storms, and holds those that are there now, in one transaction.
+/// Ends healed storms, and holds those that are there now, in one transaction; in the same, channels that are not
+/// configured any more are taken out of use. What is counted is counted before,
+/// so that nobody waits for the count.
 pub(super) async fn hold(
     store: &Store,
     context: &PlanContext<'_>,
     fence: Fence<'_>,
     counters: &mut RunCounters,
 ) -> Result<(), StoreError> {
+    let mut work = store.begin_read().await?;
+    let tripped = tripped(&mut work, context).await?;
+    work.roll_back();
     let mut work = store.begin().await?;
     work.renew_lease(fence.lease, fence.ttl).await?;
+    let configured: Vec<ChannelName> = context.channels.iter().map(|channel| channel.name.clone()).collect();
+    if !configured.is_empty() {
+        work.retire_channels(&configured, context.now).await?;
+    }
     let healed = work.end_healed_storms(context.now).await?;
     let mut held = Vec::new();
-    for tripped in tripped(&mut work, context).await? {
-        let (id, new) = join(&mut work, &tripped, context).await?;
-        if new {
+    for tripped in tripped {
+        if let Some(id) = join(&mut work, &tripped, context).await? {
             held.push((id, tripped));
         }
     }
@@ -78,78 +86,95 @@ async fn tripped(work: &mut Work, context: &PlanContext<'_>) -> Result<Vec<Tripp
     if context.storm.share >= 1.0 || !work.opened_since(begin).await? {
         return Ok(Vec::new());
     }
-    let mut counts = Counts { whole: work.count_breakages(begin).await?, since: HashMap::new() };
-    let mut decided = HashMap::new();
-    for (scope, subject, at) in work.storm_decisions(begin).await? {
-        if let Entry::Vacant(place) = counts.since.entry(at) {
-            place.insert(work.count_breakages(at).await?);
-        }
-        decided.insert((scope, subject), at);
-    }
-    let since = |scope: StormScope, subject: &str| {
-        decided.get(&(scope.code().to_owned(), subject.to_owned())).copied().unwrap_or(begin)
+    let Some(scanned_at) = work.last_whole_scan().await? else { return Ok(Vec::new()) };
+    let cells = count(work, begin, scanned_at - GONE_ON_FROM).await?;
+    let trips = |cells: &[&Cell], scope: StormScope, subject: &str| {
+        let sum = |what: fn(&BreakageCount) -> u64| cells.iter().map(|cell| what(&cell.count)).sum();
+        let (broken, working) = (sum(|count| count.broken), sum(|count| count.working));
+        let since = cells.iter().map(|cell| cell.since).min().unwrap_or(begin);
+        let tripped = Tripped { scope, subject: subject.to_owned(), broken, working, since };
+        context.storm.trips(broken, working).then_some(tripped)
     };
     let mut tripped = Vec::new();
-    let mut taken = BTreeSet::new();
-    let auth_configs: BTreeSet<&str> = counts.whole.iter().map(|count| count.auth_config.as_str()).collect();
-    for auth_config in auth_configs {
-        let since = since(StormScope::AuthConfig, auth_config);
-        let (broken, working) = counts.sum(since, begin, |count| count.auth_config == auth_config);
-        if context.storm.trips(broken, working) {
-            taken.insert(auth_config.to_owned());
-            let (scope, subject) = (StormScope::AuthConfig, auth_config.to_owned());
-            tripped.push(Tripped { scope, subject, broken, working, since });
-        }
+    let mut by_auth_config: BTreeMap<&str, Vec<&Cell>> = BTreeMap::new();
+    for cell in &cells {
+        by_auth_config.entry(&cell.count.auth_config).or_default().push(cell);
     }
-    let mut toolkits: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for count in counts.whole.iter().filter(|count| !taken.contains(&count.auth_config)) {
-        toolkits.entry(&count.toolkit).or_default().insert(&count.auth_config);
+    let mut by_toolkit: BTreeMap<&str, Vec<&Cell>> = BTreeMap::new();
+    for (auth_config, mine) in by_auth_config {
+        match trips(&mine, StormScope::AuthConfig, auth_config) {
+            Some(storm) => tripped.push(storm),
+            None => mine.iter().for_each(|cell| by_toolkit.entry(&cell.count.toolkit).or_default().push(cell)),
+        }
     }
     // A toolkit with one auth config left would say the same twice.
-    for toolkit in toolkits.iter().filter(|(_, auth_configs)| auth_configs.len() > 1).map(|(toolkit, _)| *toolkit) {
-        let since = since(StormScope::Toolkit, toolkit);
-        let mine = |count: &BreakageCount| count.toolkit == toolkit && !taken.contains(&count.auth_config);
-        let (broken, working) = counts.sum(since, begin, mine);
-        if context.storm.trips(broken, working) {
-            let (scope, subject) = (StormScope::Toolkit, toolkit.to_owned());
-            tripped.push(Tripped { scope, subject, broken, working, since });
-        }
+    for (toolkit, mine) in by_toolkit.into_iter().filter(|(_, mine)| mine.len() > 1) {
+        tripped.extend(trips(&mine, StormScope::Toolkit, toolkit));
     }
     Ok(tripped)
 }
 
-/// Breakages of the whole window, and since each decision within it.
-struct Counts {
-    whole: Vec<BreakageCount>,
-    since: HashMap<Timestamp, Vec<BreakageCount>>,
+/// A checkpoint is gone on from for so long: the first pages of the last whole scan are at most so much older than
+/// its last run.
+const GONE_ON_FROM: TimeDelta = TimeDelta::hours(6);
+
+/// The accounts of one auth config and toolkit.
+struct Cell {
+    count: BreakageCount,
+    /// Since when its breakages were counted: the window's beginning, or the last decision about it.
+    since: Timestamp,
 }
 
-impl Counts {
-    fn sum(&self, since: Timestamp, begin: Timestamp, mine: impl Fn(&BreakageCount) -> bool) -> (u64, u64) {
-        let counts = if since == begin { &self.whole } else { self.since.get(&since).unwrap_or(&self.whole) };
-        let mine = counts.iter().filter(|count| mine(count));
-        mine.fold((0, 0), |(broken, working), count| (broken + count.broken, working + count.working))
+/// Counts the accounts of each auth config and toolkit, since the window began or since an operator last decided about
+/// the one or the other.
+async fn count(work: &mut Work, begin: Timestamp, seen_since: Timestamp) -> Result<Vec<Cell>, StoreError> {
+    let mut decided: HashMap<(String, String), Timestamp> = HashMap::new();
+    for (scope, subject, at) in work.storm_decisions(begin).await? {
+        decided.insert((scope, subject), at);
     }
+    let last = |scope: StormScope, subject: &str| decided.get(&(scope.code().to_owned(), subject.to_owned())).copied();
+    let mut counted: HashMap<Timestamp, Vec<BreakageCount>> = HashMap::new();
+    for since in decided.values().copied().chain([begin]) {
+        if let Entry::Vacant(place) = counted.entry(since) {
+            place.insert(work.count_breakages(since, seen_since).await?);
+        }
+    }
+    // The same accounts are counted each time, so the rows are the same too.
+    let whole = counted.get(&begin).cloned().unwrap_or_default();
+    let cell = |count: BreakageCount| {
+        let decisions = [last(StormScope::AuthConfig, &count.auth_config), last(StormScope::Toolkit, &count.toolkit)];
+        let since = decisions.into_iter().flatten().max().unwrap_or(begin);
+        let same = |other: &&BreakageCount| other.auth_config == count.auth_config && other.toolkit == count.toolkit;
+        let found = counted.get(&since).and_then(|counts| counts.iter().find(same)).cloned();
+        Cell { count: found.unwrap_or(count), since }
+    };
+    Ok(whole.into_iter().map(cell).collect())
 }
 
-/// Holds the storm, puts its incidents into it, and tells the operator where it is new.
-async fn join(work: &mut Work, tripped: &Tripped, context: &PlanContext<'_>) -> Result<(String, bool), StoreError> {
+/// Puts the incidents into the storm, and tells the operator where it is new. Gives its id then. A storm that nothing
+/// would join is none: what broke was told before.
+async fn join(work: &mut Work, tripped: &Tripped, context: &PlanContext<'_>) -> Result<Option<String>, StoreError> {
     let id = context.mint.uuid(context.now);
     let (subject, active) = ((tripped.scope, tripped.subject.as_str()), tripped.broken + tripped.working);
     let (storm, new) = work.hold_storm(&id, subject, (tripped.broken, active), context.now).await?;
-    work.join_storm(&storm, subject, tripped.since).await?;
-    if new {
-        let event = OperatorEvent::StormHeld {
-            storm_id: storm.clone(),
-            scope: tripped.scope.code().to_owned(),
-            subject: tripped.subject.clone(),
-            broken: tripped.broken,
-            active,
-            window_seconds: context.storm.window.as_secs(),
-        };
-        let deliveries = context.deliveries(EventKind::StormHeld, |_| true);
-        let id = NotificationId::new(context.mint.uuid(context.now));
-        work.insert_operator_event(&NewOperatorEvent { id, event, deliveries }, context.run, context.now).await?;
+    let joined = work.join_storm(&storm, subject, tripped.since).await?;
+    if !new {
+        return Ok(None);
     }
-    Ok((storm, new))
+    if joined == 0 {
+        work.forget_storm(&storm).await?;
+        return Ok(None);
+    }
+    let event = OperatorEvent::StormHeld {
+        storm_id: storm.clone(),
+        scope: tripped.scope.code().to_owned(),
+        subject: tripped.subject.clone(),
+        broken: tripped.broken,
+        active,
+        window_seconds: context.storm.window.as_secs(),
+    };
+    let deliveries = context.deliveries(EventKind::StormHeld, |_| true);
+    let id = NotificationId::new(context.mint.uuid(context.now));
+    work.insert_operator_event(&NewOperatorEvent { id, event, deliveries }, context.run, context.now).await?;
+    Ok(Some(storm))
 }

@@ -38,11 +38,19 @@ pub struct Summary {
     pub channels_stopped: Vec<String>,
     /// Channels that are configured and not used, because they are gone, failed for too long or an operator said so.
     pub channels_disabled: Vec<String>,
+    /// Whether one of those is not used because of what it answered, and not because an operator said so.
+    #[serde(skip)]
+    pub channel_lost: bool,
     /// Wall time of this process's part of the run, in milliseconds.
     pub duration_ms: u64,
 }
 
 impl Summary {
+    /// Whether every channel that is wanted can be used.
+    pub fn channels_work(&self) -> bool {
+        self.channels_stopped.is_empty() && !self.channel_lost
+    }
+
     /// One line of JSON, without its line end.
     pub fn json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)

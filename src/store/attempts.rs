@@ -4,7 +4,10 @@
 //! settled only while the token still matches. A worker that dies leaves a lease that expires, and the
 //! next one goes on: at least once, under the same outside id.
 
+use std::collections::HashSet;
 use std::time::Duration;
+
+use chrono::TimeDelta;
 
 use super::outbox::RECOVERY;
 use super::{Row, StoreError, Work, chunks, sql};
@@ -39,7 +42,8 @@ pub struct ClaimedDelivery {
     pub attempt_of_allowance: u32,
     /// How many attempts of the present allowance were put off.
     pub put_off: u32,
-    /// When the present row of failures began; none if no attempt has failed since it was planned or put back.
+    /// When the present row of failures began, moved along by the time it was put off for since; none if no attempt
+    /// has failed since it was planned or put back.
     pub failing_since: Option<Timestamp>,
     /// Proof of the lease.
     pub token: String,
@@ -56,7 +60,7 @@ pub struct Settlement {
     pub detail: String,
     /// When to try again, where `state` is `pending`.
     pub next_attempt_at: Timestamp,
-    /// The attempt was only put off: it does not count.
+    /// The attempt was only put off: it does not count, nor does the time until `next_attempt_at`.
     pub put_off: bool,
     /// The attempt failed: the row of failures begins now, unless it has begun.
     pub failed: bool,
@@ -141,8 +145,11 @@ impl Work {
     ) -> Result<bool, StoreError> {
         let settled = (settlement.state != "pending").then_some(now);
         let failed_at = settlement.failed.then_some(now);
+        // The time a delivery is put off for is not time it failed for.
+        let moved = delivery.failing_since.filter(|_| settlement.put_off);
+        let moved = moved.map(|since| since + (settlement.next_attempt_at - now).max(TimeDelta::zero()));
         let update = sql("UPDATE deliveries SET state = $3, detail = $4, next_attempt_at = $5, settled_at = $6, \
-             put_off = put_off + $7, failing_since = COALESCE(failing_since, $8), \
+             put_off = put_off + $7, failing_since = COALESCE($9, failing_since, $8), \
              lease_token = NULL, lease_expires_at = NULL WHERE delivery_id = $1 AND lease_token = $2")
         .bind(delivery.id.as_str())
         .bind(delivery.token.as_str())
@@ -151,7 +158,8 @@ impl Work {
         .bind(settlement.next_attempt_at)
         .bind(settled)
         .bind(settlement.put_off)
-        .bind(failed_at);
+        .bind(failed_at)
+        .bind(moved);
         if self.session.execute(update).await? == 0 {
             return Ok(false);
         }
@@ -181,6 +189,51 @@ impl Work {
         .bind(settlement.detail.as_str());
         self.session.execute(finish).await?;
         Ok(true)
+    }
+
+    /// The incidents of a notification that were spoken about under it, or may have been, on any channel.
+    pub async fn spoken_of(&mut self, notification: &NotificationId) -> Result<HashSet<IncidentId>, StoreError> {
+        let select = sql("SELECT incident_id FROM notification_items WHERE notification_id = $1 AND spent = 1");
+        let rows = self.session.fetch(select.bind(notification.as_str())).await?;
+        rows.iter().map(|row| row.text("incident_id").map(IncidentId::new)).collect()
+    }
+
+    /// When notices arrived at the same user on the same channel since `since`.
+    pub async fn arrived_on(
+        &mut self,
+        delivery: &ClaimedDelivery,
+        since: Timestamp,
+    ) -> Result<Vec<Timestamp>, StoreError> {
+        let select = sql("SELECT d.settled_at FROM notifications n JOIN deliveries d \
+             ON d.notification_id = n.notification_id WHERE n.user_id = $1 AND n.kind = 'reconnect' \
+             AND d.channel = $2 AND d.state = 'delivered' AND d.settled_at > $3");
+        let select = select.bind(delivery.user.as_str()).bind(delivery.channel.as_str()).bind(since);
+        self.session.fetch(select).await?.iter().map(|row| row.instant("settled_at")).collect()
+    }
+
+    /// Whether another notice to the same user on the same channel was claimed before this one and is in a worker's
+    /// hands still.
+    pub async fn another_is_being_sent(&mut self, delivery: &ClaimedDelivery) -> Result<bool, StoreError> {
+        let select = sql("SELECT 1 AS found FROM notifications n JOIN deliveries d \
+             ON d.notification_id = n.notification_id JOIN deliveries mine ON mine.delivery_id = $1 \
+             WHERE n.user_id = $2 AND n.kind = 'reconnect' AND d.channel = $3 AND d.state = 'pending' \
+             AND d.lease_expires_at > {now} AND (d.lease_expires_at < mine.lease_expires_at \
+             OR (d.lease_expires_at = mine.lease_expires_at AND d.delivery_id < mine.delivery_id)) LIMIT 1");
+        let select = select.bind(delivery.id.as_str()).bind(delivery.user.as_str()).bind(delivery.channel.as_str());
+        Ok(!self.session.fetch(select).await?.is_empty())
+    }
+
+    /// How many attempts just before this one ended with one of `outcomes`, without another outcome in between.
+    pub async fn attempts_in_a_row(
+        &mut self,
+        delivery: &ClaimedDelivery,
+        outcomes: [&'static str; 2],
+    ) -> Result<u32, StoreError> {
+        let select = sql("SELECT count(*) AS n FROM attempts WHERE delivery_id = $1 AND number < $2 \
+             AND number > COALESCE((SELECT max(o.number) FROM attempts o WHERE o.delivery_id = $1 \
+             AND o.number < $2 AND o.outcome IS NOT NULL AND o.outcome NOT IN ($3, $4)), 0)");
+        let select = select.bind(delivery.id.as_str()).bind(delivery.attempt).bind(outcomes[0]).bind(outcomes[1]);
+        self.session.fetch(select).await?.first().map_or(Ok(0), |row| count(row, "n"))
     }
 
     /// When the next delivery on one of `channels` that nobody holds will be due, disabled ones left out; none if

@@ -55,7 +55,7 @@ impl Work {
     pub async fn count_baseline_users(&mut self) -> Result<u64, StoreError> {
         let select = sql("SELECT count(DISTINCT i.user_id) AS n FROM incidents i JOIN accounts a \
              ON a.user_id = i.user_id AND a.account_id = i.account_id WHERE i.closed_at IS NULL AND i.baseline = 1 \
-             AND a.gone_at IS NULL AND a.condition IN ('broken', 'second_account')");
+             AND a.gone_at IS NULL AND a.silence IS NULL AND a.condition IN ('broken', 'second_account')");
         let rows = self.session.fetch(select).await?;
         rows.first().map_or(Ok(0), |row| row.int("n")).map(|n| u64::try_from(n).unwrap_or(0))
     }
@@ -74,7 +74,7 @@ impl Work {
             sql("UPDATE incidents SET baseline = 0, released_at = $1 WHERE closed_at IS NULL AND baseline = 1 \
              AND user_id IN (SELECT i.user_id FROM incidents i JOIN accounts a \
              ON a.user_id = i.user_id AND a.account_id = i.account_id WHERE i.closed_at IS NULL AND i.baseline = 1 \
-             AND a.gone_at IS NULL AND a.condition IN ('broken', 'second_account') \
+             AND a.gone_at IS NULL AND a.silence IS NULL AND a.condition IN ('broken', 'second_account') \
              GROUP BY i.user_id ORDER BY max(i.broke_at) DESC, i.user_id LIMIT $2)");
         self.session.execute(update.bind(now).bind(users)).await
     }

@@ -11,7 +11,7 @@ use crate::domain::{
 macro_rules! stored_incident_columns {
     () => {
         "SELECT i.incident_id, i.toolkit AS incident_toolkit, i.opened_at, i.broke_at, i.baseline, i.decision, \
-         i.released_at, i.next_notice_at, i.storm_id, s.state AS storm_state, a.* \
+         i.released_at, i.ladder_ended, i.next_notice_at, i.storm_id, s.state AS storm_state, a.* \
          FROM incidents i JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
          LEFT JOIN storms s ON s.storm_id = i.storm_id "
     };
@@ -108,6 +108,8 @@ pub struct StoredIncident {
     pub storm: Option<StormMembership>,
     /// When the next notice can be given, as last decided.
     pub next_notice_at: Option<Timestamp>,
+    /// No reminder follows, whatever the ladder says: it was told before there were reminders.
+    pub ladder_ended: bool,
     /// What was said about it so far.
     pub notices: NoticesGiven,
 }
@@ -245,7 +247,8 @@ impl Work {
         let ids: Vec<IncidentId> = incidents.iter().map(|incident| incident.id.clone()).collect();
         let mut given = self.notices_given(&ids).await?;
         for incident in &mut incidents {
-            incident.notices = given.remove(&incident.id).unwrap_or_default();
+            let notices = given.remove(&incident.id).unwrap_or_default();
+            incident.notices = NoticesGiven { ladder_ended: incident.ladder_ended, ..notices };
         }
         Ok(incidents)
     }
@@ -298,6 +301,7 @@ fn stored_incident(row: &Row) -> Result<StoredIncident, StoreError> {
         baseline: row.flag("baseline")?,
         decision: row.opt_text("decision")?,
         released_at: row.opt_instant("released_at")?,
+        ladder_ended: row.flag("ladder_ended")?,
         storm: storm_membership(row)?,
         next_notice_at: row.opt_instant("next_notice_at")?,
         notices: NoticesGiven::default(),

@@ -26,7 +26,9 @@ impl Work {
                  AS waits, \
                  max(CASE WHEN items.spent = 1 THEN d.settled_at END) AS last_ended_at, \
                  CAST(max(CASE WHEN d.state = 'cancelled' AND EXISTS (SELECT 1 FROM operator_actions o \
-                 WHERE o.delivery_id = d.delivery_id AND o.action = 'cancelled') THEN 1 ELSE 0 END) AS BIGINT) AS called_off \
+                 WHERE o.delivery_id = d.delivery_id AND o.action = 'cancelled') AND NOT EXISTS (SELECT 1 FROM deliveries other \
+                 WHERE other.notification_id = d.notification_id AND other.state IN ('delivered', 'pending')) \
+                 THEN 1 ELSE 0 END) AS BIGINT) AS called_off \
                  FROM notification_items items JOIN deliveries d ON d.notification_id = items.notification_id \
                  LEFT JOIN channels c ON c.channel = d.channel \
                  WHERE items.number >= 0 AND items.incident_id IN ({values}) GROUP BY items.incident_id");
@@ -37,6 +39,7 @@ impl Work {
                     // What waits on a disabled channel holds nothing up on the others.
                     under_way: row.flag("under_way")? || (row.flag("waits")? && last_ended_at.is_none()),
                     called_off: row.flag("called_off")?,
+                    ladder_ended: false, // That stands with the incident.
                     last_ended_at,
                 };
                 given.insert(IncidentId::new(row.text("incident_id")?), notices);

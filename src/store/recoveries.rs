@@ -13,6 +13,8 @@ pub struct EndedIncident {
     pub user: UserId,
     /// Of which toolkit.
     pub toolkit: ToolkitSlug,
+    /// When it was opened.
+    pub opened_at: Timestamp,
     /// When it ended.
     pub closed_at: Timestamp,
     /// On which evidence.
@@ -28,7 +30,8 @@ impl Work {
         after: Option<&UserId>,
         users: u32,
     ) -> Result<Vec<EndedIncident>, StoreError> {
-        let select = sql("SELECT incident_id, user_id, toolkit, closed_at, close_evidence, decision FROM incidents \
+        let select =
+            sql("SELECT incident_id, user_id, toolkit, opened_at, closed_at, close_evidence, decision FROM incidents \
              WHERE closed_at IS NOT NULL AND recovery IS NULL AND user_id IN (SELECT DISTINCT user_id FROM incidents \
              WHERE closed_at IS NOT NULL AND recovery IS NULL AND user_id > $1 ORDER BY user_id LIMIT $2) \
              ORDER BY user_id, incident_id");
@@ -54,6 +57,7 @@ fn ended_incident(row: &Row) -> Result<EndedIncident, StoreError> {
         id: IncidentId::new(row.text("incident_id")?),
         user: UserId::new(row.text("user_id")?),
         toolkit: ToolkitSlug::new(row.text("toolkit")?),
+        opened_at: row.instant("opened_at")?,
         closed_at: row.instant("closed_at")?,
         evidence: CloseEvidence::from_code(&evidence)
             .ok_or_else(|| StoreError::Unreadable(format!("unknown evidence {evidence}")))?,

@@ -128,6 +128,12 @@ impl Work {
         Ok(!self.session.fetch(select).await?.is_empty())
     }
 
+    /// When the newest run that read the whole directory began; none if there was none.
+    pub async fn last_whole_scan(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        let rows = self.session.fetch(sql("SELECT max(started_at) AS at FROM runs WHERE scan_done = 1")).await?;
+        rows.first().map_or(Ok(None), |row| row.opt_instant("at"))
+    }
+
     /// The newest runs.
     pub async fn latest_runs(&mut self, limit: u32) -> Result<Vec<RunRow>, StoreError> {
         let select = sql("SELECT * FROM runs ORDER BY started_at DESC, run_id DESC LIMIT $1").bind(limit);

@@ -93,14 +93,31 @@ impl Work {
     }
 
     /// The accounts of every auth config and toolkit that work, and those that broke after `since` having been seen
-    /// to work. One row each; there are as many as the product has auth configs.
-    pub async fn count_breakages(&mut self, since: Timestamp) -> Result<Vec<BreakageCount>, StoreError> {
-        let select = sql("SELECT auth_config, toolkit, \
-             count(CASE WHEN status = 'ACTIVE' AND is_disabled = 0 THEN 1 END) AS working, \
-             count(CASE WHEN condition IN ('broken', 'second_account') AND broken_since > $1 \
-             AND last_active_at IS NOT NULL THEN 1 END) AS broken \
-             FROM accounts WHERE gone_at IS NULL GROUP BY auth_config, toolkit ORDER BY auth_config, toolkit");
-        self.session.fetch(select.bind(since)).await?.iter().map(breakage_count).collect()
+    /// to work; of users whose list was read after `seen_since`, because what nobody looked at of late may be
+    /// anything. What shows only now that it broke earlier (its auth config was disabled meanwhile) counts from when
+    /// its incident was opened. One row each; there are as many as the product has auth configs.
+    pub async fn count_breakages(
+        &mut self,
+        since: Timestamp,
+        seen_since: Timestamp,
+    ) -> Result<Vec<BreakageCount>, StoreError> {
+        let select = sql("SELECT a.auth_config, a.toolkit, \
+             count(CASE WHEN a.status = 'ACTIVE' AND a.is_disabled = 0 THEN 1 END) AS working, \
+             count(CASE WHEN a.condition IN ('broken', 'second_account') AND a.last_active_at IS NOT NULL \
+             AND (a.broken_since > $1 OR EXISTS (SELECT 1 FROM incidents i WHERE i.user_id = a.user_id \
+             AND i.account_id = a.account_id AND i.closed_at IS NULL AND i.baseline = 0 AND i.opened_at > $2)) \
+             THEN 1 END) AS broken \
+             FROM accounts a JOIN users u ON u.user_id = a.user_id \
+             WHERE a.gone_at IS NULL AND u.observed_at >= $3 \
+             GROUP BY a.auth_config, a.toolkit ORDER BY a.auth_config, a.toolkit");
+        let select = select.bind(since).bind(since).bind(seen_since);
+        self.session.fetch(select).await?.iter().map(breakage_count).collect()
+    }
+
+    /// Takes back a storm that nothing joined.
+    pub async fn forget_storm(&mut self, id: &str) -> Result<(), StoreError> {
+        self.session.execute(sql("DELETE FROM storms WHERE storm_id = $1").bind(id)).await?;
+        Ok(())
     }
 
     /// When storms of each subject were last decided about, where that was after `since`.

@@ -1,7 +1,8 @@
 //! The addresses nobody may mail, as keyed hashes, and the key that made them.
 //!
 //! Guarantees: no address is stored; suppressing twice is suppressing once; hashes of two keys are never mixed,
-//! because a key that is not the one the stored hashes were made with is refused. Two processes that start at once
+//! because a key that is not the one the stored hashes were made with is refused. What its owner said of an address
+//! is never overwritten, and taken back only by who says that the owner asked for it. Two processes that start at once
 //! on an empty database end up with the same key. A crash before the commit leaves nothing.
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -40,8 +41,8 @@ impl Work {
         self.session.fetch(select).await?.first().map(suppression).transpose()
     }
 
-    /// Puts the address on the list, and says whether that changed anything. The first cause is kept, except that
-    /// an operator's word replaces what the address or its server said.
+    /// Puts the address on the list, and says whether that changed anything. Its owner's word replaces every other
+    /// cause and is replaced by none; an operator's replaces what the server said; else the first cause is kept.
     pub async fn suppress(
         &mut self,
         hash: &AddressHash,
@@ -51,15 +52,22 @@ impl Work {
     ) -> Result<bool, StoreError> {
         let insert = sql("INSERT INTO suppressions (address_hash, cause, author, created_at) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (address_hash) DO UPDATE SET cause = excluded.cause, author = excluded.author, \
-             created_at = excluded.created_at WHERE excluded.cause = 'operator' AND suppressions.cause <> 'operator'");
+             created_at = excluded.created_at \
+             WHERE (excluded.cause = 'unsubscribed' AND suppressions.cause <> 'unsubscribed') \
+             OR (excluded.cause = 'operator' AND suppressions.cause = 'refused')");
         let insert = insert.bind(hash.to_hex()).bind(cause.code()).bind(author).bind(now);
         Ok(self.session.execute(insert).await? > 0)
     }
 
-    /// Takes the address off the list, and says whether it was on it.
-    pub async fn unsuppress(&mut self, hash: &AddressHash) -> Result<bool, StoreError> {
-        let delete = sql("DELETE FROM suppressions WHERE address_hash = $1").bind(hash.to_hex());
-        Ok(self.session.execute(delete).await? > 0)
+    /// Takes the address off the list, and says whether it was taken off. One whose owner unsubscribed stays, also
+    /// where that happens at the same moment; `they_asked` says that the owner wants mail again.
+    pub async fn unsuppress(&mut self, hash: &AddressHash, they_asked: bool) -> Result<bool, StoreError> {
+        let delete = if they_asked {
+            "DELETE FROM suppressions WHERE address_hash = $1"
+        } else {
+            "DELETE FROM suppressions WHERE address_hash = $1 AND cause <> 'unsubscribed'"
+        };
+        Ok(self.session.execute(sql(delete).bind(hash.to_hex())).await? > 0)
     }
 
     /// The newest suppressions older than `before` (by when, then by hash), at most `limit`.

@@ -35,6 +35,8 @@ pub const INCIDENT_CLOSED: &str = "incident.closed";
 pub const OPERATOR_ATTENTION: &str = "operator.attention";
 /// A notification was decided.
 pub const NOTICE_PLANNED: &str = "notice.planned";
+/// A user's time zone could not be read; the default one counts for quiet hours.
+pub const ZONE_UNKNOWN: &str = "zone.unknown";
 /// It was decided to tell that incidents are over.
 pub const RECOVERY_PLANNED: &str = "recovery.planned";
 /// Many accounts broke at once; their users' notices are held until an operator decides.
@@ -55,6 +57,8 @@ pub const DELIVERY_DEAD: &str = "delivery.dead";
 pub const DELIVERY_CANCELLED: &str = "delivery.cancelled";
 /// A channel refuses us as a sender; nothing more is sent on it in this run.
 pub const CHANNEL_STOPPED: &str = "channel.stopped";
+/// Attempt after attempt on a channel came to nothing: it is left alone for the rest of this run.
+pub const CHANNEL_LEFT_ALONE: &str = "channel.left_alone";
 /// A channel is gone, or has failed for too long: it is not used until it is enabled.
 pub const CHANNEL_DISABLED: &str = "channel.disabled";
 /// A server refuses a recipient for good: the address is suppressed.

@@ -215,9 +215,16 @@ async fn a_delivery_whose_worker_always_dies_is_given_up_and_harms_nobody_else()
     let before = rig.world.take_sent();
     assert!(before.len() >= 3, "{}", before.len());
     let summary = rig.run().await;
-    let story = rig.story(before[0].1.user.as_str()).await;
-    assert_eq!(story.deliveries[0].state, "dead", "{story:?}");
-    assert!(story.deliveries[0].detail.as_deref().unwrap_or("").contains("its worker died 3 times"));
+    // The one that was due first was claimed each time, and perhaps others with it.
+    let mut dead = 0;
+    for (_, notice) in &before {
+        let delivery = &rig.story(notice.user.as_str()).await.deliveries[0];
+        if delivery.state == "dead" {
+            assert!(delivery.detail.as_deref().unwrap_or("").contains("its worker died 3 times"), "{delivery:?}");
+            dead += 1;
+        }
+    }
+    assert!(dead > 0, "{before:?}");
     assert_eq!(summary.deliveries_pending, 0, "the others are settled one way or the other");
     // What may have been sent is not planned anew.
     rig.world.take_sent();

@@ -96,6 +96,7 @@ fn every_key_of_the_summary_has_its_line() {
         storms_held: Vec::new(),
         channels_stopped: Vec::new(),
         channels_disabled: Vec::new(),
+        channel_lost: false,
         duration_ms: 0,
     };
     let json: serde_json::Value = serde_json::from_str(&summary.json().unwrap()).unwrap();

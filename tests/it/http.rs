@@ -263,6 +263,25 @@ async fn a_database_that_fails_is_said_and_not_called_done() {
 }
 
 #[tokio::test]
+async fn whoever_asks_and_hangs_up_is_unsubscribed_all_the_same() {
+    let (_folder, url, store) = sqlite().await;
+    let served = Served::over(store).await;
+    // A run that holds the writer.
+    let mut run = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut run).await.unwrap();
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    stream.write_all(post(&path(), FORM, ONE_CLICK).as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    // Once these are answered, the one above was seen to hang up.
+    for _request in 0..20 {
+        assert_eq!(served.get(&path(), "").await.status, 200);
+    }
+    sqlx::query("ROLLBACK").execute(&mut run).await.unwrap();
+    assert_eq!(Answer::of(&mut stream).await.status, 200);
+    assert!(served.is_suppressed().await);
+}
+
+#[tokio::test]
 async fn whoever_is_slow_is_hung_up_on() {
     let (_folder, _url, store) = sqlite().await;
     let served = Served::over(store).await;

@@ -24,5 +24,6 @@ mod sends;
 mod simulator;
 mod store;
 mod suppression;
+mod upgrade;
 mod walks;
 mod year;

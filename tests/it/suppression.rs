@@ -42,7 +42,7 @@ async fn key(store: &Store, configured: Option<&str>, fresh: &str) -> Result<Str
 }
 
 #[tokio::test]
-async fn an_address_is_suppressed_once_and_an_operators_word_counts_more() {
+async fn an_address_is_suppressed_once_and_its_owners_word_outranks_every_other() {
     use SuppressionCause::{Operator, Refused, Unsubscribed};
     on_both(async |store| {
         let mut work = store.begin().await.unwrap();
@@ -50,10 +50,14 @@ async fn an_address_is_suppressed_once_and_an_operators_word_counts_more() {
         // In order: cause, by whom, whether it changes anything, and what stands then.
         for (n, (cause, author, changes, stands)) in [
             (Refused, None, true, (Refused, None, 0)),
-            (Unsubscribed, None, false, (Refused, None, 0)),
+            (Refused, None, false, (Refused, None, 0)),
             (Operator, Some("ann"), true, (Operator, Some("ann"), 2)),
             (Operator, Some("bob"), false, (Operator, Some("ann"), 2)),
-            (Unsubscribed, None, false, (Operator, Some("ann"), 2)),
+            (Refused, None, false, (Operator, Some("ann"), 2)),
+            (Unsubscribed, None, true, (Unsubscribed, None, 5)),
+            (Unsubscribed, None, false, (Unsubscribed, None, 5)),
+            (Operator, Some("bob"), false, (Unsubscribed, None, 5)),
+            (Refused, None, false, (Unsubscribed, None, 5)),
         ]
         .into_iter()
         .enumerate()
@@ -67,9 +71,19 @@ async fn an_address_is_suppressed_once_and_an_operators_word_counts_more() {
             assert_eq!(found, Some(expected), "{n}");
         }
         assert!(!work.is_suppressed(&hash("bob")).await.unwrap());
-        assert!(work.unsuppress(&hash("mary")).await.unwrap());
-        assert!(!work.unsuppress(&hash("mary")).await.unwrap());
+        assert!(!work.unsuppress(&hash("mary"), false).await.unwrap(), "its owner did not ask for it");
+        assert!(work.is_suppressed(&hash("mary")).await.unwrap());
+        assert!(work.unsuppress(&hash("mary"), true).await.unwrap());
+        assert!(!work.unsuppress(&hash("mary"), true).await.unwrap());
         assert!(!work.is_suppressed(&hash("mary")).await.unwrap());
+        // What the server said gives way to the owner's word, and both others can be taken back without it.
+        for (cause, author) in [(Refused, None), (Operator, Some("ann"))] {
+            work.suppress(&hash("paul"), cause, author, at(0)).await.unwrap();
+            assert!(work.unsuppress(&hash("paul"), false).await.unwrap(), "{cause:?}");
+        }
+        work.suppress(&hash("paul"), Refused, None, at(0)).await.unwrap();
+        assert!(work.suppress(&hash("paul"), Unsubscribed, None, at(1)).await.unwrap());
+        assert_eq!(work.suppression(&hash("paul")).await.unwrap().unwrap().cause, Unsubscribed);
     })
     .await;
 }
@@ -117,7 +131,7 @@ async fn the_key_is_made_once_and_another_is_refused_while_addresses_depend_on_i
         let missing = key(&store, None, "freshtwo").await.unwrap_err();
         assert!(missing.starts_with("[suppression] key is missing"), "{missing}");
         let mut work = store.begin().await.unwrap();
-        assert!(work.unsuppress(&hash("mary")).await.unwrap());
+        assert!(work.unsuppress(&hash("mary"), true).await.unwrap());
         work.commit().await.unwrap();
         assert!(key(&store, Some("conftwo2"), "freshtwo").await.is_ok(), "nothing depends on it any more");
     })

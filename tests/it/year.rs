@@ -339,6 +339,7 @@ fn configure(rig: &mut Rig, rules: &Rules) {
     let hour = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
     let settings = &mut rig.settings;
     settings.baseline_first = true;
+    settings.delivery.leave_alone_after = u32::MAX; // The model tries everything.
     settings.notices = NoticePolicy {
         ladder: rules.ladder.iter().copied().map(hours).collect(),
         dwell: hours(rules.dwell),

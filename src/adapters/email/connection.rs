@@ -24,6 +24,7 @@ use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
+use super::blame::Parties;
 use super::message::Mail;
 use super::replies::{Step, failed, no_connection, of_connect_error, of_error, out_of_step, stalled};
 use super::settings::{EmailLimits, Encryption, SmtpServer};
@@ -85,7 +86,7 @@ impl Connection {
     pub(super) async fn in_step(mut self, until: Instant) -> Option<Self> {
         let hello = Ehlo::new(ClientId::default());
         let name = self.smtp.server_info().name().to_owned();
-        match timeout_at(until, ask(&mut self.smtp, Step::Connect, hello, 250..=250)).await {
+        match timeout_at(until, ask(&mut self.smtp, Step::Connect, hello, 250..=250, Parties::default())).await {
             Ok(Ok(reply)) if reply.first_word() == Some(name.as_str()) => Some(self),
             Ok(_) => {
                 self.leave();
@@ -112,14 +113,14 @@ impl Connection {
     /// The content and the final reply. The connection comes back with a clean 2xx only.
     pub(super) async fn content(
         mut self,
-        bytes: &[u8],
+        mail: &Mail,
         until: Instant,
         limit: Duration,
     ) -> Result<(Self, Receipt), SendError> {
-        let Ok(reply) = timeout_at(until, self.smtp.message(bytes)).await else {
+        let Ok(reply) = timeout_at(until, self.smtp.message(&mail.bytes)).await else {
             return Err(stalled(Step::Content, limit));
         };
-        match expect(Step::Content, reply, 200..=299) {
+        match expect(Step::Content, reply, 200..=299, mail.parties()) {
             Ok(reply) => {
                 self.mails += 1;
                 Ok((self, receipt(&reply)))
@@ -167,7 +168,7 @@ async fn connect(server: &SmtpServer, limits: EmailLimits, step: &mut Step) -> R
     };
     if let Some(tls) = upgrade {
         nothing_unasked(&mut smtp, *step)?;
-        smtp.starttls(tls.clone(), &hello).await.map_err(|e| of_error(*step, &e))?;
+        smtp.starttls(tls.clone(), &hello).await.map_err(|e| of_error(*step, &e, Parties::default()))?;
         // The library keeps what was read before the encryption: anybody on the way could have put it there.
         nothing_unasked(&mut smtp, *step)?;
     }
@@ -185,17 +186,17 @@ async fn log_in(smtp: &mut AsyncSmtpConnection, server: &SmtpServer) -> Result<(
     nothing_unasked(smtp, Step::Auth)?;
     let credentials = Credentials::new(user.clone(), password.expose_secret().to_owned());
     let reply = smtp.auth(DEFAULT_MECHANISMS, &credentials).await;
-    expect(Step::Auth, reply, 235..=235).map(drop) // RFC 4954, section 6
+    expect(Step::Auth, reply, 235..=235, Parties::default()).map(drop) // RFC 4954, section 6
 }
 
 async fn hand_over_envelope(smtp: &mut AsyncSmtpConnection, mail: &Mail, step: &mut Step) -> Result<(), SendError> {
     *step = Step::Mail;
     let parameters = mail_parameters(smtp, mail)?;
-    ask(smtp, *step, MailFrom::new(Some(mail.from.clone()), parameters), 200..=299).await?;
+    ask(smtp, *step, MailFrom::new(Some(mail.from.clone()), parameters), 200..=299, mail.parties()).await?;
     *step = Step::Rcpt;
-    ask(smtp, *step, Rcpt::new(mail.to.clone(), vec![]), 200..=299).await?;
+    ask(smtp, *step, Rcpt::new(mail.to.clone(), vec![]), 200..=299, mail.parties()).await?;
     *step = Step::Data;
-    ask(smtp, *step, Data, 300..=399).await?;
+    ask(smtp, *step, Data, 300..=399, mail.parties()).await?;
     nothing_unasked(smtp, *step)
 }
 
@@ -220,9 +221,10 @@ async fn ask(
     step: Step,
     command: impl Display,
     codes: RangeInclusive<u16>,
+    parties: Parties<'_>,
 ) -> Result<Response, SendError> {
     nothing_unasked(smtp, step)?;
-    expect(step, smtp.command(command).await, codes)
+    expect(step, smtp.command(command).await, codes, parties)
 }
 
 /// Fails where something can be read before anything was asked: a reply too many, or the end of the connection.
@@ -233,14 +235,19 @@ fn nothing_unasked(smtp: &mut AsyncSmtpConnection, step: Step) -> Result<(), Sen
         Some(Ok(reply)) => Err(out_of_step(step, u16::from(reply.code()))),
         Some(Err(error)) => Err(match error.status() {
             Some(code) => out_of_step(step, u16::from(code)),
-            None => of_error(step, &error),
+            None => of_error(step, &error, Parties::default()),
         }),
     }
 }
 
 /// A reply of the kind the step calls for.
-fn expect(step: Step, reply: Result<Response, SmtpError>, codes: RangeInclusive<u16>) -> Result<Response, SendError> {
-    let reply = reply.map_err(|e| of_error(step, &e))?;
+fn expect(
+    step: Step,
+    reply: Result<Response, SmtpError>,
+    codes: RangeInclusive<u16>,
+    parties: Parties<'_>,
+) -> Result<Response, SendError> {
+    let reply = reply.map_err(|e| of_error(step, &e, parties))?;
     let code = u16::from(reply.code());
     if codes.contains(&code) { Ok(reply) } else { Err(out_of_step(step, code)) }
 }

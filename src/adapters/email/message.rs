@@ -13,6 +13,7 @@ use lettre::message::header::{ContentTransferEncoding, ContentType};
 use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
 use lettre::{Address, address::AddressError};
 
+use super::blame::Parties;
 use super::headers::{feedback_id, field, is_message_id, list_id, threads, unsubscribe_url};
 use super::letter::{Letter, MAX_ITEMS, Writer};
 use super::situation::{Situation, works_again};
@@ -29,6 +30,13 @@ pub(super) struct Mail {
     pub(super) from: Address,
     pub(super) to: Address,
     pub(super) bytes: Vec<u8>,
+}
+
+impl Mail {
+    /// Whom it is from and to, as replies repeat them.
+    pub(super) fn parties(&self) -> Parties<'_> {
+        Parties { from: self.from.as_ref(), to: self.to.as_ref() }
+    }
 }
 
 /// Composes mails of one sender.

@@ -9,6 +9,7 @@
 //! never two at once. A crash or cancellation between the mail's last byte and the server's reply leaves a mail
 //! of unknown outcome, sent again under the same id.
 
+mod blame;
 mod catalogue;
 mod connection;
 mod headers;

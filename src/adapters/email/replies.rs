@@ -4,10 +4,13 @@
 //! |---|---|---|
 //! | 4xx anywhere, 421 included | transient | the server says so (RFC 5321, section 4.2.1) |
 //! | x.2.2, x.4.4, 552 at RCPT | transient | mailbox full, routing: may mend (RFC 3463; RFC 5321, 4.5.3.1.10) |
-//! | x.1.7, x.1.8, x.7.20 to x.7.29, 530, 535, 538, "relay" | channel broken | our sender or login is refused, at whatever step |
+//! | x.1.7, x.1.8, x.7.20 to x.7.29, 530, 535, 538 | channel broken | our sender or login is refused, at whatever step |
+//! | any 5xx at RCPT that blames our sender: "sender address rejected", HELO, SPF, "relay access denied", our address … | channel broken | Postfix and Exim say only there what they have against a sender |
+//! | the same in words that may be about the recipient too | content refused | a second one tells |
 //! | x.1.1, x.1.2, x.1.6, x.1.10, x.2.1 at RCPT, or words like "no such user" | recipient refused | there is no such mailbox, or it is closed |
-//! | other x.1.x, x.2.x | refused | this address or mailbox, now or as it is written |
-//! | other 554 at RCPT, or "client host", "blocked", "listed", "reputation" … | channel broken | block lists are often looked up only at RCPT |
+//! | other x.1.x, x.2.x, words about a mailbox | refused | this address or mailbox, now or as it is written |
+//! | "client host", "blocked", "listed", "reputation" …, other 554 at RCPT | channel broken | block lists are often looked up only at RCPT |
+//! | 500 to 504, x.3.x to x.7.x, "policy" … at RCPT | content refused | a rule for this recipient, or for all of ours: a second one tells |
 //! | other 5xx at RCPT | refused | this recipient |
 //! | other 5xx to the content | content refused | this mail, or all of ours: a second one tells |
 //! | other 5xx | channel broken | our login or sender: every other mail would meet the same |
@@ -24,6 +27,7 @@ use std::time::Duration;
 
 use lettre::transport::smtp::Error as SmtpError;
 
+use super::blame::{Parties, Words};
 use crate::domain::{FailureClass, scrub};
 use crate::ports::SendError;
 
@@ -68,13 +72,13 @@ impl Step {
     }
 }
 
-/// Decides on an error of the mail library.
-pub(super) fn of_error(step: Step, error: &SmtpError) -> SendError {
+/// Decides on an error of the mail library. A reply may repeat the addresses of the mail it is about.
+pub(super) fn of_error(step: Step, error: &SmtpError, parties: Parties<'_>) -> SendError {
     let text = error.source().map(ToString::to_string).unwrap_or_default();
     if let Some(code) = error.status().map(u16::from) {
         // What a server says to a login could hold parts of it.
         let shown = if step == Step::Auth { "" } else { text.as_str() };
-        return failed(step, class_of(step, code, &text), &format!("{code} {shown}"));
+        return failed(step, class_of(step, code, &text, parties), &format!("{code} {shown}"));
     }
     if certificate_refused(error) {
         return failed(step, FailureClass::ChannelBroken, &text);
@@ -87,7 +91,7 @@ pub(super) fn of_error(step: Step, error: &SmtpError) -> SendError {
 /// Decides on an error before the greeting was read, and names the server: `host:port`, never the login.
 pub(super) fn of_connect_error(place: &str, error: &SmtpError) -> SendError {
     let refused = error.source().and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
-    let mut decided = of_error(Step::Connect, error);
+    let mut decided = of_error(Step::Connect, error, Parties::default());
     if let Some(kind) = refused.filter(|kind| SYSTEM_REFUSALS.contains(kind)) {
         decided.detail = format!("{}: {kind}", Step::Connect.name());
     }
@@ -130,62 +134,70 @@ pub(super) fn failed(step: Step, class: FailureClass, what: &str) -> SendError {
     SendError { class, detail: scrub(&format!("{}: {what}", step.name()), MAX_DETAIL_CHARS) }
 }
 
-fn class_of(step: Step, code: u16, text: &str) -> FailureClass {
+fn class_of(step: Step, code: u16, text: &str, parties: Parties<'_>) -> FailureClass {
     if code < 500 {
         return FailureClass::Transient;
     }
-    let about_us =
-        matches!(code, 530 | 535 | 538) || (step == Step::Rcpt && text.to_ascii_lowercase().contains("relay"));
-    match enhanced_code(text) {
-        Some((2, 2) | (4, 4)) => FailureClass::Transient,
-        Some((1, 7 | 8) | (7, 20..=29)) => FailureClass::ChannelBroken,
-        _ if about_us => FailureClass::ChannelBroken,
-        _ if step == Step::Rcpt && code == 552 => FailureClass::Transient,
-        enhanced if step == Step::Rcpt && mailbox_is_gone(enhanced, text) => FailureClass::RecipientRefused,
-        Some((1, _)) if matches!(step, Step::Rcpt | Step::Data | Step::Content) => FailureClass::Refused,
-        Some((2, _)) if step == Step::Rcpt => FailureClass::Refused,
-        _ if step == Step::Content => FailureClass::ContentRefused,
-        _ if step == Step::Rcpt && code != 554 && !blames_the_sender(text) => FailureClass::Refused,
+    let enhanced = enhanced_code(text);
+    match enhanced {
+        Some((2, 2) | (4, 4)) => return FailureClass::Transient,
+        Some((1, 7 | 8) | (7, 20..=29)) => return FailureClass::ChannelBroken,
+        _ if matches!(code, 530 | 535 | 538) => return FailureClass::ChannelBroken,
+        _ => {}
+    }
+    let words = Words::of(text, parties);
+    let may_blame_us = words.blame_us() || words.may_blame_us();
+    match (step, enhanced) {
+        (Step::Rcpt, _) => class_at_rcpt(code, enhanced, &words),
+        (Step::Data | Step::Content, Some((1, _))) if !may_blame_us => FailureClass::Refused,
+        (Step::Content, _) => FailureClass::ContentRefused,
         _ => FailureClass::ChannelBroken,
+    }
+}
+
+/// A refusal for good at RCPT, where servers also say what they have against the sender.
+fn class_at_rcpt(code: u16, enhanced: Option<(u16, u16)>, words: &Words) -> FailureClass {
+    let about_address = matches!(enhanced, Some((1, 1 | 2 | 3 | 4 | 6 | 10) | (2, _)));
+    if words.blame_us() {
+        return FailureClass::ChannelBroken;
+    }
+    if words.may_blame_us() {
+        let perhaps_not = about_address || words.speak_of_the_recipient();
+        return if perhaps_not { FailureClass::ContentRefused } else { FailureClass::ChannelBroken };
+    }
+    if code == 552 {
+        return FailureClass::Transient;
+    }
+    if words.blame_our_host() {
+        return match enhanced {
+            Some(_) if about_address => FailureClass::Refused,
+            Some((1, _)) => FailureClass::ContentRefused,
+            _ => FailureClass::ChannelBroken,
+        };
+    }
+    match enhanced {
+        _ if mailbox_is_gone(enhanced, words) => FailureClass::RecipientRefused,
+        Some((1 | 2, _)) => FailureClass::Refused,
+        _ if words.speak_of_policy() => FailureClass::ContentRefused,
+        _ if words.speak_of_a_mailbox() => FailureClass::Refused,
+        Some((3..=7, _)) => FailureClass::ContentRefused,
+        _ if (500..=504).contains(&code) => FailureClass::ContentRefused,
+        _ if code == 554 => FailureClass::ChannelBroken,
+        _ => FailureClass::Refused,
     }
 }
 
 /// Whether a reply for good to RCPT says that there is no such mailbox, or that it is closed (RFC 3463, sections 3.2
 /// and 3.3; x.1.10 is RFC 7505). Not here: x.1.0, which also means senders; x.1.3 and x.1.4, an address as it is
 /// written; 550, 551 and 553 alone, which may be policy (RFC 5321, section 4.2.3).
-fn mailbox_is_gone(enhanced: Option<(u16, u16)>, text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    let gone = match enhanced {
+fn mailbox_is_gone(enhanced: Option<(u16, u16)>, words: &Words) -> bool {
+    match enhanced {
         Some((1, 1 | 2 | 6 | 10)) => true,
         // Gmail says 5.2.1 also of a mailbox that gets too much at the moment.
-        Some((2, 1)) => !says(&[" rate", "too many", "too quickly", "try again", "temporar"]),
+        Some((2, 1)) => !words.are_for_now(),
         Some(_) => false,
-        None => says(&MAILBOX_UNKNOWN),
-    };
-    gone && !blames_the_sender(text)
-}
-
-/// How servers without enhanced codes say that there is no such mailbox.
-const MAILBOX_UNKNOWN: [&str; 8] = [
-    "no such user",
-    "no such mailbox",
-    "no such recipient",
-    "user unknown",
-    "unknown user",
-    "user not found",
-    "mailbox not found",
-    "recipient not found",
-];
-
-/// Whether the words of a reply are about the sending host and not the recipient, as those of block lists are:
-/// `Service unavailable; Client host [192.0.2.1] blocked using zen.example.org`. Addresses in them do not count.
-fn blames_the_sender(text: &str) -> bool {
-    let words = text.split_whitespace().filter(|word| !word.contains('@'));
-    let text = words.collect::<Vec<_>>().join(" ").to_ascii_lowercase();
-    // "User not listed in the address book" and "user unlisted" are about the recipient.
-    let text = text.replace("not listed", "").replace("unlisted", "");
-    ["client host", "blocked", "blacklist", "blocklist", "listed", "reputation"].iter().any(|word| text.contains(word))
+        None => words.know_no_mailbox(),
+    }
 }
 
 /// Subject and detail of an enhanced status code at the start of a reply (RFC 2034): `5.2.2 full` is (2, 2).

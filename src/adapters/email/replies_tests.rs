@@ -44,7 +44,6 @@ fn every_reply_has_its_class_at_every_step() {
         (Step::Rcpt, 550, "relaying denied", ChannelBroken),
         (Step::Rcpt, 550, "5.7.1 recipient not allowed", Refused),
         (Step::Rcpt, 554, "no", ChannelBroken),
-        (Step::Rcpt, 554, "5.7.1 rejected", ChannelBroken),
         (Step::Rcpt, 554, "5.1.1 no such user", RecipientRefused),
         (Step::Rcpt, 554, "5.2.1 disabled", RecipientRefused),
         (Step::Rcpt, 554, "5.2.2 full", Transient),
@@ -69,7 +68,91 @@ fn every_reply_has_its_class_at_every_step() {
         (Step::Content, 550, "5.1.1 no such user", Refused),
         (Step::Content, 554, "rejected", ContentRefused),
     ] {
-        assert_eq!(class_of(step, code, text), class, "{step:?} {code} {text}");
+        assert_eq!(class_of(step, code, text, PARTIES), class, "{step:?} {code} {text}");
+    }
+}
+
+const PARTIES: Parties<'_> = Parties { from: "no-reply@acme.example", to: "mary@example.com" };
+
+#[test]
+fn a_rule_at_rcpt_may_be_about_all_of_ours_and_a_mailbox_is_one_recipients() {
+    use FailureClass::{ContentRefused, RecipientRefused, Refused};
+    for (code, text, class) in [
+        (550, "5.4.1 Recipient address rejected: Access denied", Refused),
+        (550, "5.7.1 rejected", ContentRefused),
+        (554, "5.7.1 rejected", ContentRefused),
+        (550, "Administrative prohibition", ContentRefused),
+        (501, "syntax error in parameters", ContentRefused),
+        (503, "5.5.1 bad sequence", ContentRefused),
+        (550, "5.4.6 loop", ContentRefused),
+        (500, "5.1.1 no such user", RecipientRefused),
+        (550, "5.1.0 blocked using zen.example.org", ContentRefused),
+    ] {
+        assert_eq!(class_of(Step::Rcpt, code, text, PARTIES), class, "{code} {text}");
+    }
+}
+
+#[test]
+fn what_is_said_against_our_sender_at_rcpt_burns_no_recipient() {
+    use FailureClass::{ChannelBroken, ContentRefused, RecipientRefused};
+    for (code, text, class) in [
+        (
+            550,
+            "Verification failed for <no-reply@acme.example>\nNo Such User Here\nSender verify failed",
+            ChannelBroken,
+        ),
+        (550, "5.1.1 <no-reply@acme.example>: Sender address rejected: User unknown", ChannelBroken),
+        (550, "5.1.1 <No-Reply@ACME.example>: User unknown", ChannelBroken),
+        (550, "Called: 192.0.2.1\nSent: RCPT TO:<x@y>\nResponse: 550 5.1.1 no such user", ChannelBroken),
+        (550, "5.1.1 Response: 550 5.1.1 no such user", ChannelBroken),
+        (553, "5.7.1 Sender address rejected: not owned by user", ChannelBroken),
+        (550, "5.1.0 Sender address rejected", ChannelBroken),
+        (550, "5.7.1 sender not welcome", ChannelBroken),
+        (504, "5.5.2 Helo command rejected: need fully-qualified hostname", ChannelBroken),
+        (550, "5.7.1 SPF MAIL FROM check failed", ChannelBroken),
+        (550, "5.7.1 <mary@example.com>: Recipient address rejected: http://www.openspf.org/Why", ChannelBroken),
+        (550, "5.7.1 (DKIM) signature missing", ChannelBroken),
+        (550, "5.7.1 DMARC: rejected", ChannelBroken),
+        (550, "5.4.5 Daily user sending quota exceeded", ChannelBroken),
+        (503, "5.5.1 authentication required", ChannelBroken),
+        (552, "sending limit exceeded", ChannelBroken),
+        // Both are named, or a mailbox is spoken of: a second one tells.
+        (550, "5.1.1 <mary@example.com>: no mail from <no-reply@acme.example>", ContentRefused),
+        (550, "5.1.1 the sender should look the address up", ContentRefused),
+        (550, "5.7.1 the group takes mail of authenticated senders only", ContentRefused),
+        (550, "5.1.1 <mary@example.com>: host said: Response: 550 no such user", ContentRefused),
+        // And these are the recipient's after all.
+        (550, "Callout verification failed:\n550 5.1.1 no such user", RecipientRefused),
+        (550, "5.1.1 <mary@example.com>: Recipient address rejected: undeliverable address", RecipientRefused),
+        (550, "5.1.1 <sender@spf.example>: User unknown", RecipientRefused),
+    ] {
+        assert_eq!(class_of(Step::Rcpt, code, text, PARTIES), class, "{code} {text}");
+    }
+    let text = "5.1.0 <no-reply@acme.example>: Sender address rejected";
+    assert_eq!(class_of(Step::Content, 550, text, PARTIES), ContentRefused);
+    assert_eq!(class_of(Step::Data, 550, text, PARTIES), ChannelBroken);
+    let ourselves = Parties { to: PARTIES.from, ..PARTIES };
+    let text = "5.1.1 <no-reply@acme.example>: User unknown";
+    assert_eq!(class_of(Step::Rcpt, 550, text, ourselves), RecipientRefused, "a mail to ourselves");
+}
+
+#[test]
+fn a_refused_relay_stops_the_channel_and_an_address_with_that_word_does_not() {
+    use FailureClass::{ChannelBroken, RecipientRefused};
+    for (code, text, class) in [
+        (550, "5.1.1 <abc@privaterelay.appleid.com>: user does not exist", RecipientRefused),
+        (550, "5.1.1 abc@relay.example: unable", RecipientRefused),
+        (550, "5.1.1 <mary@example.com>: User unknown in relay recipient table", RecipientRefused),
+        (550, "User unknown in relay recipient table", RecipientRefused),
+        (550, "no such user (relay.example.com)", RecipientRefused),
+        (554, "5.7.1 <mary@example.com>: Relay access denied", ChannelBroken),
+        (550, "5.7.1 Unable to relay for mary@example.com", ChannelBroken),
+        (550, "5.7.1 Relaying denied. IP name lookup failed", ChannelBroken),
+        (550, "relay not permitted", ChannelBroken),
+        (550, "192.0.2.1 is not permitted to relay through this server", ChannelBroken),
+        (550, "5.7.1 relay limit reached", ChannelBroken),
+    ] {
+        assert_eq!(class_of(Step::Rcpt, code, text, PARTIES), class, "{code} {text}");
     }
 }
 

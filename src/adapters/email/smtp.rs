@@ -34,7 +34,7 @@ pub(super) async fn send(
         let new = Connection::open(server, limits, before, idle.goodbyes()).await?;
         new.envelope(mail, before, limits.handshake).await?
     };
-    let (connection, receipt) = ready.content(&mail.bytes, end, limits.total).await?;
+    let (connection, receipt) = ready.content(mail, end, limits.total).await?;
     idle.put_back(connection);
     Ok(receipt)
 }

@@ -4,7 +4,7 @@
 //! Each installation lives through what `scene` describes: a first run that takes stock, a bad day (breakages, a
 //! storm, old breakages released), and some days later (reminders, recoveries, a storm released). Runs are killed in
 //! each of the three, the last is left alone. The leases of a killed process are made to lapse by SQL, because
-//! waiting for that (20 s, 5 min) is all they would do. `RECONNECTD_TEST_KILLS` asks for at least so many kills.
+//! waiting for that (20 s, 10 min) is all they would do. `RECONNECTD_TEST_KILLS` asks for at least so many kills.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a step that fails ends its test; the numbers are shown")]
 

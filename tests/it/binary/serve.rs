@@ -76,6 +76,29 @@ async fn a_person_unsubscribes_once_and_nobody_can_read_it_in_the_log() {
 }
 
 #[tokio::test]
+async fn who_unsubscribed_stays_so_until_they_ask_for_mail_again() {
+    let mut setup = Setup::new().await;
+    let key = "a key of the operator's own, long enough";
+    setup.text("suppression.key", key);
+    setup.text("http.public_url", "https://notices.acme.example");
+    setup.run(&["suppress", "add", ADDRESS, "--by", "Kim"]).await.expect(0);
+    let (running, address) = listening(&mut setup).await;
+    assert_eq!(exchange(&address, &post(&path(key, ADDRESS))), 200);
+    running.terminate();
+    running.finish().await.expect(0);
+    let again = setup.run(&["suppress", "add", ADDRESS]).await.expect(0).stdout;
+    assert!(again.contains("is suppressed already (unsubscribed 2"), "{again}");
+    let refused = setup.run(&["suppress", "remove", ADDRESS]).await.expect(1);
+    assert!(refused.stdout.is_empty(), "{}", refused.stdout);
+    assert!(refused.stderr.contains("stays suppressed (unsubscribed 2"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("add --they-asked"), "{}", refused.stderr);
+    let looked = ["suppress", "list", "--address", ADDRESS];
+    assert!(setup.run(&looked).await.expect(0).stdout.contains("is suppressed (unsubscribed 2"));
+    setup.run(&["suppress", "remove", ADDRESS, "--they-asked"]).await.expect(0);
+    assert!(setup.run(&looked).await.expect(0).stdout.contains("is not suppressed"));
+}
+
+#[tokio::test]
 async fn without_a_configured_key_all_commands_share_the_one_that_was_made() {
     let mut setup = Setup::new().await;
     setup.run(&["migrate"]).await.expect(0);

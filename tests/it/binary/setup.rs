@@ -20,7 +20,7 @@ use serde_json::Value;
 use super::process::{Output, Running};
 use crate::directory::product::{Dialect, Product};
 use crate::support::databases::postgres_database;
-use crate::support::sink::Sink;
+use crate::support::sink::{Received, Sink};
 use crate::support::smtp::AiosmtpdServer;
 
 /// The secret the webhooks are signed with.
@@ -232,7 +232,7 @@ impl Setup {
 
     /// Everybody the webhooks asked to reconnect, once per webhook, sorted.
     pub fn told(&self) -> Vec<String> {
-        let events = self.sink.received().iter().map(|request| request.json()).collect::<Vec<_>>();
+        let events = self.sink.received().iter().map(Received::json).collect::<Vec<_>>();
         let asked = events.iter().filter(|event| event["type"] == "reconnect.requested");
         let mut told: Vec<String> = asked.map(|event| event["data"]["user_id"].as_str().unwrap().to_owned()).collect();
         told.sort();

@@ -6,6 +6,7 @@ use reconnectd::domain::{ChannelName, EventKind, NoticePolicy, OperatorEvent};
 use reconnectd::store::ChannelState;
 
 use super::*;
+use crate::support::rig::Hang;
 
 const OPERATOR: [EventKind; 2] = [EventKind::ChannelStopped, EventKind::EndpointDisabled];
 
@@ -108,11 +109,11 @@ async fn what_an_endpoint_declines_is_tried_a_few_times_and_then_dead() {
     seen_working(&rig, &["u"]).await;
     breaks(&rig, "u", "slack");
     rig.world.next_on("webhook:product", (0..9).map(|_| failing(FailureClass::Declined)));
-    for _ in 0..6 {
+    for _ in 0..7 {
         rig.run().await;
         rig.later(HOUR);
     }
-    assert_eq!(outcomes(&rig, "u", "webhook:product").await, ["declined"; 5]);
+    assert_eq!(outcomes(&rig, "u", "webhook:product").await, ["declined"; 6]);
     assert_eq!(states(&rig, "webhook:product").await, ["dead"]);
 }
 
@@ -129,7 +130,9 @@ async fn an_endpoint_that_is_gone_is_used_no_more_until_somebody_enables_it() {
         assert_eq!(states(&rig, "webhook:product").await, ["pending"; 6], "nothing is lost");
         for _ in 0..5 {
             rig.later(DAY);
-            assert_eq!(rig.run().await.channels_disabled, ["webhook:product"]);
+            let summary = rig.run().await;
+            assert_eq!(summary.channels_disabled, ["webhook:product"]);
+            assert!(!summary.channels_work(), "every run says so until somebody sees to it");
         }
         assert!(rig.world.take_told().is_empty() && events(&rig).is_empty(), "nothing is tried, nothing said twice");
         assert!(enable(&rig, "webhook:product").await);
@@ -174,6 +177,25 @@ async fn an_endpoint_that_fails_for_days_without_a_success_is_disabled() {
 }
 
 #[tokio::test]
+async fn two_failures_days_apart_are_no_row_and_those_of_daily_runs_are() {
+    for (apart, disabled) in [(5 * DAY, false), (DAY, true)] {
+        on_both(async |rig| {
+            let channel = ChannelName::new("webhook:product");
+            let mut since = Vec::new();
+            for _ in 0..4 {
+                let mut work = rig.store.begin().await.unwrap();
+                since.push(rig.now() - work.channel_fails(&channel, rig.now()).await.unwrap());
+                work.commit().await.unwrap();
+                rig.later(apart);
+            }
+            let lasted = *since.last().unwrap() >= chrono::TimeDelta::days(3);
+            assert_eq!(lasted, disabled, "{apart:?}: {since:?}");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn a_channel_switched_off_by_hand_is_not_used_and_says_who_did_it() {
     on_both(async |mut rig| {
         three_channels(&mut rig, &["a", "b"]).await;
@@ -184,6 +206,7 @@ async fn a_channel_switched_off_by_hand_is_not_used_and_says_who_did_it() {
         work.commit().await.unwrap();
         let summary = rig.run().await;
         assert_eq!(summary.channels_disabled, ["email"]);
+        assert!(summary.channels_work(), "as it was wanted");
         assert!(of(&rig.world.take_told(), "email").is_empty());
         assert_eq!(states(&rig, "email").await, ["pending", "pending"], "and `outbox list` shows what waits");
         let state = state(&rig, "email").await.unwrap();
@@ -208,6 +231,46 @@ async fn two_workers_that_meet_the_same_refusal_tell_the_operator_once() {
         assert_eq!(events(&rig), all, "the disabled one keeps its own event until it is enabled");
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_channel_on_which_attempt_after_attempt_fails_is_left_alone_for_the_rest_of_the_run() {
+    for class in [FailureClass::Transient, FailureClass::OutcomeUnknown, FailureClass::RateLimited(MINUTE)] {
+        let mut rig = Rig::new().await;
+        let users: Vec<String> = (0..20).map(|n| format!("u{n:02}")).collect();
+        rig.page_size = 100;
+        rig.settings.storm.share = 1.0; // Off: they all break at once.
+        three_channels(&mut rig, &users.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        rig.world.failing_on("webhook:product", Some(class));
+        let summary = rig.run().await;
+        let told = rig.world.take_told();
+        let tried = of(&told, "webhook:product").len();
+        assert!((5..=8).contains(&tried), "{class:?}: {tried}");
+        assert_eq!((of(&told, "email").len(), of(&told, "webhook:ops").len()), (20, 20));
+        assert_eq!((summary.deliveries_pending, events(&rig).len()), (20, 0), "nothing is lost, nobody is called");
+        // The next run tries again.
+        rig.world.failing_on("webhook:product", None);
+        rig.later(DAY);
+        rig.run().await;
+        assert_eq!(of(&rig.world.take_told(), "webhook:product").len(), 20);
+    }
+}
+
+#[tokio::test]
+async fn a_channel_that_hangs_holds_up_no_other() {
+    let mut rig = Rig::new().await;
+    three_channels(&mut rig, &["a", "b", "c", "d", "e", "f"]).await;
+    rig.world.hang(Some(Hang::SendingOn(ChannelName::new("webhook:product"))));
+    let pipeline = rig.pipeline();
+    let running = tokio::spawn(async move { pipeline.run_once().await.map(|_| ()) });
+    let mut told = Vec::new();
+    while of(&told, "email").len() < 6 || of(&told, "webhook:ops").len() < 6 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        told.extend(rig.world.take_told());
+    }
+    assert_eq!(of(&told, "webhook:product").len(), 4, "its own places");
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
 }
 
 #[tokio::test]

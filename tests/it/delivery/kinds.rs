@@ -61,19 +61,27 @@ async fn a_webhook_states_the_recorded_fact_without_asking_anybody() {
 }
 
 #[tokio::test]
-async fn a_mail_about_a_recovery_needs_a_list_in_which_the_toolkit_works() {
-    for (what, code) in [("broken again", "broken_again"), ("silenced", "silenced"), ("away", "transient")] {
+async fn a_mail_about_a_recovery_needs_a_list_in_which_the_account_works() {
+    let again = "broken_again";
+    for (what, code) in
+        [("broken again", again), ("beside another", again), ("silenced", "silenced"), ("away", "provider_failed")]
+    {
         let mut rig = Rig::new().await;
         recovered(&mut rig).await;
         rig.channels = vec!["email"];
         let now = rig.now();
         let silence = silence(&rig, Some("u"), None, now + chrono::TimeDelta::days(1));
+        if what == "beside another" {
+            rig.world.put(works("u", "ca_u_second", "slack"));
+        }
         if what == "silenced" {
             assert!(add(&rig, &silence).await);
         }
         rig.world.at_contact(move |world, _| match what {
             "away" => world.provider_fails(|_| Some(unavailable())),
-            "broken again" => world.change("u", "ca_u_slack", |account| *account = broken(account.clone(), now)),
+            "broken again" | "beside another" => {
+                world.change("u", "ca_u_slack", |account| *account = broken(account.clone(), now))
+            }
             _ => {}
         });
         rig.run().await;
@@ -163,6 +171,31 @@ async fn what_a_storm_took_since_it_was_planned_waits_for_the_operators_decision
         work.commit().await.unwrap();
         rig.deliver().await;
         assert_eq!(rig.world.take_told(), ["email u: slack", "email v: slack"], "nothing was spent");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_silenced_after_another_channel_told_it_waits_for_the_end_of_the_silence() {
+    on_both(async |rig| {
+        seen_working(&rig, &["u"]).await;
+        breaks(&rig, "u", "slack");
+        rig.world.failing_on("email", Some(FailureClass::Transient));
+        rig.run().await;
+        rig.world.failing_on("email", None);
+        rig.world.take_sent();
+        rig.later(HOUR);
+        let until = rig.now() + chrono::TimeDelta::days(4);
+        assert!(add(&rig, &silence(&rig, None, Some("slack"), until)).await);
+        rig.deliver().await;
+        assert_eq!(outcomes(&rig, "u", "email").await.last().unwrap(), "silenced");
+        assert_eq!(states(&rig, "email").await, ["pending"]);
+        rig.later(3 * DAY);
+        rig.deliver().await;
+        assert!(rig.world.take_sent().is_empty());
+        rig.later(DAY);
+        rig.deliver().await;
+        assert_eq!(rig.world.take_told(), ["email u: slack"]);
     })
     .await;
 }

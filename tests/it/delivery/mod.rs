@@ -6,6 +6,7 @@
 mod channels;
 mod horizon;
 mod kinds;
+mod ours;
 mod rates;
 mod reach;
 mod side_by_side;

@@ -1,7 +1,7 @@
 //! Who may not be written to, and when.
 
 use chrono_tz::Tz;
-use reconnectd::domain::{EmailAddress, QuietHours, SuppressionCause, Unsubscribe};
+use reconnectd::domain::{EmailAddress, NoticePolicy, QuietHours, SuppressionCause, Unsubscribe};
 
 use super::*;
 
@@ -93,6 +93,42 @@ async fn mails_carry_the_link_that_ends_them_where_there_is_a_page_and_webhooks_
             assert_eq!(notice.unsubscribe, expected, "{channel}");
         }
     }
+}
+
+#[tokio::test]
+async fn notifications_that_waited_for_a_mended_server_keep_their_distance() {
+    on_both(async |mut rig| {
+        rig.channels = vec!["email"];
+        for toolkit in ["slack", "gmail", "notion"] {
+            rig.world.user("u");
+            rig.world.put(works("u", &format!("ca_u_{toolkit}"), toolkit));
+        }
+        rig.run().await;
+        rig.world.failing_on("email", Some(FailureClass::Transient));
+        for toolkit in ["slack", "gmail", "notion"] {
+            rig.later(HOUR);
+            breaks(&rig, "u", toolkit);
+            rig.run().await;
+        }
+        assert_eq!(states(&rig, "email").await, ["pending"; 3]);
+        rig.world.failing_on("email", None);
+        rig.world.take_sent();
+        let digest_window = HOUR;
+        rig.settings.delivery.notices =
+            NoticePolicy { digest_window, max_per_day: 2, max_per_week: 5, ..rig.settings.notices.clone() };
+        rig.later(7 * HOUR);
+        let mut arrived = Vec::new();
+        for _ in 0..30 {
+            rig.deliver().await;
+            arrived.extend(rig.world.take_sent().into_iter().map(|(_, notice)| notice.now));
+            rig.later(HOUR);
+        }
+        assert_eq!(arrived.len(), 3, "{arrived:?}");
+        assert!(arrived[1] - arrived[0] >= chrono::TimeDelta::hours(1), "{arrived:?}");
+        assert!(arrived[2] - arrived[0] >= chrono::TimeDelta::days(1), "{arrived:?}");
+        assert_eq!(states(&rig, "email").await, ["delivered"; 3]);
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -70,6 +70,19 @@ async fn a_worker_that_dies_is_replaced_when_its_lease_ends_by_whoever_looks() {
 }
 
 #[tokio::test]
+async fn a_worker_that_lost_its_lease_writes_nothing_at_all() {
+    let mut rig = Rig::new().await;
+    rig.channels = vec!["email"];
+    many_broken(&mut rig, 1).await;
+    let steal = "CREATE TRIGGER steal AFTER INSERT ON attempts BEGIN \
+         UPDATE deliveries SET lease_token = 'another worker' WHERE delivery_id = NEW.delivery_id; END";
+    on_state(&rig, steal).await;
+    mends(&rig, "u000", "slack");
+    let summary = rig.deliver().await;
+    assert_eq!((summary.counters.incidents_closed, summary.incidents_open), (0, 1));
+}
+
+#[tokio::test]
 async fn delivering_alone_plans_too_unless_a_run_is_under_way_or_stock_is_being_taken() {
     on_both(async |mut rig| {
         rig.channels = vec!["email"];

@@ -216,3 +216,28 @@ async fn a_notice_an_operator_called_off_is_not_followed_by_a_reminder() {
     }
     assert_eq!(told(&rig.world), ["ann: slack#0", "ann: slack#1"]);
 }
+
+#[tokio::test]
+async fn what_waits_on_a_channel_that_was_taken_out_of_the_configuration_holds_nothing_up() {
+    let mut rig = seen_working(&["ann"]).await;
+    rig.channels = vec!["email", "webhook:old"];
+    breaks(&rig, "ann", "slack");
+    rig.world.failing_on("webhook:old", Some(reconnectd::domain::FailureClass::Transient));
+    rig.run().await;
+    assert_eq!(told(&rig.world)[0], "ann: slack#0");
+    rig.channels = vec!["email"];
+    for _ in 0..20 {
+        rig.later(HOUR * 6);
+        rig.run().await;
+    }
+    assert_eq!(told(&rig.world), ["ann: slack#1"], "the reminder comes by mail");
+    let mut work = rig.store.begin_read().await.unwrap();
+    let states = work.channel_states().await.unwrap();
+    let detail = |name: &str| states.iter().find(|state| state.channel.as_str() == name).and_then(|s| s.detail.clone());
+    assert_eq!(detail("webhook:old").as_deref(), Some("not in the configuration"));
+    drop(work);
+    rig.channels = vec!["email", "webhook:old"];
+    rig.run().await;
+    let states = rig.store.begin_read().await.unwrap().channel_states().await.unwrap();
+    assert!(states.iter().all(|state| state.disabled_at.is_none()), "{states:?}");
+}

@@ -137,6 +137,95 @@ async fn a_toolkit_whose_auth_configs_break_together_is_one_storm() {
     assert!(summary.storms_held[0].starts_with("toolkit slack: 8 of 16"), "{summary:?}");
 }
 
+/// Moves a user's Slack account to another auth config.
+fn moved(rig: &Rig, user: &str, auth_config: &str) {
+    rig.world.change(user, &format!("ca_{user}_slack"), |account| account.auth_config = AuthConfigId::new(auth_config));
+}
+
+#[tokio::test]
+async fn a_decision_about_an_auth_config_holds_for_its_toolkit_too() {
+    for decision in ["released", "discarded"] {
+        let (rig, users) = crowd(20).await;
+        users[10..].iter().for_each(|user| moved(&rig, user, "ac_other"));
+        rig.run().await;
+        users[..8].iter().for_each(|user| breaks(&rig, user, "slack"));
+        assert_eq!(held(&rig.run().await), (1, 1, 8));
+        rig.later(HOUR);
+        decide(&rig, decision).await;
+        for _ in 0..4 {
+            rig.later(HOUR);
+            assert_eq!(
+                held(&rig.run().await),
+                (0, 0, 0),
+                "{decision}: eight of twenty Slack accounts are no storm again"
+            );
+        }
+        // What breaks elsewhere is told as ever.
+        breaks(&rig, "u15", "slack");
+        rig.world.take_sent();
+        rig.run().await;
+        assert_eq!(told(&rig.world), ["u15: slack#0"]);
+    }
+}
+
+#[tokio::test]
+async fn what_was_told_before_the_guard_was_lowered_is_no_storm() {
+    let (mut rig, users) = crowd(10).await;
+    rig.settings.storm.share = 0.9;
+    users[..5].iter().for_each(|user| breaks(&rig, user, "slack"));
+    rig.run().await;
+    assert_eq!(told(&rig.world).len(), 5);
+    rig.settings.storm.share = 0.1;
+    for _ in 0..3 {
+        rig.later(HOUR);
+        assert_eq!(held(&rig.run().await), (0, 0, 0), "nothing would join it");
+    }
+}
+
+#[tokio::test]
+async fn an_auth_config_that_was_disabled_for_long_is_a_storm_when_it_comes_back() {
+    let (rig, users) = crowd(10).await;
+    for user in &users[..6] {
+        breaks(&rig, user, "slack");
+        rig.world.change(user, &format!("ca_{user}_slack"), |account| account.auth_config_disabled = true);
+    }
+    rig.run().await;
+    rig.later(DAY * 3);
+    for user in &users[..6] {
+        rig.world.change(user, &format!("ca_{user}_slack"), |account| account.auth_config_disabled = false);
+    }
+    assert_eq!(held(&rig.run().await), (1, 1, 6));
+    assert_eq!(told(&rig.world), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn users_nobody_looked_at_of_late_do_not_count_as_working() {
+    let (mut rig, users) = crowd(30).await;
+    // Twenty of the thirty leave the product; a day later half of those who are left break.
+    users[10..].iter().for_each(|user| rig.world.forget(user));
+    rig.later(DAY);
+    rig.settings.storm = StormGuard { share: 0.4, min: 4, window: DAY };
+    users[..5].iter().for_each(|user| breaks(&rig, user, "slack"));
+    let summary = rig.run().await;
+    assert_eq!(held(&summary), (1, 1, 5));
+    assert!(summary.storms_held[0].contains("5 of 10 accounts broke"), "{:?}", summary.storms_held);
+}
+
+#[tokio::test]
+async fn what_is_half_seen_is_not_planned_without_an_audit() {
+    let (rig, users) = crowd(20).await;
+    users[..10].iter().for_each(|user| breaks(&rig, user, "slack"));
+    let mut rig = rig;
+    rig.page_size = 5;
+    let refused = || reconnectd::ports::ProviderError::Unauthorized { status: 401, detail: String::new() };
+    rig.world.provider_fails(move |user| (user.as_str() == "u12").then(refused));
+    assert!(rig.try_run().await.is_err(), "the audit ends after two pages");
+    rig.world.provider_recovers();
+    rig.deliver().await;
+    assert_eq!(told(&rig.world), Vec::<String>::new(), "five or ten of twenty were seen; who knows about the others");
+    assert_eq!(held(&rig.run().await), (1, 1, 10));
+}
+
 #[tokio::test]
 async fn the_same_on_postgresql() {
     let url = crate::support::databases::postgres_database().await;

@@ -1,16 +1,16 @@
-//! The whole pipeline over a real state database, with a provider, a directory and a channel in memory:
-//! walks an account through its life in milliseconds.
+//! The whole pipeline over a real state database, with a provider, a directory and a channel in memory: milliseconds.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a fixture that fails ends its test")]
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use reconnectd::adapters::clock::ManualClock;
-use reconnectd::deliver::{DeliverySettings, PaceLimits};
+use reconnectd::deliver::{DeliverySettings, LEAVE_ALONE_AFTER, PaceLimits};
 use reconnectd::domain::{
     Account, AccountId, AddressKey, AuthConfigId, ChannelName, Contact, Cursor, EmailAddress, EventKind, FailureClass,
     IdMint, Notice, NoticePolicy, OperatorNotice, QuietHours, ReasonHint, ReconnectUrl, RetrySchedule, RunId, Status,
@@ -27,7 +27,7 @@ use reconnectd::store::{Store, UserStory};
 /// The instant every rig starts at: 2026-11-02 09:00 UTC, a Monday.
 pub const START_MS: i64 = 1_793_610_000_000;
 
-/// What happens when the fake provider is asked about a user.
+/// What comes of asking the fake provider about a user.
 type Hook = Box<dyn Fn(&UserId) -> Option<ProviderError> + Send + Sync>;
 
 /// What happens when an address is read.
@@ -51,6 +51,8 @@ pub struct World {
     sends_fail: Mutex<Option<SendHook>>,
     at_contact: Mutex<Option<ContactHook>>,
     hang: Mutex<Option<Hang>>,
+    /// Whether no address can be read.
+    pub directory_away: AtomicBool,
     /// Told when somebody hangs where [`World::hang`] said.
     pub hanging: tokio::sync::Notify,
     asked: Mutex<Vec<UserId>>,
@@ -64,6 +66,8 @@ pub enum Hang {
     Asking(UserId),
     /// When something is sent.
     Sending,
+    /// On this channel.
+    SendingOn(ChannelName),
 }
 
 impl World {
@@ -203,7 +207,8 @@ impl World {
     }
 
     async fn hang_at(&self, here: Hang) {
-        let hangs = self.hang.lock().unwrap().as_ref() == Some(&here);
+        let any = matches!(here, Hang::SendingOn(_)).then_some(Hang::Sending);
+        let hangs = self.hang.lock().unwrap().as_ref().is_some_and(|at| *at == here || Some(at) == any.as_ref());
         if hangs {
             self.hanging.notify_one();
             std::future::pending::<()>().await;
@@ -273,6 +278,9 @@ impl Directory for FakeDirectory {
     async fn contact(&self, user: &UserId) -> Result<Option<Contact>, DirectoryError> {
         if let Some(hook) = self.0.at_contact.lock().unwrap().as_ref() {
             hook(&self.0, user);
+        }
+        if self.0.directory_away.load(Relaxed) {
+            return Err(DirectoryError::Unavailable { doing: "reading an address", source: "away".into() });
         }
         Ok(self.0.users.lock().unwrap().get(user).cloned())
     }
@@ -348,7 +356,7 @@ impl Channel for FakeChannel {
 
     async fn send(&self, notice: &Notice) -> Result<Receipt, SendError> {
         self.0.sent.lock().unwrap().push((self.1.clone(), notice.clone()));
-        self.0.hang_at(Hang::Sending).await;
+        self.0.hang_at(Hang::SendingOn(self.1.clone())).await;
         self.0.scripted(&self.1, Some(&notice.user))
     }
 
@@ -419,6 +427,8 @@ impl Rig {
                 disable_after: HashMap::new(),
                 address_key: AddressKey::new(&"a key of at least thirty-two characters".into()).unwrap(),
                 unsubscribe: None,
+                leave_alone_after: LEAVE_ALONE_AFTER,
+                notices: once_only(),
             },
             holder: "test:1".into(),
             lease_ttl: Duration::from_secs(2),

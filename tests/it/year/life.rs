@@ -90,7 +90,7 @@ impl Rules {
             ladder: ladders[rng.usize(..ladders.len())].clone(),
             dwell,
             dwell_transient: dwell.max(pick(rng, &[0, 24, 48])),
-            digest: pick(rng, &[0, 1, 12, 30]),
+            digest: pick(rng, &[0, 12, 30]),
             per_day,
             per_week: per_day.max(rng.usize(1..=6)),
             quiet_hours: [None, Some((22, 8)), Some((9, 13))][rng.usize(..3)],
@@ -183,7 +183,7 @@ fn link(rng: &mut Rng, place: Place, events: &mut Vec<(i64, Event)>) {
 
 /// Days on which an auth config, or a whole toolkit, fails.
 fn storms(rng: &mut Rng, events: &mut Vec<(i64, Event)>) {
-    for _ in 0..5 {
+    for _ in 0..12 {
         let (start, toolkit) = (rng.i64(5 * DAY..YEAR_MIN), rng.usize(..TOOLKITS.len()));
         let half = rng.bool().then(|| rng.usize(..2));
         let (heals, breaks) = (rng.u32(..3), [5, 9][rng.usize(..2)]);
@@ -203,7 +203,7 @@ fn storms(rng: &mut Rng, events: &mut Vec<(i64, Event)>) {
 }
 
 fn operators(rng: &mut Rng, events: &mut Vec<(i64, Event)>) {
-    for _ in 0..10 {
+    for _ in 0..40 {
         let (user, toolkit) = (rng.usize(..USERS), rng.usize(..TOOLKITS.len()));
         let (user, toolkit) = [(Some(user), None), (None, Some(toolkit)), (Some(user), Some(toolkit))][rng.usize(..3)];
         events.push((rng.i64(DAY..YEAR_MIN), Event::Silence(user, toolkit, rng.i64(2 * HOUR..10 * DAY))));
@@ -221,14 +221,19 @@ fn outages(rng: &mut Rng, events: &mut Vec<(i64, Event)>) {
         let start = rng.i64(DAY..YEAR_MIN);
         events.push((start, begin));
         events.push((start + rng.i64(2 * HOUR..longest), end));
+        if rng.bool() {
+            // What could not be delivered then meets an operator's silence.
+            let silence = Event::Silence(None, Some(rng.usize(..TOOLKITS.len())), rng.i64(DAY..4 * DAY));
+            events.push((start + rng.i64(2 * HOUR..DAY), silence));
+        }
     };
-    for _ in 0..4 {
+    for _ in 0..8 {
         outage(rng, 3 * DAY, Event::Provider(Outage::Whole), Event::Provider(Outage::Over));
         let one = Outage::Of(rng.usize(..USERS));
         outage(rng, 3 * DAY, Event::Provider(one), Event::Provider(Outage::Over));
         outage(rng, 5 * DAY, Event::Mail(false), Event::Mail(true));
     }
-    for _ in 0..2 {
+    for _ in 0..5 {
         outage(rng, 5 * DAY, Event::Hook(false), Event::Hook(true));
     }
 }

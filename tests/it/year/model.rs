@@ -50,6 +50,8 @@ pub struct Person {
     pub here: bool,
     pub refuses: bool,
     suppressed: bool,
+    /// When this one's list was last read.
+    read_at: Instant,
     pub links: Vec<Link>,
 }
 
@@ -170,8 +172,13 @@ impl Model {
             seen: State::Absent,
             seen_working: false,
         };
-        let person =
-            || Person { here: true, refuses: false, suppressed: false, links: TOOLKITS.map(|_| link()).into() };
+        let person = || Person {
+            here: true,
+            refuses: false,
+            suppressed: false,
+            read_at: Instant::default(),
+            links: TOOLKITS.map(|_| link()).into(),
+        };
         Self {
             rules,
             people: (0..USERS).map(|_| person()).collect(),
@@ -277,6 +284,7 @@ impl Model {
     /// What the provider says of everybody who is in the directory, where it answers.
     fn look(&mut self, now: Instant) {
         for user in (0..USERS).filter(|user| self.people[*user].here && self.answers(*user)).collect::<Vec<_>>() {
+            self.people[user].read_at = now;
             for toolkit in 0..TOOLKITS.len() {
                 let place = (user, toolkit);
                 let open = self.incidents.iter().position(|incident| incident.open && incident.place == place);

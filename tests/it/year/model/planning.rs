@@ -9,6 +9,15 @@ use chrono::{Datelike as _, TimeDelta, Timelike as _};
 use super::super::life::{Place, TOOLKITS, USERS, ZONES};
 use super::{Incident, Instant, Item, Letter, Model, Said, State, Storm, auth_config, hours};
 
+/// What was counted of an auth config.
+struct Counted {
+    since: Instant,
+    broken: usize,
+    working: usize,
+    /// It has any account.
+    present: bool,
+}
+
 impl Model {
     /// Old breakages that may be told now: so many users in any 24 hours, those that broke last first.
     pub(super) fn release(&mut self, now: Instant) {
@@ -37,50 +46,83 @@ impl Model {
         }
         let places = || (0..USERS).flat_map(|user| (0..TOOLKITS.len()).map(move |toolkit| (user, toolkit)));
         let configs: BTreeSet<String> = places().map(auth_config).collect();
-        let mut taken = Vec::new();
+        let mut rest = BTreeSet::new();
         for config in &configs {
-            if self.hold_one(config, &|place| auth_config(place) == *config, now) {
-                taken.push(config.clone());
+            if !self.hold_one(config, &[config], now) && self.counted(config, now).present {
+                rest.insert(config.as_str());
             }
         }
         // Slack alone has two auth configs; together they are a subject of their own where neither is one already.
-        if !taken.iter().any(|config| config.starts_with("ac_slack")) {
-            self.hold_one("slack", &|(_, toolkit)| TOOLKITS[toolkit] == "slack", now);
+        let slack: Vec<&str> = rest.into_iter().filter(|config| config.starts_with("ac_slack")).collect();
+        if slack.len() > 1 {
+            self.hold_one("slack", &slack, now);
         }
     }
 
-    /// Holds a subject's storm if there is one. Says whether there is.
-    fn hold_one(&mut self, subject: &str, mine: &dyn Fn(Place) -> bool, now: Instant) -> bool {
-        let decided = self.storms.iter().filter(|storm| storm.subject == subject).filter_map(|storm| storm.decided_at);
+    /// The accounts of an auth config: since when breakages count, how many there are, how many work.
+    fn counted(&self, config: &str, now: Instant) -> Counted {
+        let about =
+            |storm: &&Storm| storm.subject == config || (storm.subject == "slack" && config.starts_with("ac_slack"));
         let begin = now - hours(self.rules.storm_window);
+        let decided = self.storms.iter().filter(about).filter_map(|storm| storm.decided_at);
         let since = decided.max().map_or(begin, |decided| decided.max(begin));
-        let (mut broken, mut working) = (0, 0);
-        for (user, person) in self.people.iter().enumerate() {
-            for (_, link) in person.links.iter().enumerate().filter(|(toolkit, _)| mine((user, *toolkit))) {
+        let mut counted = Counted { since, broken: 0, working: 0, present: false };
+        // Nobody knows of those whose list was not read of late.
+        for (user, person) in self.people.iter().enumerate().filter(|(_, person)| now - person.read_at <= hours(6)) {
+            for (toolkit, link) in person.links.iter().enumerate() {
+                if auth_config((user, toolkit)) != config {
+                    continue;
+                }
+                let shows_since = |incident: &Incident| {
+                    incident.open
+                        && !incident.old_news
+                        && incident.place == (user, toolkit)
+                        && incident.opened_at > since
+                };
+                counted.present |= !link.accounts.is_empty();
                 match link.seen {
-                    State::Works => working += 1,
-                    State::Broken { since: at, .. } if link.seen_working && at > since => broken += 1,
+                    State::Works => counted.working += 1,
+                    State::Broken { since: at, .. }
+                        if link.seen_working && (at > since || self.incidents.iter().any(shows_since)) =>
+                    {
+                        counted.broken += 1;
+                    }
                     _ => {}
                 }
             }
         }
+        counted
+    }
+
+    /// Holds a subject's storm if too many of these auth configs' accounts broke. Says whether they did.
+    fn hold_one(&mut self, subject: &str, configs: &[&str], now: Instant) -> bool {
+        let counted: Vec<Counted> = configs.iter().map(|config| self.counted(config, now)).collect();
+        let broken: usize = counted.iter().map(|c| c.broken).sum();
+        let working: usize = counted.iter().map(|c| c.working).sum();
+        let since = counted.iter().map(|c| c.since).min().unwrap_or(now);
         #[expect(clippy::cast_precision_loss, reason = "a dozen")]
         let too_many = broken as f64 > self.rules.storm_share * (broken + working) as f64;
         if broken < self.rules.storm_min || !too_many {
             return false;
         }
+        let mine = |place| auth_config(place) == subject || (subject == "slack" && TOOLKITS[place.1] == "slack");
+        let fits = |number: &usize| {
+            let incident = &self.incidents[*number];
+            let news = incident.open && !incident.old_news && incident.opened_at > since;
+            news && incident.storm.is_none() && mine(incident.place) && !self.was_said(*number)
+        };
+        let joining: Vec<usize> = (0..self.incidents.len()).filter(fits).collect();
         let held = self.storms.iter().position(|storm| storm.subject == subject && storm.state == "held");
+        if held.is_none() && joining.is_empty() {
+            return true; // Of what was told before nobody needs to be kept.
+        }
         let storm = held.unwrap_or_else(|| {
             self.storms.push(Storm { subject: subject.to_owned(), state: "held", decided_at: None });
             self.events.push((subject.to_owned(), Letter::new(false)));
             self.storms.len() - 1
         });
-        let unsaid: Vec<bool> = (0..self.incidents.len()).map(|incident| !self.was_said(incident)).collect();
-        for (incident, unsaid) in self.incidents.iter_mut().zip(unsaid) {
-            let fits = incident.open && !incident.old_news && incident.storm.is_none() && incident.opened_at > since;
-            if fits && unsaid && mine(incident.place) {
-                incident.storm = Some(storm);
-            }
+        for incident in joining {
+            self.incidents[incident].storm = Some(storm);
         }
         true
     }
@@ -159,9 +201,15 @@ impl Model {
     }
 
     pub(super) fn silenced(&self, (user, toolkit): Place, now: Instant) -> bool {
-        self.silences.iter().any(|(only_user, only_toolkit, until)| {
+        self.silenced_until((user, toolkit), now).is_some()
+    }
+
+    /// Until when an operator's silence covers a place.
+    pub(super) fn silenced_until(&self, (user, toolkit): Place, now: Instant) -> Option<Instant> {
+        let covers = self.silences.iter().filter(|(only_user, only_toolkit, until)| {
             now < *until && only_user.is_none_or(|only| only == user) && only_toolkit.is_none_or(|only| only == toolkit)
-        })
+        });
+        covers.map(|(.., until)| *until).max()
     }
 
     /// Why a user to whom something is due is told later.

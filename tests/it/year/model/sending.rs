@@ -14,6 +14,8 @@ enum End {
     Sent,
     /// Not now; does not count.
     Wait,
+    /// The provider was away: tried again, and as if it had not been tried.
+    Ours,
     /// Not now; counts towards the horizon.
     Failed,
     Dead,
@@ -41,13 +43,12 @@ impl Model {
             }
         }
         for (subject, letter) in self.events.iter_mut().filter(|(_, letter)| letter.pending()) {
-            let given_up = letter.failing_since.is_some_and(|since| now - since >= hours(HORIZON_HOURS));
-            if !given_up {
-                outcome.sends.push(format!("webhook:product storm.held {subject}"));
-                letter.failing_since.get_or_insert(now);
-            }
-            if given_up || self.hook_up {
-                letter.state = if given_up { "dead" } else { "delivered" };
+            outcome.sends.push(format!("webhook:product storm.held {subject}"));
+            let failing_since = *letter.failing_since.get_or_insert(now);
+            if self.hook_up {
+                letter.state = "delivered";
+            } else if now - failing_since >= hours(HORIZON_HOURS) {
+                letter.state = "dead";
             }
         }
     }
@@ -56,14 +57,16 @@ impl Model {
         let mail = self.said[said].letters[letter].mail;
         let failing_since = self.said[said].letters[letter].failing_since;
         let mut words = Vec::new();
-        let end = if failing_since.is_some_and(|since| now - since >= hours(HORIZON_HOURS)) {
-            End::Dead
-        } else if let Some(end) = self.obstacle(said, mail, now) {
+        let mut end = if let Some(end) = self.obstacle(said, mail, now) {
             end
         } else {
             words = self.sayable(said, mail, now);
             self.say(said, mail, &words, outcome)
         };
+        let too_late = failing_since.is_some_and(|since| now - since >= hours(HORIZON_HOURS));
+        if matches!(end, End::Failed) && too_late {
+            end = End::Dead;
+        }
         let spoke = matches!(end, End::Sent | End::Failed) || (matches!(end, End::Dead) && !words.is_empty());
         let all = matches!(end, End::Dead | End::CalledOffForGood);
         for item in &mut self.said[said].items {
@@ -75,15 +78,23 @@ impl Model {
             }
         }
         let user = self.said[said].user;
-        let mut quiet_until = now;
-        while matches!(end, End::Wait) && self.is_quiet(user, quiet_until) {
+        // What another channel has told already is not called off here, but waits for the operator's word to end.
+        let again = self.told_elsewhere(said, now).filter(|_| matches!(end, End::CalledOff));
+        if again.is_some() {
+            end = End::Wait;
+        }
+        let mut quiet_until = again.unwrap_or(now);
+        while again.is_none() && matches!(end, End::Wait) && self.is_quiet(user, quiet_until) {
             quiet_until += TimeDelta::minutes(10);
         }
         let letter = &mut self.said[said].letters[letter];
         letter.put_off_until = Some(quiet_until).filter(|_| matches!(end, End::Wait));
+        if matches!(end, End::Wait) {
+            letter.failing_since = letter.failing_since.map(|since| since + (quiet_until - now));
+        }
         letter.state = match end {
             End::Sent => "delivered",
-            End::Wait | End::Failed => "pending",
+            End::Wait | End::Ours | End::Failed => "pending",
             End::Dead => "dead",
             End::CalledOff | End::CalledOffForGood => "cancelled",
         };
@@ -93,6 +104,18 @@ impl Model {
         if !letter.pending() {
             letter.ended_at = Some(now);
         }
+    }
+
+    /// When something that is kept back, and was told on another channel, may be said.
+    fn told_elsewhere(&self, said: usize, now: Instant) -> Option<Instant> {
+        let said = &self.said[said];
+        let told = said.items.iter().filter(|item| !said.recovered && item.spent && self.incidents[item.incident].open);
+        let until = |item: &Item| match self.kept_back(item.incident, now)? {
+            "storm_held" => Some(now + hours(1)),
+            "silenced" => self.silenced_until(self.incidents[item.incident].place, now),
+            _ => None,
+        };
+        told.filter_map(until).min()
     }
 
     /// What stands in the way of saying anything.
@@ -115,7 +138,7 @@ impl Model {
         if !said.recovered && said.items.iter().all(kept) {
             return Some(End::CalledOff);
         }
-        (!self.answers(said.user)).then_some(End::Failed)
+        (!self.answers(said.user)).then_some(End::Ours)
     }
 
     /// The incidents of which something can be said on this channel now.
