@@ -44,7 +44,7 @@ fn log_finished(summary: &Summary) {
             );
         }};
     }
-    if summary.channels_stopped.is_empty() && summary.storms_held.is_empty() {
+    if summary.channels_work() && summary.storms_held.is_empty() {
         finished!(info, "What was due went out.");
     } else {
         finished!(warn, "What was due went out, as far as it could.");

@@ -27,7 +27,7 @@ async fn an_endpoint_that_is_gone_is_seen_enabled_and_served_without_an_audit() 
         let setup = Setup::over(state, Dialect::Sqlite, SimulatorOptions::new(Arc::new(SystemClock))).await;
         setup.broken_user("ben").await;
         answers(&setup, 410);
-        let summary = setup.once(0).await;
+        let summary = setup.once(1).await;
         assert_eq!(summary["channels_disabled"], serde_json::json!(["webhook:product"]), "{summary}");
         let listed = channels(&setup).await;
         assert_eq!((&listed[0]["channel"], &listed[0]["pending"]), (&"webhook:product".into(), &1.into()), "{listed}");
@@ -43,7 +43,7 @@ async fn an_endpoint_that_is_gone_is_seen_enabled_and_served_without_an_audit() 
             checked.contains(warning) && checked.contains("`reconnectd channel enable webhook:product`"),
             "{checked}"
         );
-        let waits = setup.run(&["deliver", "--summary", "json"]).await.expect(0).summary();
+        let waits = setup.run(&["deliver", "--summary", "json"]).await.expect(1).summary();
         assert_eq!((&waits["deliveries_sent"], &waits["deliveries_pending"]), (&0.into(), &1.into()), "{waits}");
 
         let enabled = setup.run(&["channel", "enable", "webhook:product", "--by", "kim"]).await.expect(0);

@@ -81,6 +81,7 @@ async fn who_unsubscribed_stays_so_until_they_ask_for_mail_again() {
     let key = "a key of the operator's own, long enough";
     setup.text("suppression.key", key);
     setup.text("http.public_url", "https://notices.acme.example");
+    setup.run(&["migrate"]).await.expect(0);
     setup.run(&["suppress", "add", ADDRESS, "--by", "Kim"]).await.expect(0);
     let (running, address) = listening(&mut setup).await;
     assert_eq!(exchange(&address, &post(&path(key, ADDRESS))), 200);
