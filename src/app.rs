@@ -54,9 +54,13 @@ impl AppError {
             Self::Composio(_) | Self::Email(_) | Self::Webhook(_) => true,
             Self::Randomness(_) => false,
             Self::Directory(error) => matches!(error, DirectoryError::Misconfigured { .. }),
-            Self::Store(error) => {
-                matches!(error, StoreError::Url(_) | StoreError::Misconfigured(_) | StoreError::SuppressionKey(_))
-            }
+            Self::Store(error) => matches!(
+                error,
+                StoreError::Url(_)
+                    | StoreError::Missing(_)
+                    | StoreError::Misconfigured(_)
+                    | StoreError::SuppressionKey(_)
+            ),
         }
     }
 }
@@ -82,9 +86,17 @@ impl App {
         Self { config, clock, mint, run_id }
     }
 
-    /// The state database, its schema up to date.
+    /// The state database, its schema up to date. An SQLite file is made where there is none.
     pub async fn store(&self) -> Result<Store, AppError> {
         let store = Store::open(self.config.state.url.expose_secret()).await?;
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// The same, but where there is no SQLite file none is made: what asks about a state and finds it empty, because
+    /// it looked in another directory, would say that all is well.
+    pub async fn existing_store(&self) -> Result<Store, AppError> {
+        let store = Store::open_existing(self.config.state.url.expose_secret()).await?;
         store.migrate().await?;
         Ok(store)
     }
@@ -236,10 +248,10 @@ impl App {
         }
     }
 
-    /// Everything one run needs.
+    /// Everything one run needs. A rehearsal, which writes nothing, needs a state that is there.
     pub async fn pipeline(&self, dry_run: bool) -> Result<Pipeline, AppError> {
         let (provider, channels) = (self.provider()?, self.channels()?);
-        let store = self.store().await?;
+        let store = if dry_run { self.existing_store().await? } else { self.store().await? };
         let directory = self.directory().await?;
         let ports = Ports { directory, provider, channels, clock: Arc::clone(&self.clock) };
         let key = self.key_for(&store, dry_run).await?;

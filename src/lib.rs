@@ -1,4 +1,5 @@
-//! `reconnectd` finds connected accounts that stopped working and tells each affected user once.
+//! `reconnectd` finds connected accounts that stopped working and tells each affected user, without repeating itself: at
+//! most one notice of each number per incident and channel.
 //!
 //! The modules in the order data flows: the directory's users are scanned for observations, observations
 //! are recorded as account states and incidents, incidents are planned into deliveries, deliveries are sent.

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 
 use super::explain::{printable, when};
 use super::operator::Who;
+use super::output::counted;
 use super::{Exit, output, setup};
 use crate::domain::Timestamp;
 use crate::store::{BaselineRelease, Store, StoreError};
@@ -84,9 +85,10 @@ async fn show(store: &Store) -> Result<Exit, StoreError> {
             let (by, at) = (printable(&order.by), when(order.at()));
             match order.per_day {
                 0 => format!("paused by {by} {at}"),
+                per_day if left == 0 => format!("{per_day} a day are released by {by} since {at}: none is left"),
                 per_day => {
-                    let days = left.div_ceil(u64::from(per_day));
-                    format!("{per_day} a day are released by {by} since {at}: about {days} days to go")
+                    let days = counted(left.div_ceil(u64::from(per_day)), "day", "days");
+                    format!("{per_day} a day are released by {by} since {at}: about {days} to go")
                 }
             }
         }

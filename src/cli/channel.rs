@@ -63,14 +63,15 @@ pub(super) async fn run(config: Option<&Path>, args: ChannelArgs) -> Exit {
     let (configured, now) = (process.app.channel_names(), process.app.clock.now());
     let done = match args.command {
         ChannelCommand::List { json } => list(&store, configured, json).await,
-        ChannelCommand::Enable { channel, who } => enable(&store, ChannelName::new(channel), &who.name(), now).await,
+        ChannelCommand::Enable { channel, who } => {
+            enable(&store, ChannelName::new(channel), &configured, (&who.name(), now)).await
+        }
         ChannelCommand::Disable { channel, reason, who } => {
             let channel = ChannelName::new(channel);
             if configured.contains(&channel) {
                 disable(&store, &channel, &scrub(&reason, MAX_REASON_CHARS), &who.name(), now).await
             } else {
-                output::complain(&format!("{channel}: no such channel is configured; `reconnectd channel list`"));
-                Ok(Exit::Failed)
+                Ok(no_such(&channel))
             }
         }
     };
@@ -153,13 +154,27 @@ fn as_json(channel: &ChannelName, line: &Line) -> serde_json::Value {
     })
 }
 
-async fn enable(store: &Store, channel: ChannelName, operator: &str, now: Timestamp) -> Result<Exit, StoreError> {
+fn no_such(channel: &ChannelName) -> Exit {
+    output::complain(&printable(&format!("{channel}: no such channel is configured; `reconnectd channel list`")));
+    Exit::Failed
+}
+
+/// One that is not configured any more can be enabled too, where something is known against it.
+async fn enable(
+    store: &Store,
+    channel: ChannelName,
+    configured: &[ChannelName],
+    (operator, now): (&str, Timestamp),
+) -> Result<Exit, StoreError> {
     let mut work = store.begin().await?;
     let changed = work.enable_channel(&channel, operator, now).await?;
     work.commit().await?;
     if changed {
         output::result(&format!("{channel}: in use again; what failed there is due now"));
         return Ok(Exit::Done);
+    }
+    if !configured.contains(&channel) {
+        return Ok(no_such(&channel));
     }
     output::complain(&format!("{channel}: nothing is known against it"));
     Ok(Exit::Failed)

@@ -4,14 +4,24 @@ use std::path::Path;
 
 use futures_util::future::join_all;
 
+use super::explain::when;
 use super::{Exit, output, setup};
 use crate::app::App;
 use crate::ports::{Channel, DirectoryError, ProviderError};
+use crate::store::ChannelState;
 
 /// One line of the result.
 struct Finding {
     what: String,
     outcome: Result<String, (String, Exit)>,
+    /// Nothing is wrong, and somebody should know all the same.
+    warns: bool,
+}
+
+impl Finding {
+    fn new(what: impl Into<String>, outcome: Result<String, (String, Exit)>) -> Self {
+        Self { what: what.into(), outcome, warns: false }
+    }
 }
 
 pub(super) async fn run(config: Option<&Path>) -> Exit {
@@ -20,40 +30,50 @@ pub(super) async fn run(config: Option<&Path>) -> Exit {
         Err(exit) => return exit,
     };
     let app = &process.app;
-    let mut findings = vec![Finding { what: "configuration".into(), outcome: Ok("valid".into()) }];
+    let mut findings = vec![Finding::new("configuration", Ok("valid".into()))];
     // At once: what does not answer costs the longest wait, not the sum of all.
     let (state, directory, provider, channels) =
         tokio::join!(Box::pin(state(app)), Box::pin(directory(app)), Box::pin(provider(app)), Box::pin(channels(app)));
+    let (state, known) = state;
     findings.extend([state, directory, provider]);
     findings.extend(channels);
+    findings.extend(warnings(app, &known));
     let mut exit = Exit::Done;
     for finding in &findings {
         let (mark, words) = match &finding.outcome {
-            Ok(words) => ("ok    ", words),
             Err((words, worse)) => {
                 exit = exit.max(*worse);
                 ("FAILED", words)
             }
+            Ok(words) if finding.warns => ("WARN  ", words),
+            Ok(words) => ("ok    ", words),
         };
         output::result(&format!("{mark} {:<16} {words}", finding.what));
     }
     exit
 }
 
-async fn state(app: &App) -> Finding {
+/// The state database, and what is known there against channels.
+async fn state(app: &App) -> (Finding, Vec<ChannelState>) {
+    let mut known = Vec::new();
     let outcome = match app.store().await {
         Ok(store) => {
             // A key that does not fit the suppressed addresses would stop every mail.
             let key = app.address_key(&store).await;
+            let place = store.place();
+            let states = async { store.begin_read().await?.channel_states().await }.await;
             store.close().await;
-            match key {
-                Ok(_) => Ok("reached, schema up to date".to_owned()),
+            match key.and_then(|_| Ok(states?)) {
+                Ok(states) => {
+                    known = states;
+                    Ok(format!("reached, schema up to date ({place})"))
+                }
                 Err(error) => Err((crate::domain::causes(&error), exit_of(error.is_configuration()))),
             }
         }
         Err(error) => Err((crate::domain::causes(&error), exit_of(error.is_configuration()))),
     };
-    Finding { what: "state".into(), outcome }
+    (Finding::new("state", outcome), known)
 }
 
 async fn directory(app: &App) -> Finding {
@@ -71,7 +91,7 @@ async fn directory(app: &App) -> Finding {
         }
         Err(error) => Err((crate::domain::causes(&error), exit_of(error.is_configuration()))),
     };
-    Finding { what: "directory".into(), outcome }
+    Finding::new("directory", outcome)
 }
 
 async fn provider(app: &App) -> Finding {
@@ -83,19 +103,19 @@ async fn provider(app: &App) -> Finding {
         },
         Err(error) => Err((crate::domain::causes(&error), Exit::BadConfiguration)),
     };
-    Finding { what: "provider".into(), outcome }
+    Finding::new("provider", outcome)
 }
 
 async fn channels(app: &App) -> Vec<Finding> {
     let channels = match app.channels() {
         Ok(channels) if channels.is_empty() => {
             let words = "none configured: breakages are recorded and nobody is told".to_owned();
-            return vec![Finding { what: "channels".into(), outcome: Ok(words) }];
+            return vec![Finding::new("channels", Ok(words))];
         }
         Ok(channels) => channels,
         Err(error) => {
             let outcome = Err((crate::domain::causes(&error), Exit::BadConfiguration));
-            return vec![Finding { what: "channels".into(), outcome }];
+            return vec![Finding::new("channels", outcome)];
         }
     };
     join_all(channels.iter().map(|channel| reached(app, channel.as_ref()))).await
@@ -110,7 +130,32 @@ async fn reached(app: &App, channel: &dyn Channel) -> Finding {
         )),
         Err(error) => Err((error.to_string(), Exit::Failed)),
     };
-    Finding { what: channel.name().to_string(), outcome }
+    Finding::new(channel.name().to_string(), outcome)
+}
+
+/// What works and is not as it should be, with the remedy.
+fn warnings(app: &App, known: &[ChannelState]) -> Vec<Finding> {
+    let mut warnings = Vec::new();
+    let mut warn = |what: &str, words: String| {
+        warnings.push(Finding { what: what.to_owned(), outcome: Ok(words), warns: true });
+    };
+    let configured = app.channel_names();
+    for state in known.iter().filter(|state| configured.contains(&state.channel)) {
+        let channel = state.channel.as_str();
+        if let Some(at) = state.disabled_at {
+            let remedy = format!("`reconnectd channel enable {channel}` uses it again");
+            warn(channel, format!("disabled {}: what is for it waits; {remedy}", when(at)));
+        }
+        if let Some(at) = state.stopped_at {
+            let remedy = "`reconnectd channel list` says why; it is tried again by itself once that is mended";
+            warn(channel, format!("refuses us since {}: what is for it waits; {remedy}", when(at)));
+        }
+    }
+    if app.config.email.is_some() && app.config.http.public_url.is_none() {
+        let remedy = "set [http] public_url and run `reconnectd serve`";
+        warn("email", format!("mails carry no unsubscribe link; {remedy}"));
+    }
+    warnings
 }
 
 fn exit_of(configuration: bool) -> Exit {

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use clap::Args;
 
+use super::output::counted;
 use super::{Exit, incident_words, output, setup};
-use crate::domain::{Timestamp, UserId};
-use crate::store::{AccountStory, ActionStory, DeliveryStory, IncidentStory, UserStory};
+use crate::domain::{OperatorSilence, Timestamp, ToolkitSlug, UserId};
+use crate::store::{AccountStory, ActionStory, DeliveryStory, IncidentStory, StoreError, UserStory};
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
@@ -27,16 +28,18 @@ pub(super) async fn run(config: Option<&Path>, args: ExplainArgs) -> Exit {
         Err(exit) => return exit,
     };
     let user = UserId::new(args.user);
+    let now = process.app.clock.now();
     let told = async {
         let mut work = store.begin_read().await?;
-        work.story_of(&user).await
+        let known = work.story_of(&user).await?;
+        Ok::<_, StoreError>((known, work.active_silences(now).await?))
     };
     let exit = match told.await {
-        Ok(Some(known)) => {
-            output::result(tell(&user, &known).trim_end());
+        Ok((Some(known), silences)) => {
+            output::result(tell(&user, &known, &Quiet { silences: &silences, now }).trim_end());
             Exit::Done
         }
-        Ok(None) => {
+        Ok((None, _)) => {
             output::result(&format!(
                 "{user}: no run has looked at this user. Is the id exactly as in the directory, and does [directory] \
                  filter include it?"
@@ -52,8 +55,31 @@ pub(super) async fn run(config: Option<&Path>, args: ExplainArgs) -> Exit {
     exit
 }
 
+/// What operators asked to be quiet about.
+struct Quiet<'a> {
+    /// All that hold.
+    silences: &'a [OperatorSilence],
+    now: Timestamp,
+}
+
+impl Quiet<'_> {
+    /// The silences that cover an incident while it is open, whatever was last decided about it.
+    fn over(&self, user: &UserId, incident: &IncidentStory, accounts: &[AccountStory]) -> Vec<&OperatorSilence> {
+        let anchor = accounts.iter().map(|story| &story.known.account).find(|one| one.id.as_str() == incident.account);
+        let Some(anchor) = anchor.filter(|_| incident.closed.is_none()) else { return Vec::new() };
+        let toolkit = ToolkitSlug::new(incident.toolkit.as_str());
+        let covers = |one: &&OperatorSilence| one.covers(user, &toolkit, &anchor.auth_config, self.now);
+        self.silences.iter().filter(covers).collect()
+    }
+}
+
+fn tell_silence(silence: &OperatorSilence) -> String {
+    let (id, until, author) = (&silence.id, when(silence.until), printable(&silence.author));
+    format!("      silenced until {until} by {author} (silence {id}): {}", printable(&silence.reason))
+}
+
 /// The story as a page of text.
-fn tell(user: &UserId, story: &UserStory) -> String {
+fn tell(user: &UserId, story: &UserStory, quiet: &Quiet<'_>) -> String {
     let mut page = format!("User {user}\n");
     let observed = story.observed_at.map_or("never".to_owned(), when);
     let mut line = |text: String| {
@@ -70,6 +96,9 @@ fn tell(user: &UserId, story: &UserStory) -> String {
     line(format!("\nIncidents ({})", story.incidents.len()));
     for incident in &story.incidents {
         line(tell_incident(incident, &story.deliveries));
+        for silence in quiet.over(user, incident, &story.accounts) {
+            line(tell_silence(silence));
+        }
     }
     line(format!("\nDeliveries ({})", story.deliveries.len()));
     for delivery in &story.deliveries {
@@ -144,7 +173,7 @@ fn tell_delivery(delivery: &DeliveryStory) -> String {
 /// What an operator did to a delivery, and after how many attempts.
 pub(super) fn tell_action(action: &ActionStory) -> String {
     let (what, at, operator) = (&action.action, when(action.at), printable(&action.operator));
-    format!("{what} by operator {operator} {at}, after {} attempts", action.attempts)
+    format!("{what} by operator {operator} {at}, after {}", counted(action.attempts, "attempt", "attempts"))
 }
 
 /// Why nothing is known of a user, after the outcome's code.

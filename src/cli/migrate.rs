@@ -9,10 +9,11 @@ pub(super) async fn run(config: Option<&Path>) -> Exit {
         Ok(process) => process,
         Err(exit) => return exit,
     };
-    match process.store().await {
+    match process.store_or_new().await {
         Ok(store) => {
+            let place = store.place();
             store.close().await;
-            output::result("the state database is up to date");
+            output::result(&format!("the state database is up to date: {place}"));
             Exit::Done
         }
         Err(exit) => exit,

@@ -30,7 +30,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Finds Composio connected accounts that stopped working and tells each affected user once.
+/// Finds Composio connected accounts that stopped working and tells each affected user, without repeating itself.
 #[derive(Debug, Parser)]
 #[command(name = "reconnectd", version, about, max_term_width = 110)]
 struct Cli {

@@ -1,5 +1,6 @@
 //! Standard output and standard error, for people: the one place that writes to them besides the log.
 
+use std::fmt::Display;
 use std::io::{self, Write as _};
 
 /// Writes a result to standard output, with a line end. A reader that went away is no failure of ours.
@@ -12,6 +13,12 @@ pub(super) fn result(text: &str) {
     {
         complain(&format!("cannot write to standard output: {error}"));
     }
+}
+
+/// `1 user`, `2 users`.
+pub(super) fn counted<N: Copy + PartialEq + From<u8> + Display>(n: N, one: &str, more: &str) -> String {
+    let what = if n == N::from(1) { one } else { more };
+    format!("{n} {what}")
 }
 
 /// Writes a complaint to standard error, before or beside the log.

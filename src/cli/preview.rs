@@ -1,6 +1,7 @@
 //! `reconnectd preview`: a made-up mail as people would get it, written to files; nobody gets it.
 //!
-//! Needs of the configuration `[reconnect]` and `[email]` alone, and of them no secret.
+//! Needs of the configuration `[reconnect]` and `[email]` alone, and of them no secret; `[http] public_url` where mails
+//! carry an unsubscribe link.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use clap::builder::PossibleValuesParser;
 
 use super::{Exit, output};
 use crate::adapters::clock::SystemClock;
-use crate::adapters::email::{self, Preview, Sample};
+use crate::adapters::email::{self, Links, Preview, Sample};
 use crate::app::email_settings;
 use crate::config;
 use crate::domain::causes;
@@ -29,7 +30,7 @@ pub(super) struct PreviewArgs {
 }
 
 pub(super) fn run(config: Option<&Path>, args: &PreviewArgs) -> Exit {
-    let (reconnect, email) = match config::load_mail(config, config::environment()) {
+    let (reconnect, email, http) = match config::load_mail(config, config::environment()) {
         Ok(sections) => sections,
         Err(error) => {
             output::complain(&error.to_string());
@@ -39,7 +40,8 @@ pub(super) fn run(config: Option<&Path>, args: &PreviewArgs) -> Exit {
     let sample = Sample::ALL.iter().find(|(_, name)| *name == args.kind).map_or(Sample::First, |(sample, _)| *sample);
     // A sample counts its notices itself.
     let settings = email_settings(&reconnect, &email, 0);
-    let shown = email::preview(&settings, sample, &reconnect.url, args.locale.as_deref(), SystemClock.now());
+    let links = Links { reconnect: &reconnect.url, unsubscribe: http.public_url.as_ref() };
+    let shown = email::preview(&settings, sample, links, args.locale.as_deref(), SystemClock.now());
     let preview = match shown {
         Ok(preview) => preview,
         Err(error) => {

@@ -29,7 +29,7 @@ pub(super) async fn run(config: Option<&Path>) -> Exit {
         Ok(process) => process,
         Err(exit) => return exit,
     };
-    let store = match process.store().await {
+    let store = match process.store_or_new().await {
         Ok(store) => store,
         Err(exit) => return exit,
     };

@@ -46,8 +46,13 @@ pub(super) fn start_with_progress(path: Option<&Path>) -> Result<(ProgressBar, P
 }
 
 impl Process {
-    /// The state database, or an exit code after saying why not.
+    /// The state database as it is, or an exit code after saying why not: no SQLite file is made.
     pub(super) async fn store(&self) -> Result<Store, Exit> {
+        self.app.existing_store().await.map_err(|error| refuse(&error))
+    }
+
+    /// The same; an SQLite file is made where there is none.
+    pub(super) async fn store_or_new(&self) -> Result<Store, Exit> {
         self.app.store().await.map_err(|error| refuse(&error))
     }
 

@@ -11,6 +11,7 @@ use clap::{Args, Subcommand};
 
 use super::explain::{printable, when};
 use super::operator::Who;
+use super::output::counted;
 use super::{Exit, output, setup};
 use crate::domain::{
     AuthConfigId, IdMint, OperatorSilence, SilenceId, SilenceScope, Timestamp, ToolkitSlug, UserId, scrub,
@@ -151,8 +152,17 @@ async fn add(store: &Store, args: AddArgs, mint: &IdMint, now: Timestamp) -> Res
         ));
         return Ok(Exit::Failed);
     }
+    let covered = work.count_open_incidents_in(&silence.scope).await?;
+    let stranger = match silence.scope.user() {
+        Some(user) => work.story_of(user).await?.is_none(),
+        None => false,
+    };
     work.commit().await?;
     output::result(&line(&silence, now));
+    output::result(&format!("covers {} now", counted(covered, "open incident", "open incidents")));
+    if stranger {
+        output::complain("no run has looked at this user: is the id exactly as in the directory?");
+    }
     Ok(Exit::Done)
 }
 
@@ -162,11 +172,16 @@ async fn list(store: &Store, args: &ListArgs, now: Timestamp) -> Result<Exit, St
     let mut lines: Vec<String> = found.iter().map(|silence| line(silence, now)).collect();
     let holding = found.iter().filter(|silence| silence.is_active(now)).count();
     lines.push(match found.len() - holding {
-        over if args.all => format!("{holding} hold, {over} are over"),
-        _ => format!("{holding} hold"),
+        over if args.all => format!("{}, {}", hold(holding), counted(over as u64, "is over", "are over")),
+        _ => hold(holding),
     });
     output::result(&lines.join("\n"));
     Ok(Exit::Done)
+}
+
+/// `1 holds`, `2 hold`.
+fn hold(silences: usize) -> String {
+    counted(silences as u64, "holds", "hold")
 }
 
 async fn expire(store: &Store, args: ExpireArgs, now: Timestamp) -> Result<Exit, StoreError> {

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 
 use super::explain::{printable, when};
 use super::operator::Who;
+use super::output::counted;
 use super::{Exit, output, setup};
 use crate::domain::Timestamp;
 use crate::store::{Store, StoreError, StormRow};
@@ -89,7 +90,8 @@ async fn decide(store: &Store, args: DecideArgs, state: &'static str, now: Times
             Some(row) if decided => {
                 let next =
                     if state == "released" { "the next run tells their users" } else { "their users are not told" };
-                done.push(format!("{id}: {state}; {} incidents are still open, {next}", row.open_incidents));
+                let open = counted(row.open_incidents, "incident is", "incidents are");
+                done.push(format!("{id}: {state}; {open} still open, {next}"));
             }
             Some(row) => refused.push(format!("{id}: was {} already", since(&row))),
             None => refused.push(format!("{id}: there is no such storm; `reconnectd storm list` shows their ids")),

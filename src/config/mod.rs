@@ -41,7 +41,7 @@ pub fn load(path: Option<&Path>, env: impl Iterator<Item = (String, String)>) ->
 pub fn load_mail(
     path: Option<&Path>,
     env: impl Iterator<Item = (String, String)>,
-) -> Result<(Reconnect, Email), ConfigError> {
+) -> Result<(Reconnect, Email, Http), ConfigError> {
     let (raw, places, mut problems) = read(path, Path::new(DEFAULT_FILE), env)?;
     check::check_mail(raw, &places, &mut problems).ok_or_else(|| ConfigError::new(problems))
 }

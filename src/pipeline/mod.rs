@@ -215,7 +215,9 @@ impl Pipeline {
             outcome = Box::pin(self.stages(&mut running)) => outcome,
             lost = self.keep_lease(lease.as_ref()) => Err(RunError::Store(lost)),
         };
-        Ok(RunOutcome::Ran(self.finish(running, outcome).await?))
+        let summary = self.finish(running, outcome).await?;
+        takeover::log_finished(&summary);
+        Ok(RunOutcome::Ran(summary))
     }
 
     async fn stages(&self, running: &mut Running) -> Result<Delivered, RunError> {

@@ -263,7 +263,6 @@ impl Pipeline {
             }
         };
         fault::point("run.before_summary");
-        log_finished(&summary);
         Ok(Box::new(summary))
     }
 
@@ -346,7 +345,7 @@ fn can_go_on(run: &RunRow, now: Timestamp) -> bool {
 }
 
 /// Says the summary once more for who reads logs; a warning where somebody should look.
-fn log_finished(summary: &Summary) {
+pub(super) fn log_finished(summary: &Summary) {
     macro_rules! finished {
         ($level:ident, $words:literal) => {{
             let c = &summary.counters;

@@ -165,9 +165,10 @@ impl Summary {
             (0, failed) => counted(failed, "delivery failed", "deliveries failed"),
             (waiting, _) => counted(waiting, "delivery waits in the outbox", "deliveries wait in the outbox"),
         };
+        let listed = if self.deliveries_pending == 0 { "outbox list --state dead" } else { "outbox list" };
         format!(
-            "{what}; the last reasons are in the log events delivery.retry and delivery.dead, or `reconnectd explain \
-             USER`."
+            "{what}: `reconnectd {listed}`; the last reasons are in the log events delivery.retry and delivery.dead, \
+             or `reconnectd explain USER`."
         )
     }
 }

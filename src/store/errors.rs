@@ -6,6 +6,12 @@ pub enum StoreError {
     /// The `[state] url` is not one we can open.
     #[error("[state] url: {0}; use sqlite://PATH or postgres://USER@HOST/DATABASE")]
     Url(String),
+    /// There is no SQLite file where one that exists was asked for; carries the whole path.
+    #[error(
+        "there is no state database at {0}; run this in the directory of the runs or give [state] url a whole path \
+         (`reconnectd check` says where it is), or make an empty one with `reconnectd migrate`"
+    )]
+    Missing(String),
     /// The login, the database's name or the file's folder is wrong: the configuration must change.
     #[error("the state database refused us; check [state] url: login, database, or the file's folder")]
     Misconfigured(#[source] sqlx::Error),

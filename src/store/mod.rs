@@ -61,13 +61,27 @@ impl Store {
     /// Opens the database at `url` (`sqlite://PATH` or `postgres://…`). A SQLite file is created if
     /// missing. The schema is not touched: see [`Store::migrate`].
     pub async fn open(url: &str) -> Result<Self, StoreError> {
+        Self::open_or(url, true).await
+    }
+
+    /// The same, but fails with [`StoreError::Missing`] where there is no SQLite file, and makes none.
+    pub async fn open_existing(url: &str) -> Result<Self, StoreError> {
+        Self::open_or(url, false).await
+    }
+
+    async fn open_or(url: &str, make: bool) -> Result<Self, StoreError> {
         let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
         let backend: Arc<dyn Backend> = match scheme {
-            "sqlite" => Arc::new(sqlite::SqliteBackend::open(url).await?),
+            "sqlite" => Arc::new(sqlite::SqliteBackend::open(url, make).await?),
             "postgres" | "postgresql" => Arc::new(postgres::PostgresBackend::open(url).await?),
             _ => return Err(StoreError::Url("unknown kind of database".into())),
         };
         Ok(Self { backend })
+    }
+
+    /// Where it is, for people: the kind of database, and the file's whole path or host, port and name. No login.
+    pub fn place(&self) -> String {
+        self.backend.place()
     }
 
     /// Brings the schema up to date; safe when several processes do it at once.

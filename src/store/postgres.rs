@@ -29,6 +29,7 @@ const SESSION_OPTIONS: [(&str, &str); 3] =
     [("statement_timeout", "60s"), ("idle_in_transaction_session_timeout", "60s"), ("client_min_messages", "error")];
 
 pub(super) struct PostgresBackend {
+    place: String,
     pool: PgPool,
 }
 
@@ -39,6 +40,9 @@ impl PostgresBackend {
             .map_err(|_| StoreError::Url("not a PostgreSQL URL".into()))?
             .application_name("reconnectd")
             .options(SESSION_OPTIONS);
+        let (host, port) = (options.get_host(), options.get_port());
+        let database = options.get_database().unwrap_or_else(|| options.get_username());
+        let place = format!("PostgreSQL, {host}:{port}/{database}");
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -50,7 +54,7 @@ impl PostgresBackend {
             })
             .connect_with(options)
             .await?;
-        Ok(Self { pool })
+        Ok(Self { place, pool })
     }
 }
 
@@ -67,6 +71,10 @@ impl Backend for PostgresBackend {
     async fn migrate(&self) -> Result<(), StoreError> {
         // The migrator takes an advisory lock of its own.
         Ok(migrations::postgres().run(&self.pool).await?)
+    }
+
+    fn place(&self) -> String {
+        self.place.clone()
     }
 
     async fn close(&self) {

@@ -211,6 +211,8 @@ pub trait Backend: Send + Sync {
     async fn begin_read(&self) -> Result<Box<dyn Session>, StoreError>;
     /// Brings the schema up to date, under a lock, so that two processes may do it at once.
     async fn migrate(&self) -> Result<(), StoreError>;
+    /// Where the database is, for people; holds no login.
+    fn place(&self) -> String;
     /// Closes all connections.
     async fn close(&self);
 }

@@ -71,6 +71,20 @@ impl Work {
         self.session.fetch(select).await?.first().map(silence).transpose()
     }
 
+    /// How many open incidents a scope covers, each judged by the account it stands for.
+    pub async fn count_open_incidents_in(&mut self, scope: &SilenceScope) -> Result<u64, StoreError> {
+        let select = sql("SELECT count(*) AS n FROM incidents i \
+             JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id WHERE i.closed_at IS NULL \
+             AND (CAST($1 AS TEXT) IS NULL OR i.user_id = $1) AND (CAST($2 AS TEXT) IS NULL OR i.toolkit = $2) \
+             AND (CAST($3 AS TEXT) IS NULL OR a.auth_config = $3)");
+        let select = select
+            .bind(scope.user().map(UserId::as_str))
+            .bind(scope.toolkit().map(ToolkitSlug::as_str))
+            .bind(scope.auth_config().map(AuthConfigId::as_str));
+        let rows = self.session.fetch(select).await?;
+        rows.first().map_or(Ok(0), |row| row.int("n").map(|n| u64::try_from(n).unwrap_or(0)))
+    }
+
     /// Ends a silence at `now`; `false` where there is none of this id that holds.
     pub async fn end_silence(&mut self, id: &SilenceId, operator: &str, now: Timestamp) -> Result<bool, StoreError> {
         let update = sql("UPDATE silences SET ended_at = $2, ended_by = $3 \

@@ -1,13 +1,14 @@
-//! The state database as one SQLite file: the embedded default, for one process on one machine.
+//! The state database as one SQLite file: the embedded default, for the processes of one machine.
 //!
 //! One writer connection and `BEGIN IMMEDIATE` (a plain `BEGIN` failed with "database is locked" in 994 of
 //! 1600 read-then-write transactions when measured), a small read-only pool beside it, WAL. `synchronous`
 //! is FULL: the outbox is the only guard against a second notice, so a commit must survive a power cut.
-//! WAL does not work on network file systems.
+//! Several processes may share the file: one writes at a time, the others wait for it up to `BUSY_TIMEOUT`. WAL does
+//! not work on network file systems.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -34,23 +35,31 @@ const DIALECT: Dialect = Dialect {
 };
 
 pub(super) struct SqliteBackend {
+    file: PathBuf,
     writer: SqlitePool,
     readers: SqlitePool,
 }
 
 impl SqliteBackend {
-    /// Opens the file, creating it (for its owner's eyes only: it holds user ids and account names) if it is
-    /// not there. Its directory must exist.
-    pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
+    /// Opens the file. If it is not there, it is created for its owner's eyes only (it holds user ids and account
+    /// names) where `make` says so; its directory must exist.
+    pub(super) async fn open(url: &str, make: bool) -> Result<Self, StoreError> {
         let options = url
             .parse::<SqliteConnectOptions>()
             .map_err(|_| StoreError::Url("not a SQLite file name".into()))?
-            .create_if_missing(true)
+            .create_if_missing(make)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true);
-        create_private(options.get_filename());
+        // A relative path means another file from another directory: people are told the whole one.
+        let name = options.get_filename();
+        let file = std::path::absolute(name).unwrap_or_else(|_| name.to_owned());
+        if make {
+            create_private(&file);
+        } else if matches!(file.try_exists(), Ok(false)) {
+            return Err(StoreError::Missing(file.display().to_string()));
+        }
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .idle_timeout(None)
@@ -62,7 +71,7 @@ impl SqliteBackend {
             .max_connections(READERS)
             .min_connections(0)
             .connect_lazy_with(options.create_if_missing(false).read_only(true));
-        Ok(Self { writer, readers })
+        Ok(Self { file, writer, readers })
     }
 }
 
@@ -82,6 +91,10 @@ impl Backend for SqliteBackend {
         // `run_direct`: `run` on a borrowed connection does not compile inside a boxed future.
         migrations::sqlite().run_direct(None, &mut *tx, false).await?;
         Ok(tx.commit().await?)
+    }
+
+    fn place(&self) -> String {
+        format!("SQLite, {}", self.file.display())
     }
 
     async fn close(&self) {

@@ -5,6 +5,8 @@
 pub const RUN_STARTED: &str = "run.started";
 /// A run ended; carries the counters of the summary.
 pub const RUN_FINISHED: &str = "run.finished";
+/// `deliver` ended; carries what it planned and delivered. An audit's end is `run.finished`.
+pub const DELIVER_FINISHED: &str = "deliver.finished";
 /// A run ended early; carries what to do.
 pub const RUN_FAILED: &str = "run.failed";
 /// How a run ended could not be written, or the lease not given back; what it did stands.

@@ -20,6 +20,7 @@ mod setup;
 mod side_by_side;
 mod silence;
 mod simulate;
+mod state_file;
 mod storms_and_baseline;
 mod suppress;
 mod terminal;

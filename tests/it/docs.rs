@@ -115,6 +115,29 @@ fn the_readmes_configuration_can_be_used() {
     assert!(config.email.is_some());
 }
 
+/// Every table of every migration, and every key of `meta`, stands in the data model.
+#[test]
+fn every_table_has_its_row() {
+    let model = section(include_str!("../../docs/architecture.md"), "Data model");
+    let (model, _) = model.split_once("\nStates, and how").unwrap();
+    for dialect in ["sqlite", "postgres"] {
+        let mut tables = BTreeSet::new();
+        for file in std::fs::read_dir(root().join("migrations").join(dialect)).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            let created = text.lines().filter_map(|line| line.strip_prefix("CREATE TABLE ")?.split(' ').next());
+            tables.extend(created.map(str::to_owned));
+        }
+        let described: BTreeSet<String> = first_column(model).into_iter().map(str::to_owned).collect();
+        assert_eq!(described, tables, "docs/architecture.md, Data model, {dialect}");
+    }
+    let meta = model.lines().find(|line| line.starts_with("| `meta` ")).unwrap();
+    for key in
+        ["baseline_started_at", "baseline_finished_at", "baseline_release", "suppression_key", "suppression_key_check"]
+    {
+        assert!(meta.contains(&format!("`{key}`")), "{key}: {meta}");
+    }
+}
+
 /// A heading as the anchor of a link.
 fn anchor(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim().to_lowercase();

@@ -8,8 +8,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use reconnectd::adapters::email::{self, EmailLimits, EmailSettings, Sample};
+use reconnectd::adapters::email::{self, EmailLimits, EmailSettings, Links, Sample};
 use reconnectd::domain::{ReconnectUrl, from_millis};
+use url::Url;
 
 const LANGUAGES: [&str; 2] = ["en", "de"];
 
@@ -29,8 +30,10 @@ fn composed(sample: Sample, language: &str) -> Vec<u8> {
         limits: EmailLimits::default(),
     };
     let links = ReconnectUrl::parse("https://app.acme.example/settings/integrations?toolkit={toolkit}").unwrap();
+    let end = Url::parse("https://acme.example").unwrap();
+    let links = Links { reconnect: &links, unsubscribe: Some(&end) };
     let now = from_millis(1_763_723_999_000);
-    let preview = email::preview(&settings, sample, &links, Some(language), now).unwrap();
+    let preview = email::preview(&settings, sample, links, Some(language), now).unwrap();
     assert_eq!(preview.language, language);
     preview.eml
 }

@@ -97,8 +97,8 @@ impl Catalogue {
                     main.iter().map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(", ")
                 };
                 return wrong(
-                    format!("the phrase {key} has not the placeholders of English"),
-                    format!("it has {names}"),
+                    format!("the phrase {key} has other placeholders than in {}", english.file),
+                    format!("there it has {names}"),
                 );
             }
             if ours.is_counted() && !theirs.is_counted() && !all.contains("count") {

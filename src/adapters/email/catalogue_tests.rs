@@ -20,8 +20,12 @@ fn the_languages_that_come_along_hold_the_same_phrases() {
 /// A change to the German catalogue, and how the error begins; `@` and a key stand for the key's line.
 const FAULTS: [(&str, &str, &str); 15] = [
     ("greeting = ", "gruss = ", "de.toml: the phrase greeting is missing, which en.toml has; add it under [phrases]"),
-    ("Tag {name},", "Tag,", "de.toml, line @greeting_name: the phrase greeting_name has not the placeholders of"),
-    ("Tag {name},", "Tag {name}, {product}", "de.toml, line @greeting_name: the phrase greeting_name has not the"),
+    (
+        "Tag {name},",
+        "Tag,",
+        "de.toml, line @greeting_name: the phrase greeting_name has other placeholders than in en.toml; ",
+    ),
+    ("Tag {name},", "Tag {name}, {product}", "de.toml, line @greeting_name: the phrase greeting_name has other"),
     ("Tag {name},", "Tag {name,", "de.toml, line @greeting_name: a brace has no counterpart; mend the braces"),
     ("Tag {name},", "Tag {{ name }},", "de.toml, line @greeting_name: a placeholder is {name}, of letters a-z and _; "),
     (
@@ -32,7 +36,7 @@ const FAULTS: [(&str, &str, &str); 15] = [
     (
         "call = \"",
         "call = \"\" #",
-        "de.toml, line @call: the phrase call has not the placeholders of English; it has {product}, {toolkit}",
+        "de.toml, line @call: the phrase call has other placeholders than in en.toml; there it has {product}, {toolkit}",
     ),
     (
         "call = \"",

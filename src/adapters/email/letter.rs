@@ -17,6 +17,9 @@ use crate::domain::{Notice, NoticeItem, NoticeKind};
 /// More accounts than this are counted, not listed.
 pub(super) const MAX_ITEMS: usize = 50;
 
+/// Columns of the text part: what RFC 5322 (section 2.1.1) asks of lines, and a terminal shows.
+const TEXT_COLUMNS: usize = 78;
+
 /// The longest subject in characters; mail programs show 40 to 70 of them.
 const MAX_SUBJECT_CHARS: usize = 200;
 
@@ -122,7 +125,7 @@ impl Writer {
         };
         let subject = render("subject.txt", Value::from_serialize(&facts))?;
         let subject = visible(&subject, MAX_SUBJECT_CHARS).unwrap_or_default();
-        let text = render("notice.txt", Value::from_serialize(&facts))?;
+        let text = wrapped(&render("notice.txt", Value::from_serialize(&facts))?);
         let html = render("notice.html", minijinja::context! { subject, ..Value::from_serialize(&facts) })?;
         Ok(Letter { subject, text, html, language: language.catalogue.tag.clone() })
     }
@@ -163,6 +166,30 @@ impl Writer {
             unsubscribe,
         }
     }
+}
+
+/// Breaks longer lines at spaces, each rest as far in as its line began. A word that is longer, such as a link, stays
+/// whole, so that it can be clicked.
+fn wrapped(text: &str) -> String {
+    let mut wrapped = String::with_capacity(text.len() + text.len() / 32);
+    for line in text.split_inclusive('\n') {
+        let (words, end) = line.strip_suffix('\n').map_or((line, ""), |words| (words, "\n"));
+        if textwrap::core::display_width(words) <= TEXT_COLUMNS {
+            wrapped.push_str(line);
+            continue;
+        }
+        let indent = &words[..words.len() - words.trim_start_matches(' ').len()];
+        let options = textwrap::Options::new(TEXT_COLUMNS)
+            .initial_indent(indent)
+            .subsequent_indent(indent)
+            .break_words(false)
+            .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit)
+            .word_separator(textwrap::WordSeparator::AsciiSpace)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
+        wrapped.push_str(&textwrap::fill(words.trim_start_matches(' '), options));
+        wrapped.push_str(end);
+    }
+    wrapped
 }
 
 fn toolkit_of(item: &NoticeItem, phrases: &Catalogue) -> String {

@@ -65,13 +65,15 @@ fn the_text_stands_alone() {
     insta::assert_snapshot!(letter.text, @r"
     Hello Mary,
 
-    Acme can no longer use your Slack (work) account. It stopped working around 21 November 2025.
+    Acme can no longer use your Slack (work) account. It stopped working around 21
+    November 2025.
 
     To use Slack in Acme again, reconnect it here:
 
         https://app.acme.example/settings?toolkit=slack&from=mail
 
-    You get this because you connected Slack to Acme. If you no longer need it there, you can ignore this message.
+    You get this because you connected Slack to Acme. If you no longer need it
+    there, you can ignore this message.
     Questions? Write to support@acme.example.
     ");
 }
@@ -92,7 +94,8 @@ fn several_accounts_are_one_list() {
         Your other Gmail account still works.
         https://app.acme.example/settings?toolkit=gmail&from=mail
 
-    You get this because you connected Google Calendar and Gmail to Acme. If you no longer need them there, you can ignore this message.
+    You get this because you connected Google Calendar and Gmail to Acme. If you
+    no longer need them there, you can ignore this message.
     Questions? Write to support@acme.example.
     ");
 }
@@ -139,7 +142,8 @@ fn a_digest_tells_the_new_from_the_old() {
     insta::assert_snapshot!(text, @r"
     Guten Tag Mary,
 
-    Acme kann 3 Ihrer Konten nicht nutzen. Verbinden Sie neu, was Sie noch brauchen:
+    Acme kann 3 Ihrer Konten nicht nutzen. Verbinden Sie neu, was Sie noch
+    brauchen:
 
     1. Jira, funktioniert etwa seit dem 21. November 2025 nicht mehr
         https://app.acme.example/settings?toolkit=jira&from=mail
@@ -152,7 +156,9 @@ fn a_digest_tells_the_new_from_the_old() {
         Dies ist unsere letzte Nachricht zu diesem Konto.
         https://app.acme.example/settings?toolkit=gmail&from=mail
 
-    Sie erhalten diese Nachricht, weil Sie Jira, Zoom und Gmail mit Acme verbunden haben. Wenn Sie diese dort nicht mehr brauchen, können Sie die Nachricht ignorieren.
+    Sie erhalten diese Nachricht, weil Sie Jira, Zoom und Gmail mit Acme verbunden
+    haben. Wenn Sie diese dort nicht mehr brauchen, können Sie die Nachricht
+    ignorieren.
     Fragen? Schreiben Sie an support@acme.example.
     ");
 }
@@ -165,7 +171,8 @@ fn who_reconnected_is_told_so_and_asked_for_nothing() {
     insta::assert_snapshot!(letter.text, @r"
     Hello Mary,
 
-    Your Slack (work) account works in Acme again, as of 21 November 2025. There is nothing you need to do.
+    Your Slack (work) account works in Acme again, as of 21 November 2025. There
+    is nothing you need to do.
 
     You get this because we told you that it had stopped working.
     Questions? Write to support@acme.example.
@@ -311,4 +318,17 @@ fn luminance(colour: &str) -> f64 {
         if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
     };
     0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+}
+
+#[test]
+fn lines_are_broken_at_spaces_and_links_stay_whole() {
+    let link = format!("https://app.acme.example/{}-b", "a".repeat(90));
+    let words = "word ".repeat(30);
+    let text = wrapped(&format!("{}\n\n  {}\nSee {link} there.\n-- \n", words.trim_end(), words.trim_end()));
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines.iter().all(|line| line.len() <= 78 || *line == link), "{text}");
+    assert_eq!((lines[0].len(), lines[1].len(), lines[2]), (74, 74, ""), "{text}");
+    assert!(lines[3..5].iter().all(|line| line.starts_with("  word")), "{text}");
+    assert!(lines.contains(&link.as_str()) && text.ends_with("there.\n-- \n"), "{text}");
+    assert_eq!(wrapped("short\n"), "short\n");
 }

@@ -35,7 +35,7 @@ use crate::domain::{ChannelName, EventKind, FailureClass, Notice, OperatorNotice
 use crate::ports::{Channel, Receipt, SendError};
 
 pub use pack_error::PackError;
-pub use preview::{Preview, PreviewError, preview};
+pub use preview::{Links, Preview, PreviewError, preview};
 pub use samples::Sample;
 pub use settings::{EmailLimits, EmailSettings, EmailSettingsError};
 

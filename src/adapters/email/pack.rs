@@ -15,6 +15,7 @@ use super::catalogue::{Catalogue, CatalogueFile, DEFAULT_TAG};
 use super::pack_error::PackError;
 use super::pack_files::{self, Source, catalogue_stem};
 use super::phrase::Piece;
+use super::wording::{MAX_WORD_CHARS, visible};
 
 /// Steps a template may take; the built-in ones take some 10,000 for 50 accounts. An operator's must end too.
 const FUEL: u64 = 1_000_000;
@@ -104,7 +105,21 @@ impl Pack {
 
     /// A rendering that failed, with the file it failed in.
     pub(super) fn rendering_error(&self, error: &minijinja::Error) -> PackError {
-        template_error(self.file_of(error.name().unwrap_or("a template")), error)
+        let name = error.name().unwrap_or("a template");
+        let mut wrong = template_error(self.file_of(name), error);
+        if error.kind() == ErrorKind::UndefinedError
+            && let Some(expression) = self.expression(name, error)
+        {
+            wrong.what = format!("{}: {expression}", wrong.what);
+        }
+        wrong
+    }
+
+    /// What an error points at in a template; the same text in all languages.
+    fn expression(&self, name: &str, error: &minijinja::Error) -> Option<String> {
+        let template = self.languages.first()?.templates.get_template(name).ok()?;
+        let expression = template.source().get(error.range()?)?;
+        visible(expression, MAX_WORD_CHARS)
     }
 }
 

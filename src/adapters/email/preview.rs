@@ -1,9 +1,20 @@
 //! Turns a sample into the mail a person would get, without anybody or any server.
 
+use url::Url;
+
 use super::samples::{SAMPLE_NOTICES, Sample};
 use super::settings::{self, EmailSettings, EmailSettingsError};
 use crate::domain::{ReconnectUrl, Timestamp};
 use crate::ports::SendError;
+
+/// Where the links of a sample point.
+#[derive(Debug, Clone, Copy)]
+pub struct Links<'a> {
+    /// The product's page.
+    pub reconnect: &'a ReconnectUrl,
+    /// Under which address mails are ended (`[http] public_url`); none: no link to end them.
+    pub unsubscribe: Option<&'a Url>,
+}
 
 /// A mail to look at.
 #[derive(Debug)]
@@ -32,12 +43,13 @@ pub enum PreviewError {
 pub fn preview(
     settings: &EmailSettings,
     sample: Sample,
-    links: &ReconnectUrl,
+    links: Links<'_>,
     locale: Option<&str>,
     now: Timestamp,
 ) -> Result<Preview, PreviewError> {
     let composer = settings::composer(&EmailSettings { notices: SAMPLE_NOTICES, ..settings.clone() })?;
-    let notice = sample.notice(links, composer.domain(), locale, now);
+    let mut notice = sample.notice(links.reconnect, composer.domain(), locale, now);
+    notice.unsubscribe = links.unsubscribe.map(|base| format!("{}/u/sample", base.as_str().trim_end_matches('/')));
     let (mail, letter) = composer.compose_with_letter(&notice)?;
     Ok(Preview { eml: mail.bytes, html: letter.html, language: letter.language })
 }

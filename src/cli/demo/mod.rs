@@ -83,7 +83,7 @@ async fn play(args: DemoArgs) -> anyhow::Result<Exit> {
     output::result(&format!("   Told a second time: {told_twice}.\n"));
 
     output::result(
-        "4. Three days later Ben has reconnected. The others are reminded, once; two more weeks bring one more.\n",
+        "4. Three days later Ben has reconnected. The others are reminded; a week later there would be one more, the last.\n",
     );
     clock.advance(Duration::from_hours(3 * 24));
     stage.ben_reconnects();

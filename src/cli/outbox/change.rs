@@ -5,6 +5,7 @@ use clap::Args;
 use super::unknown;
 use crate::cli::explain::when;
 use crate::cli::operator::Who;
+use crate::cli::output::counted;
 use crate::cli::{Exit, output};
 use crate::domain::{ChannelName, DeliveryId, Timestamp};
 use crate::store::{DeliveryRow, Store, StoreError, Work};
@@ -43,12 +44,24 @@ pub(super) async fn redeliver(store: &Store, args: RedeliverArgs, now: Timestamp
     let ids = distinct(args.deliveries);
     let mut work = store.begin().await?;
     let changed = work.redeliver(&ids, &args.who.name(), now).await?;
-    let said = say(&mut work, &ids, &changed, PUT_BACK, not_redelivered).await?;
+    let mut said = say(&mut work, &ids, &changed, PUT_BACK, not_redelivered).await?;
+    for id in &changed {
+        let last = work.story_of_delivery(id).await?.and_then(|whole| whole.attempts.last()?.outcome.clone());
+        if last.is_some_and(|outcome| SUPPRESSED.contains(&outcome.as_str())) {
+            said.done.push(format!("{id}: {FREE_FIRST}"));
+        }
+    }
     work.commit().await?;
     Ok(said.print())
 }
 
+const DEAD: (&str, &str) = ("dead delivery", "dead deliveries");
 const PUT_BACK: &str = "put back, due now; the next run looks once more before it sends";
+
+/// Outcomes of an attempt after which the address stands on the list of those not written to.
+const SUPPRESSED: [&str; 2] = ["recipient_refused", "suppressed"];
+const FREE_FIRST: &str = "its address is not written to any more: unless `reconnectd suppress remove` frees it before \
+     the next run, this is called off again";
 
 async fn redeliver_dead(
     store: &Store,
@@ -59,13 +72,13 @@ async fn redeliver_dead(
 ) -> Result<Exit, StoreError> {
     if !yes {
         let dead = store.begin_read().await?.count_dead(channel).await?;
-        output::result(&format!("{channel}: {dead} dead deliveries; nothing is changed without --yes"));
+        output::result(&format!("{channel}: {}; nothing is changed without --yes", counted(dead, DEAD.0, DEAD.1)));
         return Ok(Exit::Done);
     }
     let mut work = store.begin().await?;
     let changed = work.redeliver_dead(channel, operator, now).await?;
     work.commit().await?;
-    output::result(&format!("{channel}: {changed} dead deliveries {PUT_BACK}"));
+    output::result(&format!("{channel}: {} {PUT_BACK}", counted(changed, DEAD.0, DEAD.1)));
     Ok(Exit::Done)
 }
 

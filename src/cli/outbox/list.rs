@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::unknown;
 use crate::cli::explain::{printable, when};
+use crate::cli::output::counted;
 use crate::cli::{Exit, output};
 use crate::domain::{ChannelName, DeliveryId, EventKind, Timestamp, UserId};
 use crate::store::{DeliveryFilter, DeliveryRow, OutboxCounts, Store, StoreError};
@@ -69,13 +70,16 @@ pub(super) async fn run(store: &Store, args: ListArgs) -> Result<Exit, StoreErro
         channel: args.channel.map(ChannelName::new),
         user: args.user.map(UserId::new),
         before,
-        limit: args.limit,
+        limit: args.limit + 1,
     };
-    let found = work.deliveries(&filter).await?;
+    let mut found = work.deliveries(&filter).await?;
     let counts = work.outbox_counts().await?;
     work.roll_back();
-    // A full page: there may be more, older ones.
-    let next = if found.len() as u64 == u64::from(args.limit) { found.last() } else { None };
+    // One more was asked for than is shown: whether there are older ones.
+    let shown = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    let older = found.len() > shown;
+    found.truncate(shown);
+    let next = found.last().filter(|_| older);
     if args.json {
         let deliveries: Vec<serde_json::Value> = found.iter().map(as_json).collect();
         let next = next.map(|row| row.id.as_str());
@@ -95,9 +99,8 @@ fn line(row: &DeliveryRow) -> String {
     let (id, state, channel, user) = (&row.id, &row.state, &row.channel, told(row));
     let created = when(row.created_at);
     let attempts = match (row.attempts, row.put_off) {
-        (1, 0) => "1 attempt".to_owned(),
-        (attempts, 0) => format!("{attempts} attempts"),
-        (attempts, put_off) => format!("{attempts} attempts ({put_off} put off)"),
+        (attempts, 0) => counted(attempts, "attempt", "attempts"),
+        (attempts, put_off) => format!("{} ({put_off} put off)", counted(attempts, "attempt", "attempts")),
     };
     let detail = row.detail.as_deref().map_or(String::new(), |detail| format!("  {}", printable(detail)));
     format!("{id}  {state:<9}  {channel}  {user}  {attempts}  created {created}  {}{detail}", next_or_settled(row))

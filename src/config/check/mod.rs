@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::errors::{Fault, Problem, key_name, variable_name};
 use super::raw::{self, Raw};
-use super::settings::{Config, Email, Reconnect};
+use super::settings::{Config, Email, Http, Reconnect};
 use super::source::Places;
 use super::value::length::length;
 use super::{secrets, value};
@@ -67,13 +67,14 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
 }
 
 /// Checks what mails are composed from; the URL they go to is not looked at.
-pub(super) fn check_mail(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> Option<(Reconnect, Email)> {
+pub(super) fn check_mail(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> Option<(Reconnect, Email, Http)> {
     let mut checker = Checker { places, problems };
     let reconnect = checker.reconnect(raw.reconnect);
     let unread =
         raw::Email { url: Some("file:///nowhere".to_owned()), url_file: None, ..raw.email.unwrap_or_default() };
     let email = checker.email(unread);
-    if problems.is_empty() { Some((reconnect?, email?)) } else { None }
+    let http = checker.http(raw.http);
+    if problems.is_empty() { Some((reconnect?, email?, http?)) } else { None }
 }
 
 struct Checker<'a> {

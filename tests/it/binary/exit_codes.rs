@@ -158,5 +158,9 @@ async fn a_channel_that_refuses_us_is_a_failure_and_keeps_its_deliveries() {
     assert_eq!((&finished["level"], &finished["channels_stopped"]), (&"warn".into(), &"webhook:product".into()));
     assert_eq!((&finished["deliveries_pending"], &finished["silenced"]), (&3.into(), &"{}".into()), "{finished}");
     let text = setup.run(&["once"]).await;
-    assert!(text.stdout.contains("deliveries wait in the outbox; the last reasons are in"), "{}", text.stdout);
+    assert!(
+        text.stdout.contains("deliveries wait in the outbox: `reconnectd outbox list`; the last reasons are in"),
+        "{}",
+        text.stdout
+    );
 }

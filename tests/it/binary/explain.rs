@@ -50,6 +50,7 @@ async fn it_says_what_was_concluded_what_was_sent_and_why() {
 #[tokio::test]
 async fn a_user_nobody_looked_at_is_said_to_be_unknown() {
     let setup = Setup::new().await;
+    setup.run(&["migrate"]).await.expect(0);
     let output = setup.run(&["explain", "nobody"]).await.expect(1);
     assert!(output.stdout.contains("nobody: no run has looked at this user"), "{}", output.stdout);
 }

@@ -240,6 +240,8 @@ async fn a_rehearsal_over_a_new_state_database_is_no_first_run() {
     let mut setup = Setup::new().await;
     setup.text("policy.first_run", "baseline");
     setup.broken_user("ben").await;
+    setup.run(&["once", "--dry-run"]).await.expect(2);
+    setup.run(&["migrate"]).await.expect(0);
     setup.run(&["once", "--dry-run"]).await.expect(0);
     assert_eq!(setup.once(0).await["baseline"], true, "the run after it is");
     assert_eq!(setup.told().len(), 0);

@@ -68,6 +68,12 @@ async fn the_list_is_what_needs_eyes_unless_told_otherwise() {
     let rest = listed(&setup, &["--state", "dead", "--before", before]).await;
     assert_eq!((&rest["deliveries"][0]["user"], rest["deliveries"].as_array().unwrap().len()), (&"ben".into(), 1));
     assert_eq!((&rest["next_before"], &rest["counts"]["dead"]), (&Value::Null, &2.into()));
+    let whole = listed(&setup, &["--state", "dead", "--limit", "2"]).await;
+    assert_eq!(
+        (whole["deliveries"].as_array().unwrap().len(), &whole["next_before"]),
+        (2, &Value::Null),
+        "no older one"
+    );
     for none in [["--state", "cancelled"], ["--channel", "email"], ["--user", "nobody"]] {
         assert_eq!(listed(&setup, &none).await["deliveries"], Value::Array(vec![]), "{none:?}");
     }
@@ -105,7 +111,7 @@ async fn dead_ones_can_be_mended(state: Dialect) {
     let refused = setup.run(&["outbox", "redeliver", &ben, &ben]).await.expect(1);
     has(&refused, &["was delivered at ", "; a second mail would be a second mail"]);
     for command in [vec!["explain", "ben"], vec!["outbox", "show", &ben]] {
-        has(&setup.run(&command).await.expect(0), &["redelivered by operator Kim of on-call 20", "after 1 attempts"]);
+        has(&setup.run(&command).await.expect(0), &["redelivered by operator Kim of on-call 20", "after 1 attempt\n"]);
     }
     setup.once(0).await;
     assert_eq!(setup.sink.received().len(), before.len() + sent.len(), "once");
@@ -119,6 +125,17 @@ async fn a_dead_one_is_put_back_and_sent_under_its_id() {
 #[tokio::test]
 async fn the_same_on_postgresql() {
     dead_ones_can_be_mended(Dialect::Postgres).await;
+}
+
+#[tokio::test]
+async fn an_address_that_was_refused_is_named_when_its_delivery_is_put_back() {
+    let setup = two_dead_and_one_waiting(Dialect::Sqlite).await;
+    let (ben, kim) = (id_of(&setup, "ben").await, id_of(&setup, "kim").await);
+    let refused = "UPDATE attempts SET outcome = 'recipient_refused' WHERE delivery_id = ";
+    setup.on_state(&format!("{refused}'{ben}'")).await;
+    let output = setup.run(&["outbox", "redeliver", &ben, &kim]).await.expect(0);
+    has(&output, &[&format!("{ben}: its address is not written to any more"), "`reconnectd suppress remove`"]);
+    assert!(!output.stdout.contains(&format!("{kim}: its address")), "{}", output.stdout);
 }
 
 #[tokio::test]
@@ -154,6 +171,7 @@ async fn what_is_called_off_is_not_sent() {
 #[tokio::test]
 async fn what_cannot_be_meant_is_refused() {
     let setup = Setup::new().await;
+    setup.run(&["migrate"]).await.expect(0);
     for arguments in [
         &["outbox"][..],
         &["outbox", "list", "--state", "lost"],

@@ -41,6 +41,12 @@ async fn every_mail_can_be_looked_at_in_every_language() {
     }
     let output = preview(folder.path(), &[]).await.expect(0);
     assert_eq!(output.stdout, "./preview-first-en.eml\n./preview-first-en.html\n");
+    let mail = |folder: &Path| std::fs::read_to_string(folder.join("preview-first-en.eml")).unwrap();
+    assert!(!mail(folder.path()).contains("nsubscribe"), "no mail has a link that nobody answers");
+    let linked = format!("{CONFIGURATION}[http]\npublic_url = \"https://notices.acme.example/r\"\n");
+    std::fs::write(folder.path().join("reconnectd.toml"), linked).unwrap();
+    preview(folder.path(), &[]).await.expect(0);
+    assert!(mail(folder.path()).contains("List-Unsubscribe: <https://notices.acme.example/r/u/sample>"));
     let page = std::fs::read_to_string(folder.path().join("preview-first-en.html")).unwrap();
     assert!(page.contains("https://app.acme.example/connect/slack"), "{page}");
     preview(folder.path(), &["--kind", "farewell"]).await.expect(2);
@@ -62,7 +68,7 @@ async fn what_is_missing_or_wrong_is_said() {
     let with = format!("{CONFIGURATION}templates = \"{}\"\n", templates.display());
     std::fs::write(folder.path().join("reconnectd.toml"), with).unwrap();
     let output = preview(folder.path(), &[]).await.expect(2);
-    assert!(output.stderr.contains("templates/notice.txt, line 2: undefined value"), "{}", output.stderr);
+    assert!(output.stderr.contains("templates/notice.txt, line 2: undefined value: produkt; "), "{}", output.stderr);
 }
 
 #[tokio::test]

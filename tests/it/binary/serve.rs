@@ -81,6 +81,7 @@ async fn who_unsubscribed_stays_so_until_they_ask_for_mail_again() {
     let key = "a key of the operator's own, long enough";
     setup.text("suppression.key", key);
     setup.text("http.public_url", "https://notices.acme.example");
+    setup.run(&["migrate"]).await.expect(0);
     setup.run(&["suppress", "add", ADDRESS, "--by", "Kim"]).await.expect(0);
     let (running, address) = listening(&mut setup).await;
     assert_eq!(exchange(&address, &post(&path(key, ADDRESS))), 200);
@@ -101,6 +102,7 @@ async fn who_unsubscribed_stays_so_until_they_ask_for_mail_again() {
 #[tokio::test]
 async fn without_a_configured_key_all_commands_share_the_one_that_was_made() {
     let mut setup = Setup::new().await;
+    setup.run(&["migrate"]).await.expect(0);
     setup.run(&["suppress", "add", "bob@example.com"]).await.expect(0);
     let store = Store::open(&setup.state_url).await.unwrap();
     let made = store.begin_read().await.unwrap().meta("suppression_key").await.unwrap().unwrap();

@@ -77,6 +77,9 @@ async fn old_breakages_are_shown_released_and_paused() {
     assert!(shown.contains("3 users have old breakages") && shown.contains("nobody is released"), "{shown}");
     let ordered = setup.run(&["baseline", "release", "--per-day", "2", "--by", "olga"]).await.expect(0).stdout;
     assert!(ordered.contains("2 a day are released by olga since 20") && ordered.contains("about 2 days"), "{ordered}");
+    let faster = setup.run(&["baseline", "release", "--per-day", "3"]).await.expect(0).stdout;
+    assert!(faster.contains("about 1 day to go"), "{faster}");
+    setup.run(&["baseline", "release", "--per-day", "2"]).await.expect(0);
     let summary = setup.once(0).await;
     assert_eq!((&summary["incidents_released"], &summary["silenced"]["baseline"]), (&2.into(), &1.into()), "{summary}");
     assert_eq!(reconnects(&setup), 2);

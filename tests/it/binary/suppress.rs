@@ -13,6 +13,7 @@ fn said(output: &Output) -> String {
 #[tokio::test]
 async fn an_address_is_added_found_listed_and_removed() {
     let setup = Setup::new().await;
+    setup.run(&["migrate"]).await.expect(0);
     let added = said(&setup.run(&["suppress", "add", "mary@example.com", "--by", "Kim"]).await.expect(0));
     let (hash, rest) = added.split_once(": ").unwrap();
     assert_eq!((hash.len(), rest), (12, "suppressed\n"));
@@ -37,6 +38,7 @@ async fn an_address_is_added_found_listed_and_removed() {
 #[tokio::test]
 async fn standard_input_is_taken_whole_or_not_at_all() {
     let setup = Setup::new().await;
+    setup.run(&["migrate"]).await.expect(0);
     let bad = setup.run_reading(&["suppress", "add", "-"], "a@example.com\nnot an address\nb@example.com\n").await;
     let bad = said(&bad.expect(1));
     assert!(bad.contains("standard input, line 2: not an e-mail address"), "{bad}");
@@ -74,6 +76,7 @@ async fn standard_input_is_taken_whole_or_not_at_all() {
 #[tokio::test]
 async fn what_cannot_be_meant_is_refused() {
     let setup = Setup::new().await;
+    setup.run(&["migrate"]).await.expect(0);
     for arguments in
         [&["suppress"][..], &["suppress", "add"], &["suppress", "remove"], &["suppress", "list", "--limit", "0"]]
     {
