@@ -278,7 +278,13 @@ async fn an_event_that_nobody_took_is_repeated_under_its_id() {
     let mut rig = Rig::new().await;
     three_channels(&mut rig, &["a"]).await;
     rig.world.next_on("webhook:product", [failing(FailureClass::EndpointGone)]);
-    rig.world.next_on("webhook:ops", [Ok(Receipt { detail: "204".into() }), failing(FailureClass::Transient)]);
+    // Whichever of the two comes first there, the event is what is not taken.
+    let failed = std::sync::atomic::AtomicBool::new(false);
+    rig.world.sends_fail(move |channel, user| {
+        let event = channel.as_str() == "webhook:ops" && user.is_none();
+        let first = event && !failed.swap(true, std::sync::atomic::Ordering::Relaxed);
+        first.then(|| SendError { class: FailureClass::Transient, detail: "scripted".into() })
+    });
     rig.run().await;
     let told = rig.world.take_events();
     assert_eq!(told.len(), 2, "{told:?}");
