@@ -7,8 +7,9 @@ use super::pace::PaceLimits;
 use crate::domain::{AddressKey, ChannelName, NoticePolicy, Unsubscribe};
 
 /// Attempts on a channel that may be made in a row without one success, in one run: each may take minutes where the
-/// other side hangs, and one more would learn nothing.
-pub const LEAVE_ALONE_AFTER: u32 = 5;
+/// other side hangs, and one more would learn nothing. Not fewer: a server that greylists answers each recipient it does
+/// not know with a 4xx, and those behind them must have their turn.
+pub const LEAVE_ALONE_AFTER: u32 = 20;
 
 /// How deliveries are made.
 #[derive(Debug, Clone)]

@@ -16,9 +16,8 @@ use crate::telemetry::events;
 /// Time zones by user, as stored; users without one are left out.
 pub type Zones = HashMap<UserId, String>;
 
-/// How far back notifications are looked for: the longest digest window and cap are a week, and one may have arrived
-/// up to three days after it was decided.
-const LOOK_BACK: TimeDelta = TimeDelta::days(11);
+/// How far back notifications are looked for: the longest digest window and the longest cap are a week.
+const LOOK_BACK: TimeDelta = TimeDelta::days(7);
 
 /// A page of users with what was decided about each of their open incidents.
 pub struct DecidedPage {

@@ -90,7 +90,8 @@ impl Work {
     ) -> Result<bool, StoreError> {
         let upsert = sql("INSERT INTO channels (channel, disabled_at, detail, changed_by) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (channel) DO UPDATE SET disabled_at = excluded.disabled_at, detail = excluded.detail, \
-             changed_by = excluded.changed_by WHERE channels.disabled_at IS NULL");
+             changed_by = excluded.changed_by WHERE channels.disabled_at IS NULL \
+             OR (channels.changed_by IS NULL AND excluded.changed_by IS NOT NULL)");
         let upsert = upsert.bind(channel.as_str()).bind(now).bind(detail).bind(operator);
         Ok(self.session.execute(upsert).await? == 1)
     }

@@ -60,7 +60,7 @@ impl Work {
             let select = sql("SELECT n.user_id, n.notification_id, n.created_at, \
                  max(CASE WHEN d.state = 'delivered' THEN d.settled_at END) AS arrived_at \
                  FROM notifications n JOIN deliveries d ON d.notification_id = n.notification_id \
-                 WHERE n.kind = 'reconnect' AND n.created_at > $1 AND d.state IN ('pending', 'delivered') \
+                 WHERE n.kind = 'reconnect' AND COALESCE(d.settled_at, n.created_at) > $1 AND d.state IN ('pending', 'delivered') \
                  AND n.user_id IN ({values}) GROUP BY n.user_id, n.notification_id, n.created_at");
             for row in self.session.fetch(select.bind(since).values(chunk)).await? {
                 let at = row.opt_instant("arrived_at")?.unwrap_or(row.instant("created_at")?);
