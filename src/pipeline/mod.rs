@@ -8,6 +8,7 @@
 //! of which the next run goes on from.
 
 mod delivering;
+mod ending;
 mod planning;
 mod takeover;
 
@@ -216,7 +217,7 @@ impl Pipeline {
             lost = self.keep_lease(lease.as_ref()) => Err(RunError::Store(lost)),
         };
         let summary = self.finish(running, outcome).await?;
-        takeover::log_finished(&summary);
+        ending::log_finished(&summary);
         Ok(RunOutcome::Ran(summary))
     }
 
