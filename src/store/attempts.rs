@@ -88,7 +88,7 @@ pub struct ToldEnd {
 
 impl Work {
     /// Takes the lease on the next delivery that is due on `channel`, and counts the attempt. Nothing is due on a
-    /// disabled channel, and one user is told one thing at a time there: what follows sees what was said before it.
+    /// disabled channel.
     pub async fn claim_delivery(
         &mut self,
         channel: &ChannelName,
@@ -97,19 +97,14 @@ impl Work {
         run: &RunId,
         now: Timestamp,
     ) -> Result<Option<ClaimedDelivery>, StoreError> {
-        let claim = sql(
-            "UPDATE deliveries SET lease_token = $1, lease_expires_at = {now} + $2, attempts = attempts + 1 \
+        let claim =
+            sql("UPDATE deliveries SET lease_token = $1, lease_expires_at = {now} + $2, attempts = attempts + 1 \
              WHERE delivery_id = (SELECT d.delivery_id FROM deliveries d WHERE d.state = 'pending' \
              AND d.next_attempt_at <= $3 AND (d.lease_expires_at IS NULL OR d.lease_expires_at <= {now}) \
              AND d.channel = $4 AND NOT EXISTS (SELECT 1 FROM channels c WHERE c.channel = $4 \
-             AND c.disabled_at IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM notifications mine \
-             JOIN notifications theirs ON theirs.user_id = mine.user_id AND mine.user_id <> '' \
-             JOIN deliveries o ON o.notification_id = theirs.notification_id \
-             WHERE mine.notification_id = d.notification_id AND o.channel = $4 \
-             AND o.delivery_id <> d.delivery_id AND o.lease_expires_at > {now}) ORDER BY d.next_attempt_at, d.delivery_id LIMIT 1 {skip_locked}) \
+             AND c.disabled_at IS NOT NULL) ORDER BY d.next_attempt_at, d.delivery_id LIMIT 1 {skip_locked}) \
              RETURNING delivery_id, notification_id, channel, outside_id, attempts, attempts_before_redelivery, \
-             put_off, failing_since",
-        );
+             put_off, failing_since");
         let claim =
             claim.bind(token).bind(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)).bind(now).bind(channel.as_str());
         let rows = self.session.fetch(claim).await?;
