@@ -7,7 +7,7 @@
 
 /// Every point there is, in the order a run passes them; `tests/it/binary/kill_ledger.rs` compares the list
 /// with the calls and kills at each.
-pub const POINTS: [&str; 28] = [
+pub const POINTS: [&str; 30] = [
     "lease.before_commit",
     "lease.after_commit",
     // The run's row, the ends of dead runs and, on a first run, the mark that taking stock began.
@@ -15,6 +15,8 @@ pub const POINTS: [&str; 28] = [
     "begin.after_commit",
     "page.before_commit",
     "page.after_commit",
+    "channels.before_commit",
+    "channels.after_commit",
     "release.before_commit",
     "release.after_commit",
     "storm.before_commit",

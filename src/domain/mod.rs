@@ -43,7 +43,7 @@ pub use policy::{IncidentFacts, NoticePolicy, NoticesGiven, StormGuard};
 pub use quiet::QuietHours;
 pub use redact::{causes, scrub};
 pub use retry::{FailureClass, RetrySchedule, Verdict};
-pub use run::RunCounters;
+pub use run::{RESUME_WITHIN, RunCounters};
 pub use silence_rule::{MAX_AUTHOR_CHARS, MAX_REASON_CHARS, OperatorSilence, SilenceError, SilenceScope};
 pub use suppression::{AddressHash, AddressHashError, AddressKey, AddressKeyError, SuppressionCause};
 pub use time::{Timestamp, from_millis, millis};

@@ -4,9 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::decision::Silence;
+
+/// How old a dead run's checkpoint may be for the next run to go on from it: what was seen earlier says too little about
+/// now. So the first pages of a whole scan are at most this much older than its last run.
+pub const RESUME_WITHIN: TimeDelta = TimeDelta::hours(6);
 
 /// The counters of one run; what each counts is what its name says.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

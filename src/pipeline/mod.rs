@@ -15,7 +15,6 @@ mod takeover;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use tokio::sync::{mpsc, watch};
 
 use crate::deliver::{DeliverError, Delivered, DeliverySettings, Pace};
@@ -37,8 +36,6 @@ use crate::telemetry::events;
 pub const LEASE_TTL: Duration = Duration::from_secs(20);
 /// How often the right to run is renewed within its life, so that one slow renewal costs nothing.
 const HEARTBEATS_PER_LEASE: u32 = 3;
-/// A checkpoint older than this is not gone on from: what was seen then says too little about now.
-const RESUME_WITHIN: TimeDelta = TimeDelta::hours(6);
 /// Pages that may wait to be recorded: one being recorded, one ready, one being fetched.
 const PAGES_AHEAD: usize = 1;
 /// How often a page is recorded while the state database is away for a moment, and the pause in between.

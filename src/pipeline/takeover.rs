@@ -4,10 +4,8 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::{
-    HEARTBEATS_PER_LEASE, LEASE_NAME, META_BASELINE, META_BASELINE_END, Pipeline, RESUME_WITHIN, RunError, Running,
-};
-use crate::domain::{RunCounters, Timestamp, from_millis, millis};
+use super::{HEARTBEATS_PER_LEASE, LEASE_NAME, META_BASELINE, META_BASELINE_END, Pipeline, RunError, Running};
+use crate::domain::{RESUME_WITHIN, RunCounters, Timestamp, from_millis, millis};
 use crate::fault;
 use crate::ports::ProviderUsage;
 use crate::record::Baseline;

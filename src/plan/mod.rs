@@ -13,6 +13,7 @@
 //! zone is asked for within a transaction. A crash leaves whole notifications and whole storms only; the next run
 //! plans the rest.
 
+mod channels;
 mod notices;
 mod recoveries;
 mod releases;
@@ -122,7 +123,7 @@ pub struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    /// Holds storms, releases old breakages whose turn it is, and is ready to go through the open incidents.
+    /// Sets channels aside that are gone, releases old breakages whose turn it is, holds storms, and is ready to go through the open incidents.
     pub async fn begin(
         store: &'a Store,
         context: PlanContext<'a>,
@@ -130,6 +131,7 @@ impl<'a> Planner<'a> {
         counters: &mut RunCounters,
     ) -> Result<Self, StoreError> {
         if !context.taking_stock {
+            channels::retire(store, &context, fence).await?;
             releases::release(store, &context, fence, counters).await?;
             storms::hold(store, &context, fence, counters).await?;
         }

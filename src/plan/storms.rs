@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::TimeDelta;
 
 use super::{Fence, PlanContext};
-use crate::domain::{ChannelName, EventKind, NotificationId, OperatorEvent, RunCounters, Timestamp};
+use crate::domain::{EventKind, NotificationId, OperatorEvent, RESUME_WITHIN, RunCounters, Timestamp};
 use crate::fault;
 use crate::store::{BreakageCount, NewOperatorEvent, Store, StoreError, StormScope, Work};
 use crate::telemetry::events;
@@ -26,9 +26,8 @@ struct Tripped {
     since: Timestamp,
 }
 
-/// Ends healed storms, and holds those that are there now, in one transaction; in the same, channels that are not
-/// configured any more are taken out of use. What is counted is counted before,
-/// so that nobody waits for the count.
+/// Ends healed storms, and holds those that are there now, in one transaction. What is counted is counted before, so
+/// that nobody waits for the count.
 pub(super) async fn hold(
     store: &Store,
     context: &PlanContext<'_>,
@@ -40,10 +39,6 @@ pub(super) async fn hold(
     work.roll_back();
     let mut work = store.begin().await?;
     work.renew_lease(fence.lease, fence.ttl).await?;
-    let configured: Vec<ChannelName> = context.channels.iter().map(|channel| channel.name.clone()).collect();
-    if !configured.is_empty() {
-        work.retire_channels(&configured, context.now).await?;
-    }
     let healed = work.end_healed_storms(context.now).await?;
     let mut held = Vec::new();
     for tripped in tripped {
@@ -87,7 +82,7 @@ async fn tripped(work: &mut Work, context: &PlanContext<'_>) -> Result<Vec<Tripp
         return Ok(Vec::new());
     }
     let Some(scanned_at) = work.last_whole_scan().await? else { return Ok(Vec::new()) };
-    let cells = count(work, begin, scanned_at - GONE_ON_FROM).await?;
+    let cells = count(work, begin, scanned_at - RESUME_WITHIN).await?;
     let trips = |cells: &[&Cell], scope: StormScope, subject: &str| {
         let sum = |what: fn(&BreakageCount) -> u64| cells.iter().map(|cell| what(&cell.count)).sum();
         let (broken, working) = (sum(|count| count.broken), sum(|count| count.working));
@@ -113,10 +108,6 @@ async fn tripped(work: &mut Work, context: &PlanContext<'_>) -> Result<Vec<Tripp
     }
     Ok(tripped)
 }
-
-/// A checkpoint is gone on from for so long: the first pages of the last whole scan are at most so much older than
-/// its last run.
-const GONE_ON_FROM: TimeDelta = TimeDelta::hours(6);
 
 /// The accounts of one auth config and toolkit.
 struct Cell {
