@@ -46,25 +46,15 @@ struct PauseArgs {
 }
 
 pub(super) async fn run(config: Option<&Path>, args: BaselineArgs) -> Exit {
-    let process = match setup::start(config) {
-        Ok(process) => process,
-        Err(exit) => return exit,
-    };
-    let store = match process.store().await {
-        Ok(store) => store,
-        Err(exit) => return exit,
-    };
-    let now = process.app.clock.now();
-    let done = match args.command {
-        BaselineCommand::Show => show(&store).await,
-        BaselineCommand::Release(args) => order(&store, args.per_day, args.who.name(), now).await,
-        BaselineCommand::Pause(args) => order(&store, 0, args.who.name(), now).await,
-    };
-    store.close().await;
-    done.unwrap_or_else(|error| {
-        output::complain(&crate::domain::causes(&error));
-        Exit::Failed
+    setup::on_state(config, async |app, store| {
+        let now = app.clock.now();
+        match args.command {
+            BaselineCommand::Show => show(store).await,
+            BaselineCommand::Release(args) => order(store, args.per_day, args.who.name(), now).await,
+            BaselineCommand::Pause(args) => order(store, 0, args.who.name(), now).await,
+        }
     })
+    .await
 }
 
 async fn order(store: &Store, per_day: u32, operator: String, now: Timestamp) -> Result<Exit, StoreError> {

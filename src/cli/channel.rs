@@ -52,34 +52,24 @@ enum ChannelCommand {
 }
 
 pub(super) async fn run(config: Option<&Path>, args: ChannelArgs) -> Exit {
-    let process = match setup::start(config) {
-        Ok(process) => process,
-        Err(exit) => return exit,
-    };
-    let store = match process.store().await {
-        Ok(store) => store,
-        Err(exit) => return exit,
-    };
-    let (configured, now) = (process.app.channel_names(), process.app.clock.now());
-    let done = match args.command {
-        ChannelCommand::List { json } => list(&store, configured, json).await,
-        ChannelCommand::Enable { channel, who } => {
-            enable(&store, ChannelName::new(channel), &configured, (&who.name(), now)).await
-        }
-        ChannelCommand::Disable { channel, reason, who } => {
-            let channel = ChannelName::new(channel);
-            if configured.contains(&channel) {
-                disable(&store, &channel, &scrub(&reason, MAX_REASON_CHARS), &who.name(), now).await
-            } else {
-                Ok(no_such(&channel))
+    setup::on_state(config, async |app, store| {
+        let (configured, now) = (app.channel_names(), app.clock.now());
+        match args.command {
+            ChannelCommand::List { json } => list(store, configured, json).await,
+            ChannelCommand::Enable { channel, who } => {
+                enable(store, ChannelName::new(channel), &configured, (&who.name(), now)).await
+            }
+            ChannelCommand::Disable { channel, reason, who } => {
+                let channel = ChannelName::new(channel);
+                if configured.contains(&channel) {
+                    disable(store, &channel, &scrub(&reason, MAX_REASON_CHARS), &who.name(), now).await
+                } else {
+                    Ok(no_such(&channel))
+                }
             }
         }
-    };
-    store.close().await;
-    done.unwrap_or_else(|error| {
-        output::complain(&crate::domain::causes(&error));
-        Exit::Failed
     })
+    .await
 }
 
 /// One channel: whether it is configured, what is known of it, what waits.

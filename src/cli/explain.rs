@@ -19,40 +19,23 @@ pub(super) struct ExplainArgs {
 }
 
 pub(super) async fn run(config: Option<&Path>, args: ExplainArgs) -> Exit {
-    let process = match setup::start(config) {
-        Ok(process) => process,
-        Err(exit) => return exit,
-    };
-    let store = match process.store().await {
-        Ok(store) => store,
-        Err(exit) => return exit,
-    };
-    let user = UserId::new(args.user);
-    let now = process.app.clock.now();
-    let told = async {
+    setup::on_state(config, async |app, store| {
+        let (user, now) = (UserId::new(args.user), app.clock.now());
         let mut work = store.begin_read().await?;
         let known = work.story_of(&user).await?;
-        Ok::<_, StoreError>((known, work.active_silences(now).await?))
-    };
-    let exit = match told.await {
-        Ok((Some(known), silences)) => {
-            output::result(tell(&user, &known, &Quiet { silences: &silences, now }).trim_end());
-            Exit::Done
-        }
-        Ok((None, _)) => {
+        let silences = work.active_silences(now).await?;
+        work.roll_back();
+        let Some(known) = known else {
             output::result(&format!(
                 "{user}: no run has looked at this user. Is the id exactly as in the directory, and does [directory] \
                  filter include it?"
             ));
-            Exit::Failed
-        }
-        Err(error) => {
-            output::complain(&crate::domain::causes(&error));
-            Exit::Failed
-        }
-    };
-    store.close().await;
-    exit
+            return Ok::<_, StoreError>(Exit::Failed);
+        };
+        output::result(tell(&user, &known, &Quiet { silences: &silences, now }).trim_end());
+        Ok(Exit::Done)
+    })
+    .await
 }
 
 /// What operators asked to be quiet about.

@@ -62,6 +62,28 @@ impl Process {
     }
 }
 
+/// A command that asks about the state database, or changes it, and nothing else: sets up, opens what is there, works,
+/// closes, and says what failed.
+pub(super) async fn on_state<E: std::error::Error + 'static>(
+    config: Option<&Path>,
+    work: impl AsyncFnOnce(&App, &Store) -> Result<Exit, E>,
+) -> Exit {
+    let process = match start(config) {
+        Ok(process) => process,
+        Err(exit) => return exit,
+    };
+    let store = match process.store().await {
+        Ok(store) => store,
+        Err(exit) => return exit,
+    };
+    let done = work(&process.app, &store).await;
+    store.close().await;
+    done.unwrap_or_else(|error| {
+        output::complain(&crate::domain::causes(&error));
+        Exit::Failed
+    })
+}
+
 /// How log lines look, colours on a terminal only.
 pub(super) fn format(json: bool, terminal: bool) -> LineFormat {
     if json { LineFormat::Json } else { LineFormat::Pretty { colours: terminal } }

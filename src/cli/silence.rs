@@ -104,25 +104,15 @@ fn parse_end(text: &str) -> Result<End, String> {
 }
 
 pub(super) async fn run(config: Option<&Path>, args: SilenceArgs) -> Exit {
-    let process = match setup::start(config) {
-        Ok(process) => process,
-        Err(exit) => return exit,
-    };
-    let store = match process.store().await {
-        Ok(store) => store,
-        Err(exit) => return exit,
-    };
-    let now = process.app.clock.now();
-    let done = match args.command {
-        SilenceCommand::Add(args) => add(&store, args, &process.app.mint, now).await,
-        SilenceCommand::List(args) => list(&store, &args, now).await,
-        SilenceCommand::Expire(args) => expire(&store, args, now).await,
-    };
-    store.close().await;
-    done.unwrap_or_else(|error| {
-        output::complain(&crate::domain::causes(&error));
-        Exit::Failed
+    setup::on_state(config, async |app, store| {
+        let now = app.clock.now();
+        match args.command {
+            SilenceCommand::Add(args) => add(store, args, &app.mint, now).await,
+            SilenceCommand::List(args) => list(store, &args, now).await,
+            SilenceCommand::Expire(args) => expire(store, args, now).await,
+        }
     })
+    .await
 }
 
 async fn add(store: &Store, args: AddArgs, mint: &IdMint, now: Timestamp) -> Result<Exit, StoreError> {

@@ -49,25 +49,15 @@ struct DecideArgs {
 const MOST_LISTED: u32 = 100;
 
 pub(super) async fn run(config: Option<&Path>, args: StormArgs) -> Exit {
-    let process = match setup::start(config) {
-        Ok(process) => process,
-        Err(exit) => return exit,
-    };
-    let store = match process.store().await {
-        Ok(store) => store,
-        Err(exit) => return exit,
-    };
-    let now = process.app.clock.now();
-    let done = match args.command {
-        StormCommand::List(args) => list(&store, args.all).await,
-        StormCommand::Release(args) => decide(&store, args, "released", now).await,
-        StormCommand::Discard(args) => decide(&store, args, "discarded", now).await,
-    };
-    store.close().await;
-    done.unwrap_or_else(|error| {
-        output::complain(&crate::domain::causes(&error));
-        Exit::Failed
+    setup::on_state(config, async |app, store| {
+        let now = app.clock.now();
+        match args.command {
+            StormCommand::List(args) => list(store, args.all).await,
+            StormCommand::Release(args) => decide(store, args, "released", now).await,
+            StormCommand::Discard(args) => decide(store, args, "discarded", now).await,
+        }
     })
+    .await
 }
 
 async fn list(store: &Store, all: bool) -> Result<Exit, StoreError> {

@@ -79,39 +79,33 @@ enum Refusal {
 }
 
 pub(super) async fn run(config: Option<&Path>, args: SuppressArgs) -> Exit {
-    let process = match setup::start(config) {
-        Ok(process) => process,
-        Err(exit) => return exit,
-    };
-    let store = match process.store().await {
-        Ok(store) => store,
-        Err(exit) => return exit,
-    };
-    let now = process.app.clock.now();
-    let key = async || process.app.address_key(&store).await;
-    let done = match args.command {
-        SuppressCommand::Add(args) => match key().await {
-            Ok(key) => add(&store, &key, args, now).await,
-            Err(error) => Err(error.into()),
-        },
-        SuppressCommand::Remove(args) => match key().await {
-            Ok(key) => remove(&store, &key, &args).await,
-            Err(error) => Err(error.into()),
-        },
-        SuppressCommand::List(ListArgs { address: Some(address), .. }) => match key().await {
-            Ok(key) => look_up(&store, &key, address).await,
-            Err(error) => Err(error.into()),
-        },
-        SuppressCommand::List(args) => list(&store, args).await,
-    };
-    store.close().await;
-    done.unwrap_or_else(|error| {
-        output::complain(&crate::domain::causes(&error));
-        match error {
-            Refusal::App(error) if error.is_configuration() => Exit::BadConfiguration,
-            _ => Exit::Failed,
+    setup::on_state(config, async |app, store| {
+        let now = app.clock.now();
+        let key = async || app.address_key(store).await.map_err(Refusal::from);
+        let done = match args.command {
+            SuppressCommand::Add(args) => match key().await {
+                Ok(key) => add(store, &key, args, now).await,
+                Err(error) => Err(error),
+            },
+            SuppressCommand::Remove(args) => match key().await {
+                Ok(key) => remove(store, &key, &args).await,
+                Err(error) => Err(error),
+            },
+            SuppressCommand::List(ListArgs { address: Some(address), .. }) => match key().await {
+                Ok(key) => look_up(store, &key, address).await,
+                Err(error) => Err(error),
+            },
+            SuppressCommand::List(args) => list(store, args).await,
+        };
+        match done {
+            Err(Refusal::App(error)) if error.is_configuration() => {
+                output::complain(&crate::domain::causes(&error));
+                Ok(Exit::BadConfiguration)
+            }
+            done => done,
         }
     })
+    .await
 }
 
 async fn add(store: &Store, key: &AddressKey, args: AddressArgs, now: Timestamp) -> Result<Exit, Refusal> {

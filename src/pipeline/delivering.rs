@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use super::ending::finished;
 use super::{Pipeline, RunError, Running};
 use crate::deliver::{Delivered, Deliverer};
 use crate::record::Baseline;
@@ -17,37 +18,10 @@ use crate::telemetry::events;
 
 /// Says the summary for who reads logs, without what only an audit can say; a warning where somebody should look.
 fn log_finished(summary: &Summary) {
-    macro_rules! finished {
-        ($level:ident, $words:literal) => {{
-            let c = &summary.counters;
-            tracing::$level!(
-                event = events::DELIVER_FINISHED,
-                incidents_open = summary.incidents_open,
-                incidents_released = c.incidents_released,
-                storms_opened = c.storms_opened,
-                storms_held = summary.storms_held.join(", "),
-                notices_planned = c.notices_planned,
-                reminders_planned = c.reminders_planned,
-                recoveries_planned = c.recoveries_planned,
-                deliveries_sent = c.deliveries_sent,
-                deliveries_failed = c.deliveries_failed,
-                deliveries_cancelled = c.deliveries_cancelled,
-                deliveries_put_off = c.deliveries_put_off,
-                deliveries_pending = summary.deliveries_pending,
-                channels_stopped = summary.channels_stopped.join(","),
-                channels_disabled = summary.channels_disabled.join(","),
-                silenced = summary.silenced_json(),
-                requests_sent = c.requests_sent,
-                retries = c.retries,
-                duration_ms = summary.duration_ms,
-                $words
-            );
-        }};
-    }
     if summary.channels_work() && summary.storms_held.is_empty() {
-        finished!(info, "What was due went out.");
+        finished!(info, events::DELIVER_FINISHED, summary, "What was due went out.");
     } else {
-        finished!(warn, "What was due went out, as far as it could.");
+        finished!(warn, events::DELIVER_FINISHED, summary, "What was due went out, as far as it could.");
     }
 }
 

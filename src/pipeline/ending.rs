@@ -137,48 +137,62 @@ fn named(states: &[ChannelState], which: impl Fn(&ChannelState) -> bool) -> Vec<
     states.iter().filter(|state| which(state)).map(|state| state.channel.to_string()).collect()
 }
 
+/// A log line with what every summary says, an event's own fields before it.
+macro_rules! finished {
+    ($level:ident, $event:expr, $summary:expr, $words:literal $(, $field:ident = $value:expr)*) => {{
+        let (summary, c) = ($summary, &$summary.counters);
+        tracing::$level!(
+            event = $event,
+            $($field = $value,)*
+            incidents_open = summary.incidents_open,
+            incidents_released = c.incidents_released,
+            storms_opened = c.storms_opened,
+            storms_held = summary.storms_held.join(", "),
+            notices_planned = c.notices_planned,
+            reminders_planned = c.reminders_planned,
+            recoveries_planned = c.recoveries_planned,
+            deliveries_sent = c.deliveries_sent,
+            deliveries_failed = c.deliveries_failed,
+            deliveries_cancelled = c.deliveries_cancelled,
+            deliveries_put_off = c.deliveries_put_off,
+            deliveries_pending = summary.deliveries_pending,
+            channels_stopped = summary.channels_stopped.join(","),
+            channels_disabled = summary.channels_disabled.join(","),
+            silenced = summary.silenced_json(),
+            requests_sent = c.requests_sent,
+            retries = c.retries,
+            duration_ms = summary.duration_ms,
+            $words
+        );
+    }};
+}
+pub(super) use finished;
+
 /// Says the summary once more for who reads logs; a warning where somebody should look.
 pub(super) fn log_finished(summary: &Summary) {
-    macro_rules! finished {
-        ($level:ident, $words:literal) => {{
-            let c = &summary.counters;
-            tracing::$level!(
-                event = events::RUN_FINISHED,
+    macro_rules! run {
+        ($level:ident, $words:literal) => {
+            finished!(
+                $level,
+                events::RUN_FINISHED,
+                summary,
+                $words,
                 complete = summary.complete,
                 baseline = summary.baseline,
                 dry_run = summary.dry_run,
                 resumed_from = summary.resumed_from.as_ref().map(tracing::field::display),
-                users_scanned = c.users_scanned,
-                users_unknown = c.users_unknown,
-                users_unqueryable = c.users_unqueryable,
-                accounts_seen = c.accounts_seen,
-                incidents_opened = c.incidents_opened,
-                incidents_closed = c.incidents_closed,
-                incidents_open = summary.incidents_open,
-                incidents_released = c.incidents_released,
-                storms_opened = c.storms_opened,
-                storms_held = summary.storms_held.join(", "),
-                notices_planned = c.notices_planned,
-                reminders_planned = c.reminders_planned,
-                recoveries_planned = c.recoveries_planned,
-                deliveries_sent = c.deliveries_sent,
-                deliveries_failed = c.deliveries_failed,
-                deliveries_cancelled = c.deliveries_cancelled,
-                deliveries_put_off = c.deliveries_put_off,
-                deliveries_pending = summary.deliveries_pending,
-                channels_stopped = summary.channels_stopped.join(","),
-                channels_disabled = summary.channels_disabled.join(","),
-                silenced = summary.silenced_json(),
-                requests_sent = c.requests_sent,
-                retries = c.retries,
-                duration_ms = summary.duration_ms,
-                $words
-            );
-        }};
+                users_scanned = summary.counters.users_scanned,
+                users_unknown = summary.counters.users_unknown,
+                users_unqueryable = summary.counters.users_unqueryable,
+                accounts_seen = summary.counters.accounts_seen,
+                incidents_opened = summary.counters.incidents_opened,
+                incidents_closed = summary.counters.incidents_closed
+            )
+        };
     }
     if summary.complete && summary.channels_work() && summary.storms_held.is_empty() {
-        finished!(info, "The run is over.");
+        run!(info, "The run is over.");
     } else {
-        finished!(warn, "The run is over, and not all of it went well.");
+        run!(warn, "The run is over, and not all of it went well.");
     }
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 
-use super::{Exit, output, setup};
+use super::{Exit, setup};
 
 #[derive(Debug, Args)]
 pub(super) struct OutboxArgs {
@@ -32,26 +32,16 @@ enum OutboxCommand {
 }
 
 pub(super) async fn run(config: Option<&Path>, args: OutboxArgs) -> Exit {
-    let process = match setup::start(config) {
-        Ok(process) => process,
-        Err(exit) => return exit,
-    };
-    let store = match process.store().await {
-        Ok(store) => store,
-        Err(exit) => return exit,
-    };
-    let now = process.app.clock.now();
-    let done = match args.command {
-        OutboxCommand::List(args) => list::run(&store, args).await,
-        OutboxCommand::Show(args) => show::run(&store, args).await,
-        OutboxCommand::Redeliver(args) => change::redeliver(&store, args, now).await,
-        OutboxCommand::Cancel(args) => change::cancel(&store, args, now).await,
-    };
-    store.close().await;
-    done.unwrap_or_else(|error| {
-        output::complain(&crate::domain::causes(&error));
-        Exit::Failed
+    setup::on_state(config, async |app, store| {
+        let now = app.clock.now();
+        match args.command {
+            OutboxCommand::List(args) => list::run(store, args).await,
+            OutboxCommand::Show(args) => show::run(store, args).await,
+            OutboxCommand::Redeliver(args) => change::redeliver(store, args, now).await,
+            OutboxCommand::Cancel(args) => change::cancel(store, args, now).await,
+        }
     })
+    .await
 }
 
 /// What is said of an id nobody knows.
