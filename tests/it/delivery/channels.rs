@@ -265,7 +265,7 @@ async fn a_channel_that_hangs_holds_up_no_other() {
     let running = tokio::spawn(async move { pipeline.run_once().await.map(|_| ()) });
     let mut told = Vec::new();
     while of(&told, "email").len() < 6 || of(&told, "webhook:ops").len() < 6 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        rig.world.sending.notified().await;
         told.extend(rig.world.take_told());
     }
     assert_eq!(of(&told, "webhook:product").len(), 4, "its own places");

@@ -92,12 +92,12 @@ async fn delivering_alone_plans_too_unless_a_run_is_under_way_or_stock_is_being_
         rig.page_size = 1;
         rig.world.hang(Some(Hang::Asking(reconnectd::domain::UserId::new("v"))));
         let pipeline = rig.pipeline();
+        let mut recorded = pipeline.progress.subscribe();
         let running = tokio::spawn(async move { pipeline.run_once().await.map(|_| ()) });
         rig.world.hanging.notified().await;
+        recorded.wait_for(|progress| progress.done > 0).await.unwrap();
         rig.settings.holder = "other:2".into();
-        while rig.store.begin_read().await.unwrap().count_open_incidents().await.unwrap() == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        assert_eq!(rig.store.begin_read().await.unwrap().count_open_incidents().await.unwrap(), 1);
         rig.deliver().await;
         assert!(rig.world.take_sent().is_empty(), "the run plans, nobody else");
         running.abort();

@@ -6,3 +6,4 @@ pub mod rig;
 pub mod sink;
 pub mod smtp;
 pub mod smtp_faults;
+pub mod world;
