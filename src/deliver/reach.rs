@@ -29,9 +29,6 @@ pub(super) const CONTACT_LIMIT: Duration = Duration::from_mins(1);
 /// The longest period the policy counts notifications over.
 const WEEK: TimeDelta = TimeDelta::days(7);
 
-/// After so long it is known what became of another delivery to the same user.
-const NEXT_LOOK: TimeDelta = TimeDelta::seconds(20);
-
 /// The code of an attempt that waits for the sending rates.
 pub(super) const PACED: &str = "paced";
 
@@ -99,17 +96,8 @@ impl Deliverer {
             return Ok(None);
         }
         let mut work = self.store.begin_read().await?;
-        let mut arrived = work.arrived_on(claimed, now - WEEK).await?;
-        let being_sent = work.another_is_being_sent(claimed).await?;
+        let arrived = work.arrived_on(claimed, now - WEEK).await?;
         work.roll_back();
-        if let Some(hold) = policy.hold(&arrived, now) {
-            return Ok(Some(hold));
-        }
-        if !being_sent {
-            return Ok(None);
-        }
-        // It may arrive at this moment, or fail: then this one must not have waited for it.
-        arrived.push(now);
-        Ok(policy.hold(&arrived, now).map(|(reason, until)| (reason, until.min(now + NEXT_LOOK))))
+        Ok(policy.hold(&arrived, now))
     }
 }

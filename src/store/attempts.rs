@@ -88,7 +88,7 @@ pub struct ToldEnd {
 
 impl Work {
     /// Takes the lease on the next delivery that is due on `channel`, and counts the attempt. Nothing is due on a
-    /// disabled channel.
+    /// disabled channel, and one user is told one thing at a time on each: what follows sees what was said before it.
     pub async fn claim_delivery(
         &mut self,
         channel: &ChannelName,
@@ -102,7 +102,11 @@ impl Work {
              WHERE delivery_id = (SELECT d.delivery_id FROM deliveries d WHERE d.state = 'pending' \
              AND d.next_attempt_at <= $3 AND (d.lease_expires_at IS NULL OR d.lease_expires_at <= {now}) \
              AND d.channel = $4 AND NOT EXISTS (SELECT 1 FROM channels c WHERE c.channel = $4 \
-             AND c.disabled_at IS NOT NULL) ORDER BY d.next_attempt_at, d.delivery_id LIMIT 1 {skip_locked}) \
+             AND c.disabled_at IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM notifications mine \
+             JOIN notifications theirs ON theirs.user_id = mine.user_id AND mine.user_id <> '' \
+             JOIN deliveries o ON o.notification_id = theirs.notification_id AND o.channel = $4 \
+             WHERE mine.notification_id = d.notification_id AND o.delivery_id <> d.delivery_id \
+             AND o.lease_expires_at > {now}) ORDER BY d.next_attempt_at, d.delivery_id LIMIT 1 {skip_locked}) \
              RETURNING delivery_id, notification_id, channel, outside_id, attempts, attempts_before_redelivery, \
              put_off, failing_since");
         let claim =
@@ -212,18 +216,6 @@ impl Work {
              AND d.channel = $2 AND d.state = 'delivered' AND d.settled_at > $3");
         let select = select.bind(delivery.user.as_str()).bind(delivery.channel.as_str()).bind(since);
         self.session.fetch(select).await?.iter().map(|row| row.instant("settled_at")).collect()
-    }
-
-    /// Whether another notice to the same user on the same channel was claimed before this one and is in a worker's
-    /// hands still.
-    pub async fn another_is_being_sent(&mut self, delivery: &ClaimedDelivery) -> Result<bool, StoreError> {
-        let select = sql("SELECT 1 AS found FROM notifications n JOIN deliveries d \
-             ON d.notification_id = n.notification_id JOIN deliveries mine ON mine.delivery_id = $1 \
-             WHERE n.user_id = $2 AND n.kind = 'reconnect' AND d.channel = $3 AND d.state = 'pending' \
-             AND d.lease_expires_at > {now} AND (d.lease_expires_at < mine.lease_expires_at \
-             OR (d.lease_expires_at = mine.lease_expires_at AND d.delivery_id < mine.delivery_id)) LIMIT 1");
-        let select = select.bind(delivery.id.as_str()).bind(delivery.user.as_str()).bind(delivery.channel.as_str());
-        Ok(!self.session.fetch(select).await?.is_empty())
     }
 
     /// How many attempts just before this one ended with one of `outcomes`, without another outcome in between.
