@@ -15,6 +15,7 @@ mod decision;
 mod event;
 mod ids;
 mod incident;
+mod job;
 mod notice;
 mod observation;
 mod policy;
@@ -37,6 +38,7 @@ pub use ids::{
     ToolkitSlug, UserId,
 };
 pub use incident::{CloseEvidence, IncidentChange, OpenIncident, next_incident};
+pub use job::{JobName, OccurrenceState};
 pub use notice::{Notice, NoticeItem, NoticeKind, ReconnectUrl, ReconnectUrlError, Recovery};
 pub use observation::{Cursor, Observation, ScannedPage, UnknownReason, UserObservation, UserPage};
 pub use policy::{IncidentFacts, NoticePolicy, NoticesGiven, StormGuard};

@@ -30,6 +30,7 @@ pub(super) fn sqlite() -> Migrator {
         migration!("sqlite", 20_261_121_000_000, "create_state"),
         migration!("sqlite", 20_261_121_140_000, "add_operator_actions"),
         migration!("sqlite", 20_261_121_160_000, "add_notice_policy"),
+        migration!("sqlite", 20_261_121_200_000, "add_schedule"),
     ])
 }
 
@@ -39,5 +40,6 @@ pub(super) fn postgres() -> Migrator {
         migration!("postgres", 20_261_121_000_000, "create_state"),
         migration!("postgres", 20_261_121_140_000, "add_operator_actions"),
         migration!("postgres", 20_261_121_160_000, "add_notice_policy"),
+        migration!("postgres", 20_261_121_200_000, "add_schedule"),
     ])
 }

@@ -13,9 +13,11 @@ mod baseline;
 mod channels;
 mod errors;
 mod incidents;
+mod jobs;
 mod leases;
 mod migrations;
 mod notices;
+mod occurrences;
 mod operator_events;
 mod outbox;
 mod outbox_admin;
@@ -39,7 +41,9 @@ pub use errors::StoreError;
 pub use incidents::{
     IncidentClose, IncidentMove, IncidentRenewal, NewIncident, OpenIncidentRow, StoredIncident, StormMembership,
 };
+pub use jobs::{JobEnd, JobRow};
 pub use leases::{Lease, LeaseHeld};
+pub use occurrences::{ClaimedOccurrence, OccurrenceClaim, OccurrenceRow};
 pub use operator_events::NewOperatorEvent;
 pub use outbox::{NewDelivery, NewNotification, PlannedItem};
 pub use outbox_admin::{DeliveryFilter, DeliveryRow, OutboxCounts, WholeDelivery};

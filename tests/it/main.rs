@@ -13,6 +13,7 @@ mod directory;
 mod docs;
 mod golden_mails;
 mod http;
+mod jobs;
 mod mail_connections;
 mod old_news;
 mod outbox;

@@ -1,0 +1,32 @@
+-- What the daemon remembers of its schedule, and how the last of each job went whoever started it.
+--
+-- Safe under the previous release: it knows neither table, and writes into none of them.
+
+-- One instant at which a job was due. The row is made by whoever takes the occurrence on, who holds the lease
+-- `job.NAME` meanwhile: a row that is `running` while that lease is free or lapsed belongs to a process that died, and
+-- is taken on again. `skipped` was left out knowingly; `detail` says why.
+CREATE TABLE occurrences (
+    job          TEXT COLLATE "C" NOT NULL CHECK (job IN ('audit', 'deliver', 'report', 'retention')),
+    scheduled_at BIGINT NOT NULL,
+    state        TEXT COLLATE "C" NOT NULL CHECK (state IN ('running', 'done', 'failed', 'skipped')),
+    holder       TEXT COLLATE "C" NOT NULL,
+    attempts     BIGINT NOT NULL,
+    claimed_at   BIGINT NOT NULL,
+    finished_at  BIGINT,
+    run_id       TEXT COLLATE "C",
+    detail       TEXT COLLATE "C",
+    PRIMARY KEY (job, scheduled_at)
+);
+
+-- How each job last went: by the daemon's schedule, a timer, a Kubernetes job or by hand. `failures` counts failures
+-- since the last success; `error` is the last one's, scrubbed, and stays until the next success.
+CREATE TABLE jobs (
+    job          TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (job IN ('audit', 'deliver', 'report', 'retention')),
+    started_at   BIGINT,
+    succeeded_at BIGINT,
+    failed_at    BIGINT,
+    failures     BIGINT NOT NULL,
+    duration_ms  BIGINT,
+    error        TEXT COLLATE "C",
+    run_id       TEXT COLLATE "C"
+);

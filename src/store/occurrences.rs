@@ -1,0 +1,157 @@
+//! Occurrences: the instants at which jobs were due, each taken on once.
+//!
+//! Whoever takes an occurrence on holds the job's lease, so that no job overlaps itself in any number of processes, and a
+//! row that is still `running` when the lease can be taken belongs to a process that died. Settling is fenced by the
+//! lease: who lost it writes nothing. A crash leaves a running row and a lease that lapses.
+
+use std::time::Duration;
+
+use super::{Lease, LeaseHeld, Row, StoreError, Work, sql};
+use crate::domain::{JobName, OccurrenceState, RunId, Timestamp};
+
+/// An occurrence as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OccurrenceRow {
+    /// What was due.
+    pub job: JobName,
+    /// When it was due.
+    pub scheduled_at: Timestamp,
+    /// How far it came.
+    pub state: OccurrenceState,
+    /// Who took it on, as they named themselves.
+    pub holder: String,
+    /// How often it was taken on.
+    pub attempts: u32,
+    /// When it was last taken on.
+    pub claimed_at: Timestamp,
+    /// When it was settled.
+    pub finished_at: Option<Timestamp>,
+    /// The run it came to, where it came to one.
+    pub run: Option<RunId>,
+    /// Why it was skipped or given up; scrubbed.
+    pub detail: Option<String>,
+}
+
+/// An occurrence that is ours to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimedOccurrence {
+    /// What is due.
+    pub job: JobName,
+    /// When it was due.
+    pub scheduled_at: Timestamp,
+    /// Fences what is written; to be renewed within its life.
+    pub lease: Lease,
+    /// 1, or more where those before died over it.
+    pub attempt: u32,
+}
+
+/// What came of asking for an occurrence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OccurrenceClaim {
+    /// Ours.
+    Claimed(ClaimedOccurrence),
+    /// Somebody settled it before.
+    Settled(OccurrenceState),
+    /// Somebody does this job just now, for this instant or another.
+    Held(LeaseHeld),
+}
+
+impl Work {
+    /// Takes an occurrence on for `ttl`, unless it is settled or somebody does this job just now.
+    pub async fn claim_occurrence(
+        &mut self,
+        job: JobName,
+        at: Timestamp,
+        holder: &str,
+        ttl: Duration,
+        now: Timestamp,
+    ) -> Result<OccurrenceClaim, StoreError> {
+        let lease = match self.take_lease(job.lease(), holder, ttl).await? {
+            Ok(lease) => lease,
+            Err(held) => return Ok(OccurrenceClaim::Held(held)),
+        };
+        // With the lease in hand, a row that still says `running` is a dead process's.
+        let claim = sql("INSERT INTO occurrences (job, scheduled_at, state, holder, attempts, claimed_at) \
+             VALUES ($1, $2, 'running', $3, 1, $4) ON CONFLICT (job, scheduled_at) DO UPDATE SET \
+             holder = excluded.holder, attempts = occurrences.attempts + 1, claimed_at = excluded.claimed_at \
+             WHERE occurrences.state = 'running' RETURNING attempts");
+        let rows = self.session.fetch(claim.bind(job.code()).bind(at).bind(holder).bind(now)).await?;
+        if let Some(row) = rows.first() {
+            let attempt = u32::try_from(row.int("attempts")?).unwrap_or(u32::MAX);
+            return Ok(OccurrenceClaim::Claimed(ClaimedOccurrence { job, scheduled_at: at, lease, attempt }));
+        }
+        self.release_lease(&lease).await?;
+        let select = sql("SELECT * FROM occurrences WHERE job = $1 AND scheduled_at = $2");
+        let rows = self.session.fetch(select.bind(job.code()).bind(at)).await?;
+        let row = rows.first().ok_or_else(|| StoreError::Unreadable("an occurrence vanished".into()))?;
+        Ok(OccurrenceClaim::Settled(occurrence_row(row)?.state))
+    }
+
+    /// Says how a claimed occurrence ended and gives the job's lease back, or fails with [`StoreError::LeaseLost`].
+    pub async fn settle_occurrence(
+        &mut self,
+        claimed: &ClaimedOccurrence,
+        state: OccurrenceState,
+        run: Option<&RunId>,
+        detail: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.renew_lease(&claimed.lease, Duration::ZERO).await?; // The fence; and the lease is free from here on.
+        let update = sql("UPDATE occurrences SET state = $3, run_id = $4, detail = $5, finished_at = $6 \
+             WHERE job = $1 AND scheduled_at = $2")
+        .bind(claimed.job.code())
+        .bind(claimed.scheduled_at)
+        .bind(state.code())
+        .bind(run.map(RunId::as_str))
+        .bind(detail)
+        .bind(now);
+        self.session.execute(update).await?;
+        Ok(())
+    }
+
+    /// Remembers that an occurrence was left out and why, unless there is word of it already.
+    pub async fn skip_occurrence(
+        &mut self,
+        job: JobName,
+        at: Timestamp,
+        holder: &str,
+        detail: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let insert =
+            sql("INSERT INTO occurrences (job, scheduled_at, state, holder, attempts, claimed_at, finished_at, \
+             detail) VALUES ($1, $2, 'skipped', $3, 0, $4, $5, $6) ON CONFLICT (job, scheduled_at) DO NOTHING");
+        let insert = insert.bind(job.code()).bind(at).bind(holder).bind(now).bind(now).bind(detail);
+        self.session.execute(insert).await?;
+        Ok(())
+    }
+
+    /// The newest occurrences of a job that were due at `until` or before, newest first; of all states.
+    pub async fn occurrences(
+        &mut self,
+        job: JobName,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<OccurrenceRow>, StoreError> {
+        let select = sql("SELECT * FROM occurrences WHERE job = $1 AND scheduled_at <= $2 \
+             ORDER BY scheduled_at DESC LIMIT $3");
+        let rows = self.session.fetch(select.bind(job.code()).bind(until).bind(limit)).await?;
+        rows.iter().map(occurrence_row).collect()
+    }
+}
+
+fn occurrence_row(row: &Row) -> Result<OccurrenceRow, StoreError> {
+    let (job, state) = (row.text("job")?, row.text("state")?);
+    let unknown = |what: &str, code: &str| StoreError::Unreadable(format!("{what} {code} is not known"));
+    Ok(OccurrenceRow {
+        job: JobName::from_code(&job).ok_or_else(|| unknown("the job", &job))?,
+        scheduled_at: row.instant("scheduled_at")?,
+        state: OccurrenceState::from_code(&state).ok_or_else(|| unknown("an occurrence's state", &state))?,
+        holder: row.text("holder")?,
+        attempts: u32::try_from(row.int("attempts")?).unwrap_or(u32::MAX),
+        claimed_at: row.instant("claimed_at")?,
+        finished_at: row.opt_instant("finished_at")?,
+        run: row.opt_text("run_id")?.map(RunId::new),
+        detail: row.opt_text("detail")?,
+    })
+}
