@@ -26,6 +26,8 @@ pub mod store;
 
 pub mod http;
 
+pub mod lifecycle;
+
 pub mod adapters;
 pub mod simulator;
 

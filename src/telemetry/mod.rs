@@ -10,6 +10,7 @@ mod fields;
 mod line;
 mod log;
 mod mask;
+pub mod pulse;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{EnvFilter, Registry};
 
 pub use line::LineFormat;
+pub use pulse::Pulse;
 
 use crate::domain::RunId;
 use crate::ports::Clock;
