@@ -10,6 +10,8 @@ pub mod domain;
 pub mod ports;
 pub mod telemetry;
 
+pub mod schedule;
+
 pub mod scan;
 
 pub mod record;

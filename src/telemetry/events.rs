@@ -105,3 +105,13 @@ pub const CONFIG_RELOAD_REFUSED: &str = "config.reload_refused";
 pub const STATE_UNUSABLE: &str = "state.unusable";
 /// The simulator is listening.
 pub const SIMULATOR_LISTENING: &str = "simulator.listening";
+/// Occurrences came while nobody did them (down, asleep, clock forward) and are not made up for.
+pub const SCHEDULE_PASSED_OVER: &str = "schedule.passed_over";
+/// An occurrence is left out because the job is still at work on an earlier one.
+pub const SCHEDULE_SKIPPED: &str = "schedule.skipped";
+/// A process died over an occurrence; another does it again.
+pub const SCHEDULE_TAKEN_OVER: &str = "schedule.taken_over";
+/// A process died over an occurrence too long ago to do it again.
+pub const SCHEDULE_GIVEN_UP: &str = "schedule.given_up";
+/// The alarm clock does not work; the process wakes by waiting instead.
+pub const ALARM_BROKEN: &str = "schedule.alarm_broken";
