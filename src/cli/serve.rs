@@ -5,10 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use super::setup::Process;
 use super::{Exit, setup};
-use crate::app::AppError;
+use crate::app::{App, AppError};
+use crate::http::monitor::{self, Monitor};
 use crate::http::{HttpError, Server, Site};
 use crate::store::Store;
 use crate::telemetry::events;
@@ -59,16 +61,35 @@ async fn serve(process: &Process, store: &Store) -> Result<(), ServeError> {
     };
     let server = Server::bind(app.config.http.listen, site).await?;
     announce(server.address(), app.config.http.public_url.is_some());
-    server
-        .run(async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        })
-        .await;
+    let stopping = CancellationToken::new();
+    let asked = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stopping.cancel();
+    };
+    let monitored = monitor(app, stopping.clone());
+    tokio::join!(server.run(asked), monitored);
     tracing::info!(event = events::HTTP_STOPPED, "Stopped; requests under way were finished.");
     Ok(())
+}
+
+/// Serves health and metrics until `stopping`. That they cannot be is said, and no reason to keep people from
+/// unsubscribing.
+async fn monitor(app: &App, stopping: CancellationToken) {
+    let Some(address) = app.config.monitor.listen else { return };
+    let (metrics, truth) = (Arc::clone(&app.metrics), Arc::clone(&app.truth));
+    match monitor::bind(address, Monitor { metrics, truth, pulse: Arc::default() }).await {
+        Ok(server) => {
+            tracing::info!(event = events::MONITOR_LISTENING, address = %server.address(), "Health and metrics are served.");
+            server.run(stopping.cancelled()).await;
+        }
+        Err(error) => tracing::error!(
+            event = events::MONITOR_FAILED, error = %crate::domain::causes(&error),
+            "Neither health nor metrics are served; everything else is."
+        ),
+    }
 }
 
 fn announce(address: SocketAddr, linked: bool) {

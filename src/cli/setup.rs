@@ -58,7 +58,14 @@ impl Process {
 
     /// Everything one run needs, or an exit code after saying why not.
     pub(super) async fn pipeline(&self, dry_run: bool) -> Result<Pipeline, Exit> {
-        self.app.pipeline(dry_run).await.map_err(|error| refuse(&error))
+        match self.app.pipeline(dry_run).await {
+            Ok(pipeline) => Ok(pipeline),
+            Err(error) => {
+                let exit = refuse(&error);
+                self.app.write_textfile().await;
+                Err(exit)
+            }
+        }
     }
 }
 

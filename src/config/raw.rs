@@ -96,6 +96,7 @@ sections! {
     http Http { listen: Text, public_url: Text }
     suppression Suppression { key: Secret, key_file: SecretFile }
     daemon Daemon { drain_timeout: Text }
+    monitor Monitor { listen: Text, textfile: Text }
     log Log { format: Text, level: Text }
 }
 
@@ -115,6 +116,7 @@ pub(super) struct Raw {
     pub(super) http: Http,
     pub(super) suppression: Suppression,
     pub(super) daemon: Daemon,
+    pub(super) monitor: Monitor,
     pub(super) log: Log,
 }
 

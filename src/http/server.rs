@@ -52,8 +52,12 @@ pub struct Server {
 impl Server {
     /// Listens on `address`; port 0 takes a free one, see [`Server::address`].
     pub async fn bind(address: SocketAddr, site: Site) -> Result<Self, HttpError> {
-        let router = router(site)?;
-        let failed = |source| HttpError::Listen { address, source };
+        Self::over("[http] listen", address, router(site)?).await
+    }
+
+    /// Listens on `address`, which the configuration's `key` names, for the routes of `router`.
+    pub(super) async fn over(key: &'static str, address: SocketAddr, router: Router) -> Result<Self, HttpError> {
+        let failed = |source| HttpError::Listen { key, address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self { listener, address, router })

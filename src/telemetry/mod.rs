@@ -13,6 +13,7 @@ mod log;
 mod mask;
 pub mod metrics;
 pub mod pulse;
+pub mod spans;
 
 use std::sync::Arc;
 

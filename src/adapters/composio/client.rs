@@ -4,16 +4,22 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
+use tracing::Instrument as _;
 use url::Url;
 
+use super::errors::{Failure, TransientKind};
 use super::limiter::Limiter;
 use super::list::{ListUrl, read_by_id, read_list};
 use super::request::{Attempt, Sender};
 use super::retry::{DEADLINE, RetryRules, with_retries};
 use super::settings::{ComposioSettings, ComposioSettingsError};
 use super::wire::{Page, parse_page};
-use crate::domain::{Account, AccountId, IdMint, UserId};
+use crate::domain::{Account, AccountId, IdMint, UserId, causes};
 use crate::ports::{AccountList, Clock, Provider, ProviderError, ProviderUsage};
+use crate::telemetry::health::Dependency;
+use crate::telemetry::metrics::RequestOutcome;
+use crate::telemetry::{Metrics, spans};
 
 /// Composio over HTTPS. One per process: it holds the limiter all tasks share.
 pub struct ComposioProvider {
@@ -23,6 +29,7 @@ pub struct ComposioProvider {
     mint: IdMint,
     clock: Arc<dyn Clock>,
     list_url: ListUrl,
+    metrics: Arc<Metrics>,
 }
 
 impl fmt::Debug for ComposioProvider {
@@ -44,7 +51,15 @@ impl ComposioProvider {
             mint: IdMint::new(seed),
             clock,
             list_url: ListUrl::new(settings.base_url)?,
+            metrics: Arc::new(Metrics::new()),
         })
+    }
+
+    /// The same, counting into the process's metrics.
+    #[must_use]
+    pub fn counting_into(mut self, metrics: &Arc<Metrics>) -> Self {
+        self.limiter.count_into(Arc::clone(metrics));
+        Self { metrics: Arc::clone(metrics), ..self }
     }
 
     /// One page, with repetitions.
@@ -52,10 +67,49 @@ impl ComposioProvider {
         let attempt = |number| async move {
             let now = self.clock.now();
             let request_id = self.mint.uuid(now);
-            self.sender.get(Attempt { url, number, many_users, request_id: &request_id, now }, &self.limiter).await
+            let attempt = Attempt { url, number, many_users, request_id: &request_id, now };
+            let (span, sent_at) = (spans::request(&request_id, number), Instant::now());
+            let answer = self.sender.get(attempt, &self.limiter).instrument(span.clone()).await;
+            let outcome = outcome_of(&answer);
+            spans::request_ended(&span, outcome);
+            self.metrics.provider_request(outcome, sent_at.elapsed());
+            if number > 1 {
+                self.metrics.provider_retry();
+            }
+            answer
         };
-        let body = with_retries(self.rules, &self.limiter, &self.mint, attempt).await?;
-        parse_page(&body).map_err(ProviderError::Malformed)
+        let body = with_retries(self.rules, &self.limiter, &self.mint, attempt).await;
+        let page = body.and_then(|body| parse_page(&body).map_err(ProviderError::Malformed));
+        self.note_health(&page);
+        page
+    }
+
+    fn note_health(&self, page: &Result<Page, ProviderError>) {
+        let (health, now) = (self.metrics.health(), self.clock.now());
+        match page {
+            // What it says no to in particular says nothing of it as a whole.
+            Ok(_) | Err(ProviderError::Rejected { .. }) => health.works(Dependency::Provider, now),
+            Err(error) => health.fails(Dependency::Provider, &causes(error), now),
+        }
+    }
+}
+
+/// What one request came to, as it is counted.
+fn outcome_of(answer: &Result<Vec<u8>, Failure>) -> RequestOutcome {
+    match answer {
+        Ok(_) => RequestOutcome::Ok,
+        Err(Failure::Transient(failed)) => match failed.kind {
+            TransientKind::Throttled => RequestOutcome::RateLimited,
+            TransientKind::Server => RequestOutcome::ServerError,
+            TransientKind::TimedOut => RequestOutcome::TimedOut,
+            TransientKind::Transport => RequestOutcome::Broken,
+        },
+        Err(Failure::Final(error)) => match error {
+            ProviderError::Unauthorized { .. } => RequestOutcome::Unauthorized,
+            ProviderError::Rejected { .. } | ProviderError::Gone => RequestOutcome::Rejected,
+            ProviderError::TimedOut(_) => RequestOutcome::TimedOut,
+            _ => RequestOutcome::Broken,
+        },
     }
 }
 

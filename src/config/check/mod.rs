@@ -4,6 +4,7 @@
 
 mod channels;
 mod daemon;
+mod monitor;
 mod policy;
 mod sources;
 
@@ -44,6 +45,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let http = checker.http(raw.http);
     let suppression = checker.suppression(raw.suppression);
     let daemon = checker.daemon(raw.daemon);
+    let monitor = checker.monitor(raw.monitor);
     let log = checker.log(raw.log);
     if !problems.is_empty() {
         return None;
@@ -65,6 +67,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
         http: http?,
         suppression,
         daemon: daemon?,
+        monitor: monitor?,
         log: log?,
     })
 }

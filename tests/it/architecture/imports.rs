@@ -19,7 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("plan", &["domain", "fault", "store", "telemetry"]),
     ("deliver", &["domain", "fault", "ports", "store", "telemetry"]),
     ("schedule", &["domain", "store", "ports", "telemetry"]),
-    ("report", &["domain", "store"]),
+    ("report", &["domain", "store", "telemetry"]),
     ("adapters", &["domain", "ports", "telemetry"]),
     ("simulator", &["domain", "ports", "telemetry"]),
     ("http", &["report", "store", "telemetry", "domain"]),
