@@ -12,6 +12,7 @@ mod line;
 mod log;
 mod mask;
 pub mod metrics;
+pub mod otlp;
 pub mod pulse;
 pub mod spans;
 

@@ -57,7 +57,7 @@ const SCHEDULE_PORTS: [&str; 2] = ["Clock", "Alarm"];
 const CRATES: &[(&str, &[&str])] = &[
     // The simulator writes the product's database that the demo reads.
     ("sqlx", &["src/store/", "src/adapters/directory/", "src/simulator/"]),
-    ("reqwest", &["src/adapters/"]),
+    ("reqwest", &["src/adapters/", "src/telemetry/otlp/"]),
     // Unmaintained; one file, so that its successor is one file away.
     ("backoff", &["src/adapters/composio/retry.rs"]),
 ];
