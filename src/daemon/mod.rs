@@ -1,0 +1,9 @@
+//! x
+mod assembly;
+mod board;
+mod body;
+mod job;
+mod occurrence;
+mod parts;
+mod reload;
+mod stages;
