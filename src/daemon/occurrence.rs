@@ -25,7 +25,7 @@ enum Next {
     /// It is over, so.
     Settle(OccurrenceState, Option<String>, &'static str),
     /// Again after this long.
-    Again(Duration),
+    Again(Duration, String),
     /// Somebody else goes on with it, or this process does when it is back.
     GiveBack,
     /// It is not ours any more.
@@ -43,7 +43,6 @@ impl Job {
         claimed: ClaimedOccurrence,
         late: bool,
     ) -> Result<(), StoreError> {
-        let _busy = self.shared.parts.pulse.begin();
         self.shared.board.begins(claimed);
         let mut failures = 0;
         let (run, next) = loop {
@@ -52,11 +51,11 @@ impl Job {
                 Ok(finish) => self.judge(finish, schedule, catch_up, &claimed, failures),
                 Err(lost) => Next::Lost(lost),
             };
-            let Next::Again(wait) = next else { break (run, next) };
+            let Next::Again(wait, error) = next else { break (run, next) };
             failures += 1;
             tracing::warn!(
                 event = events::JOB_RETRY, job = claimed.job.code(), scheduled_at = %claimed.scheduled_at.to_rfc3339(),
-                failures, wait_ms = millis(wait),
+                run_id = %run, failures, wait_ms = millis(wait), error,
                 "The job failed and is tried again; what was recorded stays."
             );
             if let Some(next) = self.pause(&claimed, wait).await {
@@ -75,6 +74,7 @@ impl Job {
         late: bool,
     ) -> (RunId, Result<Finish, StoreError>) {
         let shared = &self.shared;
+        let _busy = shared.parts.pulse.begin();
         let run = RunId::new(shared.parts.mint.uuid(self.now()));
         let span = tracing::info_span!("job", run_id = %run, job = claimed.job.code());
         span.in_scope(|| {
@@ -160,8 +160,7 @@ impl Job {
                 let next_due = schedule.next_after(claimed.scheduled_at);
                 let too_late = claimed.scheduled_at.checked_add_signed(TimeDelta::from_std(catch_up).unwrap_or_default());
                 if next_due.is_none_or(|due| at < due) && too_late.is_none_or(|late| at < late) {
-                    log_failure(claimed, &failure);
-                    return Next::Again(wait);
+                    return Next::Again(wait, failure.words);
                 }
                 Next::Settle(OccurrenceState::Failed, Some(failure.words), "failed")
             }
@@ -173,7 +172,6 @@ impl Job {
 
     /// Waits before the next try; says what to do where it does not come to it.
     async fn pause(&self, claimed: &ClaimedOccurrence, wait: Duration) -> Option<Next> {
-        self.shared.parts.pulse.beat(); // A wait with a named end.
         tokio::select! {
             () = self.shared.claims.clock.sleep(wait) => None,
             lost = self.shared.claims.keep(claimed) => Some(Next::Lost(lost)),
@@ -202,7 +200,7 @@ impl Job {
                 self.give_up(failure).await;
                 Ok(())
             }
-            Next::Again(_) => Ok(()), // Never concluded with.
+            Next::Again(..) => Ok(()), // Never concluded with.
         }
     }
 
@@ -237,10 +235,6 @@ impl Job {
             );
         }
     }
-}
-
-fn log_failure(claimed: &ClaimedOccurrence, failure: &Failure) {
-    tracing::debug!(event = events::JOB_RETRY, job = claimed.job.code(), error = %failure.words, "Why the job failed.");
 }
 
 fn log_end(claimed: &ClaimedOccurrence, run: &RunId, outcome: &'static str, detail: Option<&str>) {
