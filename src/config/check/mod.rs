@@ -4,6 +4,7 @@
 
 mod channels;
 mod policy;
+mod schedule;
 mod sources;
 
 use std::num::NonZeroU32;
@@ -42,6 +43,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let webhook = checker.webhooks(raw.webhook);
     let http = checker.http(raw.http);
     let suppression = checker.suppression(raw.suppression);
+    let schedule = checker.schedule(raw.schedule);
     let log = checker.log(raw.log);
     if !problems.is_empty() {
         return None;
@@ -62,6 +64,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
         webhook,
         http: http?,
         suppression,
+        schedule: schedule?,
         log: log?,
     })
 }
