@@ -13,7 +13,7 @@ use super::parts::Parts;
 use crate::config::{Config, ConfigError, Fingerprint};
 
 /// A server that answers until the token is cancelled, then finishes what is under way.
-pub type Background = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, ()> + Send>;
+pub type Background = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Everything that could be reached.
 pub struct Connected {
