@@ -22,6 +22,7 @@ use crate::deliver::{DeliverySettings, LEAVE_ALONE_AFTER, PaceLimits};
 use crate::domain::{
     AddressKey, ChannelName, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard, Unsubscribe, causes,
 };
+use crate::http::HttpError;
 use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
 use crate::report::{TruthReader, write_textfile};
@@ -48,6 +49,9 @@ pub enum AppError {
     /// `[state]` cannot be used or reached.
     #[error("the state database cannot be used")]
     Store(#[from] StoreError),
+    /// The public pages cannot be rendered.
+    #[error("the public pages cannot be served")]
+    Pages(#[from] HttpError),
     /// The operating system has no randomness to give.
     #[error("a secret key cannot be made")]
     Randomness(#[source] getrandom::Error),
@@ -63,7 +67,7 @@ impl AppError {
     pub fn is_configuration(&self) -> bool {
         match self {
             Self::Composio(_) | Self::Email(_) | Self::Webhook(_) => true,
-            Self::Randomness(_) => false,
+            Self::Randomness(_) | Self::Pages(_) => false,
             Self::Directory(error) => matches!(error, DirectoryError::Misconfigured { .. }),
             Self::Store(error) => matches!(
                 error,
@@ -178,10 +182,28 @@ impl App {
         Ok(Arc::new(WatchedDirectory::new(connected?, Arc::clone(&self.metrics), Arc::clone(&self.clock))))
     }
 
+    /// The same process by another configuration.
+    pub fn with(&self, config: Config) -> Self {
+        let (clock, mint) = (Arc::clone(&self.clock), Arc::clone(&self.mint));
+        let (metrics, truth) = (Arc::clone(&self.metrics), Arc::clone(&self.truth));
+        Self { config, clock, mint, run_id: self.run_id.clone(), metrics, truth }
+    }
+
     /// The API asked about accounts.
     pub fn provider(&self) -> Result<Arc<dyn Provider>, AppError> {
+        Ok(Arc::new(self.composio()?))
+    }
+
+    /// The same, by its name.
+    pub fn composio(&self) -> Result<ComposioProvider, AppError> {
+        let provider = ComposioProvider::new(self.composio_settings(), Arc::clone(&self.clock), seed())?;
+        Ok(provider.counting_into(&self.metrics))
+    }
+
+    /// Where it is and how gently it is asked.
+    pub fn composio_settings(&self) -> ComposioSettings {
         let section = &self.config.composio;
-        let settings = ComposioSettings {
+        ComposioSettings {
             base_url: section.base_url.clone(),
             api_key: section.api_key.clone(),
             requests_per_minute: section.requests_per_minute.get(),
@@ -189,9 +211,7 @@ impl App {
             max_attempts: section.max_attempts.get(),
             timeout_connect: section.timeout_connect,
             timeout_total: section.timeout_total,
-        };
-        let provider = ComposioProvider::new(settings, Arc::clone(&self.clock), seed())?;
-        Ok(Arc::new(provider.counting_into(&self.metrics)))
+        }
     }
 
     /// How people are told.
@@ -337,7 +357,7 @@ pub fn email_settings(reconnect: &Reconnect, email: &Email, notices: u32) -> Ema
 }
 
 /// How this process names itself to others: host and process id.
-fn holder() -> String {
+pub fn holder() -> String {
     let host = hostname::get().map_or_else(|_| "localhost".to_owned(), |name| name.to_string_lossy().into_owned());
     format!("{host}:{}", std::process::id())
 }

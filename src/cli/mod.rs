@@ -13,12 +13,14 @@ mod drain;
 mod explain;
 mod incident_words;
 mod migrate;
+mod monitoring;
 mod once;
 mod operator;
 mod outbox;
 mod output;
 mod preview;
 mod progress;
+mod run;
 mod serve;
 mod setup;
 mod silence;
@@ -45,6 +47,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Do every job of the schedule at its time, until told to stop: the daemon.
+    Run,
     /// Audit all users once and deliver what is due.
     Once(once::OnceArgs),
     /// Deliver what is due without an audit; may run as often and in as many processes as you like.
@@ -130,6 +134,7 @@ pub fn main() -> ExitCode {
     let exit = runtime.block_on(async {
         let config = cli.config.as_deref();
         match cli.command {
+            Command::Run => Box::pin(run::run(config)).await,
             Command::Once(args) => Box::pin(once::run(config, args)).await,
             Command::Deliver(args) => Box::pin(deliver::run(config, args)).await,
             Command::Channel(args) => Box::pin(channel::run(config, args)).await,

@@ -151,6 +151,7 @@ pub(super) async fn close(pipeline: &Pipeline, process: &setup::Process) {
     if !pipeline.settings.dry_run {
         process.app.write_textfile().await;
     }
+    process.end().await;
     if tokio::time::timeout(CLOSE_LIMIT, pipeline.store.close()).await.is_err() {
         output::complain("the state database did not close in time");
     }

@@ -8,9 +8,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::setup::Process;
-use super::{Exit, setup};
-use crate::app::{App, AppError};
-use crate::http::monitor::{self, Monitor};
+use super::{Exit, monitoring, setup};
+use crate::app::AppError;
+use crate::daemon::Background;
 use crate::http::{HttpError, Server, Site};
 use crate::store::Store;
 use crate::telemetry::events;
@@ -36,6 +36,7 @@ pub(super) async fn run(config: Option<&Path>) -> Exit {
         Err(exit) => return exit,
     };
     let served = serve(&process, &store).await;
+    process.end().await;
     store.close().await;
     let Err(error) = served else { return Exit::Done };
     let causes = crate::domain::causes(&error);
@@ -69,27 +70,24 @@ async fn serve(process: &Process, store: &Store) -> Result<(), ServeError> {
         }
         stopping.cancel();
     };
-    let monitored = monitor(app, stopping.clone());
-    tokio::join!(server.run(asked), monitored);
+    tokio::join!(server.run(asked), monitoring::run(monitored(process).await, &stopping));
     tracing::info!(event = events::HTTP_STOPPED, "Stopped; requests under way were finished.");
     Ok(())
 }
 
-/// Serves health and metrics until `stopping`. That they cannot be is said, and no reason to keep people from
-/// unsubscribing.
-async fn monitor(app: &App, stopping: CancellationToken) {
-    let Some(address) = app.config.monitor.listen else { return };
-    let (metrics, truth) = (Arc::clone(&app.metrics), Arc::clone(&app.truth));
-    match monitor::bind(address, Monitor { metrics, truth, pulse: Arc::default() }).await {
-        Ok(server) => {
-            tracing::info!(event = events::MONITOR_LISTENING, address = %server.address(), "Health and metrics are served.");
-            server.run(stopping.cancelled()).await;
-        }
-        Err(error) => tracing::error!(
+/// What it does for those who watch it. That it cannot is said, and no reason to keep people from unsubscribing.
+async fn monitored(process: &Process) -> Vec<Background> {
+    let ready = async {
+        let listener = monitoring::listen(&process.app).await?;
+        monitoring::background(process, Arc::default(), listener)
+    };
+    ready.await.unwrap_or_else(|error| {
+        tracing::error!(
             event = events::MONITOR_FAILED, error = %crate::domain::causes(&error),
             "Neither health nor metrics are served; everything else is."
-        ),
-    }
+        );
+        Vec::new()
+    })
 }
 
 fn announce(address: SocketAddr, linked: bool) {

@@ -7,14 +7,19 @@ use std::sync::Arc;
 use super::progress::ProgressBar;
 use super::{Exit, output};
 use crate::app::{App, AppError};
-use crate::config;
+use crate::config::{self, Fingerprint};
 use crate::pipeline::Pipeline;
 use crate::store::{Store, StoreError};
-use crate::telemetry::{self, LineFormat, events};
+use crate::telemetry::otlp::{Otlp, OtlpError, OtlpSettings};
+use crate::telemetry::{self, LineFormat, LogHandle, Signals, events};
 
 /// A process that is set up.
 pub(super) struct Process {
     pub app: App,
+    /// Changes the log while the process runs.
+    pub log: LogHandle,
+    /// Exports, where the `OTEL_*` variables ask for it.
+    pub otlp: Option<Arc<Otlp>>,
 }
 
 /// Reads the configuration and starts the log.
@@ -24,7 +29,16 @@ pub(super) fn start(path: Option<&Path>) -> Result<Process, Exit> {
 
 /// The same, and a progress bar that keeps out of the log's way.
 pub(super) fn start_with_progress(path: Option<&Path>) -> Result<(ProgressBar, Process), Exit> {
-    let config = config::load(path, config::environment()).map_err(|error| {
+    start_whole(path).map(|(bar, process, _)| (bar, process))
+}
+
+/// The same, and what the configuration was made of, for who reads it anew later.
+pub(super) fn start_comparable(path: Option<&Path>) -> Result<(Process, Fingerprint), Exit> {
+    start_whole(path).map(|(_, process, fingerprint)| (process, fingerprint))
+}
+
+fn start_whole(path: Option<&Path>) -> Result<(ProgressBar, Process, Fingerprint), Exit> {
+    let (config, fingerprint) = config::load_comparable(path, config::environment()).map_err(|error| {
         output::complain(&error.to_string());
         Exit::BadConfiguration
     })?;
@@ -38,14 +52,33 @@ pub(super) fn start_with_progress(path: Option<&Path>) -> Result<(ProgressBar, P
         clock: Arc::clone(&app.clock),
         secrets: app.config.secrets(),
     };
-    telemetry::init(log, bar.clone()).map_err(|error| {
+    let otlp = otlp(&app).map_err(|error| {
+        output::complain(&crate::domain::causes(&error));
+        Exit::BadConfiguration
+    })?;
+    let tracer = otlp.as_ref().and_then(|otlp| otlp.tracer());
+    let signals = Signals { metrics: Some(Arc::clone(&app.metrics)), tracer };
+    let log = telemetry::init(log, signals, bar.clone()).map_err(|error| {
         output::complain(&format!("the log cannot be started: {error}"));
         Exit::BadConfiguration
     })?;
-    Ok((bar, Process { app }))
+    Ok((bar, Process { app, log, otlp }, fingerprint))
+}
+
+/// What the `OTEL_*` variables ask for.
+fn otlp(app: &App) -> Result<Option<Arc<Otlp>>, OtlpError> {
+    let settings = OtlpSettings::read(|name| std::env::var(name).ok())?;
+    settings.map(|settings| Otlp::start(settings, app.clock.now()).map(Arc::new)).transpose()
 }
 
 impl Process {
+    /// The end of a process that worked: what is left to export is exported, within 5 s.
+    pub(super) async fn end(&self) {
+        if let Some(otlp) = &self.otlp {
+            otlp.finish(&self.app.metrics, self.app.clock.as_ref()).await;
+        }
+    }
+
     /// The state database as it is, or an exit code after saying why not: no SQLite file is made.
     pub(super) async fn store(&self) -> Result<Store, Exit> {
         self.app.existing_store().await.map_err(|error| refuse(&error))
@@ -63,6 +96,7 @@ impl Process {
             Err(error) => {
                 let exit = refuse(&error);
                 self.app.write_textfile().await;
+                self.end().await;
                 Err(exit)
             }
         }

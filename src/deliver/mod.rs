@@ -38,7 +38,7 @@ use crate::domain::{
 use crate::fault;
 use crate::ports::{Channel, Clock, Directory, Provider, ProviderError};
 use crate::store::{ClaimedDelivery, Store, StoreError};
-use crate::telemetry::{Metrics, events, spans};
+use crate::telemetry::{Metrics, Pulse, events, spans};
 
 pub use pace::{Pace, PaceLimits};
 use round::Round;
@@ -99,6 +99,8 @@ pub struct Deliverer {
     pub stop: CancellationToken,
     /// What is counted, and how channels fare.
     pub metrics: Arc<Metrics>,
+    /// Told of every attempt.
+    pub pulse: Arc<Pulse>,
     /// The last message on each channel that was refused as it is, with none taken since.
     pub refused: Mutex<HashMap<ChannelName, DeliveryId>>,
 }
@@ -165,6 +167,7 @@ impl Deliverer {
             };
             match joined {
                 Some(Ok((task, (claimed, ended)))) => {
+                    self.pulse.beat();
                     round.places.remove(&task);
                     if ended.as_ref().is_ok_and(|ended| !ended.reached) && self.is_paced(&claimed.channel) {
                         self.pace().give_back();
@@ -270,6 +273,7 @@ impl Deliverer {
 
     /// Waits with nothing in flight, until it is asked to stop.
     async fn pause(&self, wait: Duration) {
+        self.pulse.beat();
         tokio::select! {
             () = self.clock.sleep(wait) => {}
             () = self.stop.cancelled() => {}

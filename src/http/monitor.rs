@@ -21,9 +21,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use super::{HttpError, Server};
+use super::{HttpError, Server, server};
 use crate::report::TruthReader;
 use crate::telemetry::health::DependencyState;
 use crate::telemetry::metrics::open_metrics;
@@ -42,9 +43,14 @@ pub struct Monitor {
     pub pulse: Arc<Pulse>,
 }
 
-/// Listens on `address` (port 0 takes a free one) and answers once [`Server::run`] runs.
-pub async fn bind(address: SocketAddr, monitor: Monitor) -> Result<Server, HttpError> {
-    Server::over("[monitor] listen", address, router(monitor)).await
+/// Listens on `address`; port 0 takes a free one.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, HttpError> {
+    server::listen("[monitor] listen", address).await
+}
+
+/// Answers on a listener, once [`Server::run`] runs.
+pub fn on(listener: TcpListener, monitor: Monitor) -> Result<Server, HttpError> {
+    Server::over(listener, router(monitor))
 }
 
 fn router(monitor: Monitor) -> Router {

@@ -112,6 +112,7 @@ impl Pipeline {
             run: self.run_id.clone(),
             stop: self.stop.clone(),
             metrics: Arc::clone(&self.ports.metrics),
+            pulse: Arc::clone(&self.pulse),
             refused: Mutex::new(HashMap::new()),
         })
     }

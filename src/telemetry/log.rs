@@ -2,7 +2,7 @@
 //! writes the line.
 
 use std::io::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
@@ -25,14 +25,23 @@ pub(super) struct LogLayer<W> {
     format: LineFormat,
     run_id: RunId,
     clock: Arc<dyn Clock>,
-    mask: Mask,
+    mask: Arc<RwLock<Mask>>,
     writer: W,
 }
 
 impl<W> LogLayer<W> {
     pub(super) fn new(settings: LogSettings, writer: W) -> Self {
         let LogSettings { format, run_id, clock, secrets, .. } = settings;
-        Self { format, run_id, clock, mask: Mask::new(secrets), writer }
+        Self { format, run_id, clock, mask: Arc::new(RwLock::new(Mask::new(secrets))), writer }
+    }
+
+    /// What it hides, to be added to.
+    pub(super) fn mask(&self) -> Arc<RwLock<Mask>> {
+        Arc::clone(&self.mask)
+    }
+
+    fn hidden(&self) -> RwLockReadGuard<'_, Mask> {
+        self.mask.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -44,21 +53,21 @@ where
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
         let mut fields = Fields::default();
-        attributes.record(&mut Recorder { fields: &mut fields, mask: &self.mask });
+        attributes.record(&mut Recorder { fields: &mut fields, mask: &self.hidden() });
         span.extensions_mut().insert(fields);
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
         if let Some(fields) = span.extensions_mut().get_mut::<Fields>() {
-            values.record(&mut Recorder { fields, mask: &self.mask });
+            values.record(&mut Recorder { fields, mask: &self.hidden() });
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
-        event.record(&mut Recorder { fields: &mut fields, mask: &self.mask });
-        // A process of many runs: the nearest span that knows its run says whose line this is.
+        event.record(&mut Recorder { fields: &mut fields, mask: &self.hidden() });
+        // Of several runs in one process, the nearest span that knows its run says whose line this is.
         let mut run_id = None;
         for span in context.event_scope(event).into_iter().flatten() {
             if let Some(outer) = span.extensions().get::<Fields>() {
@@ -67,8 +76,8 @@ where
             }
         }
         let (level, target) = (*event.metadata().level(), event.metadata().target());
-        let line =
-            Line { at: self.clock.now(), level, target, run_id: run_id.as_ref().unwrap_or(&self.run_id), fields };
+        let run_id = run_id.as_ref().unwrap_or(&self.run_id);
+        let line = Line { at: self.clock.now(), level, target, run_id, fields };
         let text = self.format.render(line);
         // Standard error may be closed; there is nowhere left to say so, and the run does not depend on it.
         let _ = self.writer.make_writer_for(event.metadata()).write_all(text.as_bytes());

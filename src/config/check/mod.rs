@@ -6,6 +6,7 @@ mod channels;
 mod daemon;
 mod monitor;
 mod policy;
+mod schedule;
 mod sources;
 
 use std::num::NonZeroU32;
@@ -44,6 +45,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let webhook = checker.webhooks(raw.webhook);
     let http = checker.http(raw.http);
     let suppression = checker.suppression(raw.suppression);
+    let schedule = checker.schedule(raw.schedule);
     let daemon = checker.daemon(raw.daemon);
     let monitor = checker.monitor(raw.monitor);
     let log = checker.log(raw.log);
@@ -66,6 +68,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
         webhook,
         http: http?,
         suppression,
+        schedule: schedule?,
         daemon: daemon?,
         monitor: monitor?,
         log: log?,

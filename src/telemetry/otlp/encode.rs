@@ -38,11 +38,8 @@ pub(super) fn request(
     let scope_metrics = ScopeMetrics { scope: Some(scope), metrics: metrics.collect(), ..ScopeMetrics::default() };
     let attributes = resource.iter().map(|(key, value)| attribute(key.as_str(), &value.as_str())).collect();
     let resource = ProtoResource { attributes, ..ProtoResource::default() };
-    let whole = ResourceMetrics {
-        resource: Some(resource),
-        scope_metrics: vec![scope_metrics],
-        ..ResourceMetrics::default()
-    };
+    let whole =
+        ResourceMetrics { resource: Some(resource), scope_metrics: vec![scope_metrics], ..ResourceMetrics::default() };
     ExportMetricsServiceRequest { resource_metrics: vec![whole] }.encode_to_vec()
 }
 
@@ -50,11 +47,9 @@ fn metric(some: &FamilySamples, period: Period) -> Metric {
     let (family, cumulative) = (some.family, AggregationTemporality::Cumulative as i32);
     let numbers = || some.samples.iter().filter_map(|sample| number_point(family, sample, period)).collect();
     let data = match family.kind {
-        Kind::Counter => metric::Data::Sum(Sum {
-            data_points: numbers(),
-            aggregation_temporality: cumulative,
-            is_monotonic: true,
-        }),
+        Kind::Counter => {
+            metric::Data::Sum(Sum { data_points: numbers(), aggregation_temporality: cumulative, is_monotonic: true })
+        }
         Kind::Gauge => metric::Data::Gauge(Gauge { data_points: numbers() }),
         Kind::Histogram(bounds) => {
             let points = some.samples.iter().filter_map(|sample| histogram_point(family, bounds, sample, period));
@@ -93,12 +88,7 @@ fn number_point(family: &Family, sample: &Sample, period: Period) -> Option<Numb
     })
 }
 
-fn histogram_point(
-    family: &Family,
-    bounds: &[f64],
-    sample: &Sample,
-    period: Period,
-) -> Option<HistogramDataPoint> {
+fn histogram_point(family: &Family, bounds: &[f64], sample: &Sample, period: Period) -> Option<HistogramDataPoint> {
     let Value::Histogram { sum, buckets } = &sample.value else { return None };
     Some(HistogramDataPoint {
         attributes: attributes(family, sample),

@@ -25,6 +25,7 @@ pub use settings::{OtlpError, OtlpSettings, Target};
 
 use self::send::Sender;
 use super::metrics::Metrics;
+use crate::domain::Timestamp;
 use crate::ports::Clock;
 
 /// The longest the end of a process waits for the last export.
@@ -39,11 +40,12 @@ pub struct Otlp {
     metrics: Option<(Target, Sender)>,
     interval: Duration,
     resource: Resource,
+    began_at: Timestamp,
 }
 
 impl Otlp {
     /// Sets up what the settings ask for; sends nothing yet. To be called within a Tokio runtime.
-    pub fn start(settings: OtlpSettings) -> Result<Self, OtlpError> {
+    pub fn start(settings: OtlpSettings, now: Timestamp) -> Result<Self, OtlpError> {
         let resource = resource();
         let traces = match settings.traces {
             Some(target) => Some(tracer_provider(target, resource.clone())?),
@@ -53,7 +55,7 @@ impl Otlp {
             Some(target) => Some((target.clone(), Sender::new("metrics", &target)?)),
             None => None,
         };
-        Ok(Self { traces, metrics, interval: settings.interval, resource })
+        Ok(Self { traces, metrics, interval: settings.interval, resource, began_at: now })
     }
 
     /// What spans go through; none where traces are not exported.
@@ -62,7 +64,10 @@ impl Otlp {
     }
 
     /// Exports the metrics every `OTEL_METRIC_EXPORT_INTERVAL`, for ever. `refresh` brings them up to date.
-    pub async fn keep_exporting(&self, metrics: &Metrics, clock: &dyn Clock, refresh: impl AsyncFn()) {
+    pub async fn keep_exporting<F>(&self, metrics: &Metrics, clock: &dyn Clock, refresh: impl Fn() -> F)
+    where
+        F: Future,
+    {
         loop {
             tokio::time::sleep(self.interval).await;
             refresh().await;
@@ -72,12 +77,12 @@ impl Otlp {
 
     async fn export_metrics(&self, metrics: &Metrics, clock: &dyn Clock) {
         let Some((target, sender)) = &self.metrics else { return };
-        let body = encode::request(&self.resource, metrics.samples(), metrics.began_at(), clock.now());
+        let body = encode::request(&self.resource, metrics.samples(), self.began_at, clock.now());
         sender.post(target, body).await;
     }
 
     /// Exports what is left, within 5 s. For the end of a process.
-    pub async fn finish(self, metrics: &Metrics, clock: &dyn Clock) {
+    pub async fn finish(&self, metrics: &Metrics, clock: &dyn Clock) {
         let traces = self.traces.clone();
         let flushed = async {
             self.export_metrics(metrics, clock).await;

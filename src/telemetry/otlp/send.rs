@@ -63,7 +63,9 @@ impl Sender {
         };
         if !self.failing.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                event = events::OTLP_FAILED, signal = self.signal, error,
+                event = events::OTLP_FAILED,
+                signal = self.signal,
+                error,
                 "Exporting failed; what could not be exported is lost, and it is tried again with what comes next."
             );
         }

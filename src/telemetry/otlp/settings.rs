@@ -79,11 +79,7 @@ impl OtlpSettings {
 }
 
 /// The endpoint of one signal: its own, used as it is, or the common one with the signal's path behind it.
-fn target(
-    set: &impl Fn(&str) -> Option<String>,
-    signal: &str,
-    path: &str,
-) -> Result<Option<Target>, OtlpError> {
+fn target(set: &impl Fn(&str) -> Option<String>, signal: &str, path: &str) -> Result<Option<Target>, OtlpError> {
     if set(&format!("OTEL_{signal}_EXPORTER")).is_some_and(|exporter| exporter == "none") {
         return Ok(None);
     }
