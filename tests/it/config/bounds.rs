@@ -39,6 +39,8 @@ fn values_at_their_bounds_are_taken() {
         (&hook, "events = [\"endpoint.disabled\"]"),
         (&hook, &format!("signing_key = \"{WHSK_LONG}\"")),
         ("[http]\n", "listen = \"[::1]:0\"\npublic_url = \"http://127.0.0.1:8480/notices\""),
+        ("[monitor]\n", "listen = \"off\""),
+        ("[monitor]\n", "listen = \"[::1]:0\"\ntextfile = \"/a.prom\""),
         ("[suppression]\n", &format!("key = \"{SUPPRESSION}\"")),
     ];
     for (section, lines) in rows {
