@@ -1,9 +1,9 @@
-//! The metrics as a file for node_exporter's textfile collector, so that one-shot runs are seen although nothing can
+//! The metrics as a file for `node_exporter`'s textfile collector, so that one-shot runs are seen although nothing can
 //! scrape them.
 //!
 //! Guarantees: whoever reads the file sees a whole one, old or new, never a part (written beside it and renamed); other
 //! accounts may read it (0644); a failure is logged and fails nothing. What this process uses of the machine is left out:
-//! node_exporter shows families of the same names about itself, and refuses a scrape that has them twice. A crash leaves
+//! `node_exporter` shows families of the same names about itself, and refuses a scrape that has them twice. A crash leaves
 //! the old file, and perhaps one with the ending `.tmp`, which the collector does not read.
 
 use std::fs::{File, Permissions};

@@ -23,7 +23,7 @@ fn listen(text: &str) -> Result<Option<SocketAddr>, Fault> {
     if text == "off" { Ok(None) } else { address::listen(text).map(Some) }
 }
 
-/// The textfile collector of node_exporter reads files of this ending alone. The folder may come later, with the package
+/// The textfile collector of `node_exporter` reads files of this ending alone. The folder may come later, with the package
 /// of the collector: that it cannot be written is said when it is written.
 fn textfile(text: String) -> Result<PathBuf, Fault> {
     let path = PathBuf::from(text);

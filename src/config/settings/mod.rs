@@ -165,7 +165,7 @@ pub struct Daemon {
 pub struct Monitor {
     /// `listen`: where `/livez`, `/readyz` and `/metrics` are served by `run` and `serve`; none for nowhere (`"off"`).
     pub listen: Option<SocketAddr>,
-    /// `textfile`: what `once`, `deliver` and `run` write for node_exporter's textfile collector.
+    /// `textfile`: what `once`, `deliver` and `run` write for `node_exporter`'s textfile collector.
     pub textfile: Option<PathBuf>,
 }
 

@@ -1,10 +1,10 @@
-//! Samples as text: OpenMetrics 1.0 for scrapes, Prometheus' older text format for node_exporter's textfile collector.
+//! Samples as text: OpenMetrics 1.0 for scrapes, Prometheus' older text format for `node_exporter`'s textfile collector.
 //!
 //! The library writes OpenMetrics. The older format differs in two things that matter here: the type of a counter is
-//! given under the name its samples have, with `_total` (node_exporter would otherwise take it for untyped), and there is
+//! given under the name its samples have, with `_total` (`node_exporter` would otherwise take it for untyped), and there is
 //! no `# EOF`.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -37,7 +37,8 @@ pub fn prometheus_text(samples: Vec<FamilySamples>) -> Result<String, fmt::Error
         let mut words = line.splitn(4, ' ');
         match (words.next(), words.next(), words.next(), words.next()) {
             (Some("#"), Some(what @ ("HELP" | "TYPE")), Some(name), Some(rest)) if counters.contains(&name) => {
-                text.push_str(&format!("# {what} {name}_total {rest}"));
+                // Writing to a String cannot fail.
+                let _ = write!(text, "# {what} {name}_total {rest}");
             }
             _ => text.push_str(line),
         }
