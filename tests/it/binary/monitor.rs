@@ -1,5 +1,7 @@
 //! What those who watch get from real processes: the textfile, a scrape, and an export over OTLP.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
