@@ -15,11 +15,12 @@ use crate::adapters::clock::SystemClock;
 use crate::adapters::composio::{ComposioProvider, ComposioSettings, ComposioSettingsError};
 use crate::adapters::directory::{DirectorySettings, SqlDirectory};
 use crate::adapters::email::{EmailChannel, EmailLimits, EmailSettings, EmailSettingsError};
+use crate::adapters::ping::{HttpPinger, PingSettings, PingSettingsError};
 use crate::adapters::webhook::{self, WebhookChannel, WebhookSettings, WebhookSettingsError};
 use crate::config::{Config, Email, FirstRun, Reconnect, UsersPerRequest};
 use crate::deliver::{DeliverySettings, LEAVE_ALONE_AFTER, PaceLimits};
 use crate::domain::{AddressKey, ChannelName, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard, Unsubscribe};
-use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings};
+use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings, Watch};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
 use crate::scan::{self, ScanOptions};
 use crate::store::{Store, StoreError};
@@ -36,6 +37,9 @@ pub enum AppError {
     /// A `[[webhook]]` cannot be used.
     #[error("a webhook channel cannot be built")]
     Webhook(#[from] WebhookSettingsError),
+    /// `[ping]` cannot be used.
+    #[error("the dead man's switch cannot be used")]
+    Ping(#[from] PingSettingsError),
     /// `[directory]` cannot be used or reached.
     #[error("the directory cannot be used")]
     Directory(#[from] DirectoryError),
@@ -51,7 +55,7 @@ impl AppError {
     /// Whether the configuration must change, rather than something outside.
     pub fn is_configuration(&self) -> bool {
         match self {
-            Self::Composio(_) | Self::Email(_) | Self::Webhook(_) => true,
+            Self::Composio(_) | Self::Email(_) | Self::Webhook(_) | Self::Ping(_) => true,
             Self::Randomness(_) => false,
             Self::Directory(error) => matches!(error, DirectoryError::Misconfigured { .. }),
             Self::Store(error) => matches!(
@@ -256,7 +260,17 @@ impl App {
         let ports = Ports { directory, provider, channels, clock: Arc::clone(&self.clock) };
         let key = self.key_for(&store, dry_run).await?;
         let (settings, mint) = (self.settings(dry_run, key), Arc::clone(&self.mint));
-        Ok(Pipeline::new(store, ports, settings, self.run_id.clone(), mint))
+        let mut pipeline = Pipeline::new(store, ports, settings, self.run_id.clone(), mint);
+        pipeline.watch = self.watch()?;
+        Ok(pipeline)
+    }
+
+    /// Who is told that jobs begin and end.
+    pub fn watch(&self) -> Result<Watch, AppError> {
+        let Some(section) = &self.config.ping else { return Ok(Watch::default()) };
+        let settings =
+            PingSettings { url: section.url.clone(), limit: section.timeout, secrets: self.config.secrets() };
+        Ok(Watch::new(Arc::new(HttpPinger::new(settings)?)))
     }
 }
 

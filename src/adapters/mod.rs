@@ -7,5 +7,6 @@ pub mod clock;
 pub mod composio;
 pub mod directory;
 pub mod email;
+pub mod ping;
 mod spool;
 pub mod webhook;

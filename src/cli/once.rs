@@ -156,6 +156,7 @@ pub(super) async fn step_aside(pipeline: &Pipeline) {
 }
 
 pub(super) async fn close(pipeline: &Pipeline) {
+    pipeline.watch.settle().await;
     if tokio::time::timeout(CLOSE_LIMIT, pipeline.store.close()).await.is_err() {
         output::complain("the state database did not close in time");
     }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use super::ending::finished;
 use super::{Pipeline, RunError, Running};
 use crate::deliver::{Delivered, Deliverer};
+use crate::domain::JobName;
 use crate::record::Baseline;
 use crate::report::Summary;
 use crate::store::Lease;
@@ -28,6 +29,14 @@ fn log_finished(summary: &Summary) {
 impl Pipeline {
     /// Plans, if the right to run is free, and delivers what is due. The summary's counters of the scan are 0.
     pub async fn deliver_only(&self) -> Result<Summary, RunError> {
+        let mut watched = self.watch.job(JobName::Deliver, &self.run_id);
+        watched.began();
+        let outcome = self.deliver_unwatched().await;
+        watched.ended_as(outcome.as_ref().map(Some));
+        outcome
+    }
+
+    async fn deliver_unwatched(&self) -> Result<Summary, RunError> {
         let baseline = Baseline { taking_stock: false, until: None };
         let mut running = self.running(None, baseline, None, self.ports.clock.now());
         let outcome = Box::pin(self.plan_and_deliver(&mut running)).await;

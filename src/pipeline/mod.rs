@@ -9,6 +9,7 @@
 
 mod delivering;
 mod ending;
+mod pinging;
 mod planning;
 mod takeover;
 
@@ -19,7 +20,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::deliver::{DeliverError, Delivered, DeliverySettings, Pace};
 use crate::domain::{
-    Cursor, IdMint, NoticePolicy, QuietHours, ReconnectUrl, RetrySchedule, RunCounters, RunId, ScannedPage, StormGuard,
+    Cursor, IdMint, JobName, NoticePolicy, QuietHours, ReconnectUrl, RetrySchedule, RunCounters, RunId, ScannedPage, StormGuard,
     Timestamp, UserId,
 };
 use crate::fault;
@@ -30,6 +31,8 @@ use crate::report::Summary;
 use crate::scan::{self, ScanError, ScanOptions};
 use crate::store::{Lease, LeaseHeld, Store, StoreError};
 use crate::telemetry::events;
+
+pub use pinging::{Watch, WatchedJob};
 
 /// The right to run lapses this long after its last renewal, unless [`RunSettings::lease_ttl`] says otherwise;
 /// a killed run can be gone on from after that.
@@ -165,6 +168,8 @@ pub struct Pipeline {
     pub progress: watch::Sender<Progress>,
     /// What a run that failed had counted; set when [`Pipeline::run_once`] gives an error.
     pub failed: OnceLock<Summary>,
+    /// Who is told that jobs begin and end.
+    pub watch: Watch,
     /// The right to run, while this process has it.
     lease: Mutex<Option<Lease>>,
 }
@@ -187,13 +192,25 @@ impl Pipeline {
         let progress = watch::Sender::new(Progress::default());
         let pace = Arc::new(Mutex::new(Pace::new(settings.delivery.pace)));
         let (failed, lease) = (OnceLock::new(), Mutex::new(None));
-        Self { store, ports, settings, run_id, mint, pace, progress, failed, lease }
+        let watch = Watch::default();
+        Self { store, ports, settings, run_id, mint, pace, progress, failed, watch, lease }
     }
 
     /// Runs once. Waits up to a lease's life for a dead process's lease to lapse; a live one's answers
     /// [`RunOutcome::HeldElsewhere`]. Dropping the future stops the run; the next one goes on from its
     /// checkpoint.
     pub async fn run_once(&self) -> Result<RunOutcome, RunError> {
+        if self.settings.dry_run {
+            return self.run_unwatched(|| ()).await;
+        }
+        let mut watched = self.watch.job(JobName::Audit, &self.run_id);
+        let outcome = self.run_unwatched(|| watched.began()).await;
+        watched.ended_as(outcome.as_ref().map(RunOutcome::summary));
+        outcome
+    }
+
+    /// The same; `began` is called once this process has the right to run.
+    async fn run_unwatched(&self, began: impl FnOnce()) -> Result<RunOutcome, RunError> {
         let mut running = if self.settings.dry_run {
             self.rehearsal().await?
         } else {
@@ -208,6 +225,7 @@ impl Pipeline {
                 }
             }
         };
+        began();
         let lease = running.lease;
         let outcome = tokio::select! {
             outcome = Box::pin(self.stages(&mut running)) => outcome,

@@ -73,5 +73,7 @@ pub const HTTP_LISTENING: &str = "http.listening";
 pub const HTTP_FAILED: &str = "http.failed";
 /// `serve` stopped.
 pub const HTTP_STOPPED: &str = "http.stopped";
+/// A dead man's switch could not be told how a job stands.
+pub const PING_FAILED: &str = "ping.failed";
 /// The simulator is listening.
 pub const SIMULATOR_LISTENING: &str = "simulator.listening";

@@ -4,6 +4,7 @@
 
 mod channels;
 mod policy;
+mod signals;
 mod sources;
 
 use std::num::NonZeroU32;
@@ -42,6 +43,8 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let webhook = checker.webhooks(raw.webhook);
     let http = checker.http(raw.http);
     let suppression = checker.suppression(raw.suppression);
+    let operator = checker.operator(raw.operator);
+    let ping = checker.ping(raw.ping);
     let log = checker.log(raw.log);
     if !problems.is_empty() {
         return None;
@@ -62,6 +65,8 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
         webhook,
         http: http?,
         suppression,
+        operator,
+        ping,
         log: log?,
     })
 }

@@ -29,6 +29,9 @@ pub(in crate::config) const STORM_WINDOW: RangeInclusive<Duration> = HOUR..=Dura
 /// A deployment takes minutes; a receiver that has been gone for a month does not come back.
 pub(in crate::config) const DISABLE_AFTER: RangeInclusive<Duration> = HOUR..=Duration::from_hours(24 * 30);
 
+/// A server that does not answer within a minute is down, and no process waits longer for it at its end.
+pub(in crate::config) const PING_TIMEOUT: RangeInclusive<Duration> = SECOND..=MINUTE;
+
 /// A length of time within `range`; `example` is what a refusal shows.
 pub(in crate::config) fn length(
     range: RangeInclusive<Duration>,
