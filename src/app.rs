@@ -16,6 +16,7 @@ use crate::adapters::composio::{ComposioProvider, ComposioSettings, ComposioSett
 use crate::adapters::directory::{DirectorySettings, SqlDirectory};
 use crate::adapters::email::{EmailChannel, EmailLimits, EmailSettings, EmailSettingsError};
 use crate::adapters::ping::{HttpPinger, PingSettings, PingSettingsError};
+use crate::adapters::slack::{self, SlackChannel, SlackSettings, SlackSettingsError};
 use crate::adapters::webhook::{self, WebhookChannel, WebhookSettings, WebhookSettingsError};
 use crate::config::{Config, Email, FirstRun, Reconnect, UsersPerRequest};
 use crate::deliver::{DeliverySettings, LEAVE_ALONE_AFTER, PaceLimits};
@@ -37,6 +38,9 @@ pub enum AppError {
     /// A `[[webhook]]` cannot be used.
     #[error("a webhook channel cannot be built")]
     Webhook(#[from] WebhookSettingsError),
+    /// `[operator]` cannot be used.
+    #[error("the operator's channel cannot be built")]
+    Slack(#[from] SlackSettingsError),
     /// `[ping]` cannot be used.
     #[error("the dead man's switch cannot be used")]
     Ping(#[from] PingSettingsError),
@@ -55,7 +59,7 @@ impl AppError {
     /// Whether the configuration must change, rather than something outside.
     pub fn is_configuration(&self) -> bool {
         match self {
-            Self::Composio(_) | Self::Email(_) | Self::Webhook(_) | Self::Ping(_) => true,
+            Self::Composio(_) | Self::Email(_) | Self::Webhook(_) | Self::Slack(_) | Self::Ping(_) => true,
             Self::Randomness(_) => false,
             Self::Directory(error) => matches!(error, DirectoryError::Misconfigured { .. }),
             Self::Store(error) => matches!(
@@ -166,13 +170,22 @@ impl App {
                 limits: webhook::WebhookLimits::default(),
             })?));
         }
+        if let Some(section) = &self.config.operator {
+            channels.push(Arc::new(SlackChannel::new(SlackSettings {
+                url: section.slack_url.clone(),
+                events: section.events.clone(),
+                product: self.config.reconnect.product.clone(),
+            })?));
+        }
         Ok(channels)
     }
 
     /// The names of the channels that are configured.
     pub fn channel_names(&self) -> Vec<ChannelName> {
         let email = self.config.email.iter().map(|_| ChannelName::new("email"));
-        email.chain(self.config.webhook.iter().map(|hook| webhook_channel(&hook.name))).collect()
+        let webhooks = self.config.webhook.iter().map(|hook| webhook_channel(&hook.name));
+        let slack = self.config.operator.iter().map(|_| ChannelName::new(slack::CHANNEL));
+        email.chain(webhooks).chain(slack).collect()
     }
 
     /// The `whpk_…` text by which the receivers of this channel verify its `v1a` signatures, where it signs so.

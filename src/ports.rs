@@ -90,6 +90,8 @@ pub struct ProviderUsage {
     pub requests: u64,
     /// How many of them repeated a failed one.
     pub retries: u64,
+    /// How many were answered as asked, which shows that the key is taken.
+    pub accepted: u64,
 }
 
 /// Why the provider gave no list.

@@ -9,6 +9,7 @@
 
 mod delivering;
 mod ending;
+mod key;
 mod pinging;
 mod planning;
 mod takeover;

@@ -14,6 +14,7 @@ mod channels;
 mod errors;
 mod incidents;
 mod jobs;
+mod key;
 mod leases;
 mod migrations;
 mod notices;

@@ -9,6 +9,7 @@ mod kill_ledger;
 mod killed;
 mod mail;
 mod once;
+mod operator;
 mod outbox;
 mod preview;
 mod process;

@@ -33,6 +33,7 @@ pub(super) struct Sender {
     timeout_total: Duration,
     requests: AtomicU64,
     retries: AtomicU64,
+    accepted: AtomicU64,
     deprecation_logged: AtomicBool,
 }
 
@@ -82,13 +83,14 @@ impl Sender {
             timeout_total: settings.timeout_total,
             requests: AtomicU64::new(0),
             retries: AtomicU64::new(0),
+            accepted: AtomicU64::new(0),
             deprecation_logged: AtomicBool::new(false),
         })
     }
 
     pub(super) fn usage(&self) -> ProviderUsage {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        ProviderUsage { requests: read(&self.requests), retries: read(&self.retries) }
+        ProviderUsage { requests: read(&self.requests), retries: read(&self.retries), accepted: read(&self.accepted) }
     }
 
     /// Makes the attempt; the caller has taken the permit. The budget the answer shows goes to `limiter`.
@@ -120,6 +122,7 @@ impl Sender {
             let body = read_body(&mut response, MAX_ERROR_BODY_BYTES).await.ok().flatten().unwrap_or_default();
             return Err(Failure::Final(final_error(status, &body)));
         }
+        self.accepted.fetch_add(1, Ordering::Relaxed);
         let body = read_body(&mut response, MAX_BODY_BYTES).await.map_err(|error| self.broken(&error, attempt))?;
         body.ok_or_else(|| {
             let mib = MAX_BODY_BYTES / 1024 / 1024;
