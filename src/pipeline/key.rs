@@ -57,7 +57,9 @@ impl Pipeline {
             work.roll_back();
         }
         tracing::error!(
-            event = events::KEY_REFUSED, status, first,
+            event = events::KEY_REFUSED,
+            status,
+            first,
             "The provider refuses the key: nobody is audited and nobody is told. Put a key it takes into [composio] \
              api_key; `reconnectd check` tries it."
         );

@@ -21,8 +21,8 @@ use tokio::sync::{mpsc, watch};
 
 use crate::deliver::{DeliverError, Delivered, DeliverySettings, Pace};
 use crate::domain::{
-    Cursor, IdMint, JobName, NoticePolicy, QuietHours, ReconnectUrl, RetrySchedule, RunCounters, RunId, ScannedPage, StormGuard,
-    Timestamp, UserId,
+    Cursor, IdMint, JobName, NoticePolicy, QuietHours, ReconnectUrl, RetrySchedule, RunCounters, RunId, ScannedPage,
+    StormGuard, Timestamp, UserId,
 };
 use crate::fault;
 use crate::plan;

@@ -121,8 +121,8 @@ impl Work {
         now: Timestamp,
         events_only: bool,
     ) -> Result<Option<ClaimedDelivery>, StoreError> {
-        let claim =
-            sql("UPDATE deliveries SET lease_token = $1, lease_expires_at = {now} + $2, attempts = attempts + 1 \
+        let claim = sql(
+            "UPDATE deliveries SET lease_token = $1, lease_expires_at = {now} + $2, attempts = attempts + 1 \
              WHERE delivery_id = (SELECT d.delivery_id FROM deliveries d WHERE d.state = 'pending' \
              AND d.next_attempt_at <= $3 AND (d.lease_expires_at IS NULL OR d.lease_expires_at <= {now}) \
              AND d.channel = $4 AND NOT EXISTS (SELECT 1 FROM channels c WHERE c.channel = $4 \
@@ -133,7 +133,8 @@ impl Work {
              AND o.lease_expires_at > {now}) AND ($5 = 0 OR EXISTS (SELECT 1 FROM notifications told \
              WHERE told.notification_id = d.notification_id AND told.user_id = '')) ORDER BY d.next_attempt_at, d.delivery_id LIMIT 1 {skip_locked}) \
              RETURNING delivery_id, notification_id, channel, outside_id, attempts, attempts_before_redelivery, \
-             put_off, failing_since");
+             put_off, failing_since",
+        );
         let claim =
             claim.bind(token).bind(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)).bind(now).bind(channel.as_str());
         let rows = self.session.fetch(claim.bind(events_only)).await?;

@@ -41,7 +41,10 @@ async fn a_message_is_one_post_that_every_chat_can_read() {
     let message = request.json();
     let text = message["text"].as_str().unwrap();
     assert!(text.starts_with("email refuses us; nothing is sent on it\nIt answered: 535 no\n"), "{text}");
-    assert!(text.contains("`reconnectd check`") && text.ends_with("reconnectd of Acme, 2026-11-02 09:00 UTC"), "{text}");
+    assert!(
+        text.contains("`reconnectd check`") && text.ends_with("reconnectd of Acme, 2026-11-02 09:00 UTC"),
+        "{text}"
+    );
     let kinds: Vec<&str> = message["blocks"].as_array().unwrap().iter().map(|b| b["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["header", "section", "section", "context"]);
 }

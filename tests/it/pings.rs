@@ -139,6 +139,7 @@ async fn a_switch_that_hangs_delays_no_run_and_its_end_by_one_limit_at_most() {
     assert!(matches!(ran, RunOutcome::Ran(summary) if summary.complete));
 
     let limit = Duration::from_secs(1);
+    let mut pipeline = rig.pipeline();
     pipeline.watch = watch(&sink.url(), limit);
     pipeline.run_once().await.unwrap();
     let before = Instant::now();

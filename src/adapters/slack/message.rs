@@ -166,7 +166,8 @@ mod tests {
     #[test]
     fn no_text_is_longer_than_its_place() {
         let endless = "&".repeat(100_000);
-        let event = OperatorEvent::ChannelStopped { channel: ChannelName::new(endless.as_str()), detail: endless.clone() };
+        let event =
+            OperatorEvent::ChannelStopped { channel: ChannelName::new(endless.as_str()), detail: endless.clone() };
         let message = message(event, &endless);
         let length = |path: &str| message.pointer(path).unwrap().as_str().unwrap().chars().count();
         assert!(length("/text") <= MAX_TEXT_CHARS);

@@ -45,7 +45,10 @@ pub(super) fn of_event(event: &OperatorEvent) -> Words {
             headline: format!("{} refuses us; nothing is sent on it", name(channel.as_str())),
             facts: format!("It answered: {}", said(detail)),
             steps: vec![
-                format!("Mend {} in the configuration, or have its other side take us again.", section(channel.as_str())),
+                format!(
+                    "Mend {} in the configuration, or have its other side take us again.",
+                    section(channel.as_str())
+                ),
                 "`reconnectd check` tries it; the next run sends what waits.".to_owned(),
                 "`reconnectd channel list` shows how much waits.".to_owned(),
             ],
@@ -66,7 +69,8 @@ pub(super) fn of_event(event: &OperatorEvent) -> Words {
             headline: "Composio refuses the API key; nobody is audited and nobody is told".to_owned(),
             facts: format!("It answered: {}", said(&format!("HTTP {status} {detail}"))),
             steps: vec![
-                "Put a project key with the permission \"Connected accounts: Read\" into [composio] api_key.".to_owned(),
+                "Put a project key with the permission \"Connected accounts: Read\" into [composio] api_key."
+                    .to_owned(),
                 "`reconnectd check` tries it; the next run goes on where this one stopped.".to_owned(),
             ],
         },

@@ -11,7 +11,8 @@ const TOKEN: &str = "planted-token-0123456789";
 fn chat(setup: &Setup) -> Vec<String> {
     let folder = setup.folder.path().join("chat");
     let Ok(files) = std::fs::read_dir(folder) else { return Vec::new() };
-    let message = |path: std::path::PathBuf| -> Value { serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap() };
+    let message =
+        |path: std::path::PathBuf| -> Value { serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap() };
     files.map(|file| message(file.unwrap().path())["text"].as_str().unwrap().to_owned()).collect()
 }
 

@@ -39,6 +39,11 @@ fn values_at_their_bounds_are_taken() {
         (&hook, "events = [\"endpoint.disabled\"]"),
         (&hook, &format!("signing_key = \"{WHSK_LONG}\"")),
         ("[http]\n", "listen = \"[::1]:0\"\npublic_url = \"http://127.0.0.1:8480/notices\""),
+        ("[operator]\n", "slack_url = \"https://hooks.slack.example/services/x\"\nevents = [\"key.refused\"]"),
+        ("[operator]\n", "slack_url = \"http://localhost:8065/hooks/x\""),
+        ("[operator]\n", "slack_url = \"file:///var/spool/chat\""),
+        ("[ping]\n", "url = \"http://hc.internal:8000/ping/x-{job}?create=1\"\ntimeout = \"1s\""),
+        ("[ping]\n", "url = \"https://hc-ping.example/x\"\ntimeout = \"1m\""),
         ("[suppression]\n", &format!("key = \"{SUPPRESSION}\"")),
     ];
     for (section, lines) in rows {
