@@ -3,7 +3,9 @@
 //! share `spool`, which writes files in place of sending, and `answer`, which judges what a POST came to), the stages, the store or the
 //! configuration; `src/app.rs` builds them from plain values.
 
+pub mod alarm;
 mod answer;
+
 pub mod clock;
 pub mod composio;
 pub mod directory;

@@ -2,7 +2,7 @@
 //!
 //! Results go to standard output, logs to standard error. Exit codes: 0 done (broken accounts are not a
 //! failure), 1 the run failed or is incomplete, 2 the command line or the configuration cannot be used,
-//! 3 the provider refused the key.
+//! 3 the provider refused the key, 4 the state database cannot be used as it is.
 
 mod baseline;
 mod channel;
@@ -10,6 +10,7 @@ mod check;
 mod completions;
 mod deliver;
 mod demo;
+mod drain;
 mod explain;
 mod incident_words;
 mod manual;
@@ -94,11 +95,14 @@ pub(crate) enum Exit {
     BadConfiguration,
     /// The provider refused the key.
     KeyRefused,
+    /// The state database is full, corrupt, or of another version: a person must see to it.
+    StateUnusable,
 }
 
 impl Exit {
     /// All of them, by code.
-    const ALL: [Self; 4] = [Self::Done, Self::Failed, Self::BadConfiguration, Self::KeyRefused];
+    const ALL: [Self; 5] =
+        [Self::Done, Self::Failed, Self::BadConfiguration, Self::KeyRefused, Self::StateUnusable];
 
     /// What it tells whoever started the process, for the manual.
     fn meaning(self) -> &'static str {
@@ -107,6 +111,7 @@ impl Exit {
             Self::Failed => "It failed, was stopped or is incomplete; what is asked for is not known or not possible.",
             Self::BadConfiguration => "The command line or the configuration cannot be used.",
             Self::KeyRefused => "The provider refused the key.",
+            Self::StateUnusable => "The state database is full, corrupt, or of another version.",
         }
     }
 
@@ -117,6 +122,7 @@ impl Exit {
             Self::Failed => 1,
             Self::BadConfiguration => 2,
             Self::KeyRefused => 3,
+            Self::StateUnusable => 4,
         }
     }
 }
@@ -164,5 +170,7 @@ pub fn main() -> ExitCode {
             Command::Man(args) => manual::run(&args),
         }
     });
+    // Whatever still blocks a thread, a name being looked up for example, must not keep the process.
+    runtime.shutdown_background();
     exit.into()
 }

@@ -97,6 +97,7 @@ sections! {
     suppression Suppression { key: Secret, key_file: SecretFile }
     operator Operator { slack_url: Secret, slack_url_file: SecretFile, events: Texts }
     ping Ping { url: Secret, url_file: SecretFile, timeout: Text }
+    daemon Daemon { drain_timeout: Text }
     log Log { format: Text, level: Text }
 }
 
@@ -117,6 +118,7 @@ pub(super) struct Raw {
     pub(super) suppression: Suppression,
     pub(super) operator: Operator,
     pub(super) ping: Ping,
+    pub(super) daemon: Daemon,
     pub(super) log: Log,
 }
 

@@ -23,6 +23,7 @@ const MAX_LINE_CHARS: usize = 500;
 /// What a process that does one job exits with, see the README.
 const STATUS_FAILED: u8 = 1;
 const STATUS_KEY_REFUSED: u8 = 3;
+const STATUS_STATE_UNUSABLE: u8 = 4;
 
 /// Who watches the jobs of this process; nobody, unless somebody is configured. Clones share what is under way.
 #[derive(Clone, Default)]
@@ -80,13 +81,18 @@ impl WatchedJob {
     /// It ended as a pipeline's run does.
     pub(super) fn ended_as(self, outcome: Result<Option<&Summary>, &RunError>) {
         match outcome {
+            Ok(Some(summary)) if summary.stopped => self.ended(PingSignal::Stopped, in_words(summary)),
             Ok(Some(summary)) if summary.complete && summary.channels_work() => {
                 self.ended(PingSignal::Succeeded, in_words(summary));
             }
             Ok(Some(summary)) => self.ended(PingSignal::Exited(STATUS_FAILED), in_words(summary)),
             Ok(None) => {} // Somebody else does it, and tells.
             Err(error) => {
-                let status = if error.is_unauthorized() { STATUS_KEY_REFUSED } else { STATUS_FAILED };
+                let status = match error {
+                    error if error.is_unauthorized() => STATUS_KEY_REFUSED,
+                    error if error.is_state_unusable() => STATUS_STATE_UNUSABLE,
+                    _ => STATUS_FAILED,
+                };
                 self.ended(PingSignal::Exited(status), scrub(&causes(error), MAX_LINE_CHARS));
             }
         }
@@ -144,7 +150,7 @@ impl RunOutcome {
     /// The summary, where this process ran.
     pub(super) fn summary(&self) -> Option<&Summary> {
         match self {
-            Self::Ran(summary) => Some(summary),
+            Self::Ran(summary) | Self::Stopped(summary) => Some(summary),
             Self::HeldElsewhere(_) => None,
         }
     }

@@ -28,6 +28,7 @@ mod runs;
 mod session;
 mod silences;
 mod sqlite;
+mod standing;
 mod stories;
 mod storms;
 mod suppressions;
@@ -52,6 +53,7 @@ pub use recoveries::EndedIncident;
 pub use runs::{RunEnd, RunRow};
 pub use session::{Backend, Row, Session, Statement, Value, sql};
 pub use silences::{MAX_ACTIVE_SILENCES, SilenceFilter};
+pub use standing::{HeldStorm, OpenIncidents, OutboxStanding, Standing};
 pub use stories::{AccountStory, ActionStory, AttemptStory, DeliveryStory, IncidentStory, TransitionStory, UserStory};
 pub use storms::{BreakageCount, StormRow, StormScope};
 pub use suppressions::Suppression;
@@ -136,6 +138,14 @@ impl Work {
     pub async fn set_meta_once(&mut self, key: &str, value: &str) -> Result<(), StoreError> {
         let insert = sql("INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING");
         self.session.execute(insert.bind(key).bind(value)).await?;
+        Ok(())
+    }
+
+    /// Remembers a fact about this installation in place of what was known.
+    pub async fn set_meta(&mut self, key: &str, value: &str) -> Result<(), StoreError> {
+        let upsert = sql("INSERT INTO meta (key, value) VALUES ($1, $2) \
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value");
+        self.session.execute(upsert.bind(key).bind(value)).await?;
         Ok(())
     }
 }

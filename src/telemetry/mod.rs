@@ -7,9 +7,12 @@
 
 pub mod events;
 mod fields;
+pub mod health;
 mod line;
 mod log;
 mod mask;
+pub mod metrics;
+pub mod pulse;
 
 use std::sync::Arc;
 
@@ -19,6 +22,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{EnvFilter, Registry};
 
 pub use line::LineFormat;
+pub use metrics::Metrics;
+pub use pulse::Pulse;
 
 use crate::domain::RunId;
 use crate::ports::Clock;

@@ -16,6 +16,7 @@ mod http;
 mod jobs;
 mod key_refused;
 mod mail_connections;
+mod metrics;
 mod old_news;
 mod operator_chat;
 mod outbox;

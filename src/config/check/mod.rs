@@ -3,6 +3,7 @@
 //! Every section is checked whatever the others say, so that one run of `check` shows all there is to mend.
 
 mod channels;
+mod daemon;
 mod policy;
 mod signals;
 mod sources;
@@ -45,6 +46,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let suppression = checker.suppression(raw.suppression);
     let operator = checker.operator(raw.operator);
     let ping = checker.ping(raw.ping);
+    let daemon = checker.daemon(raw.daemon);
     let log = checker.log(raw.log);
     if !problems.is_empty() {
         return None;
@@ -67,6 +69,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
         suppression,
         operator,
         ping,
+        daemon: daemon?,
         log: log?,
     })
 }

@@ -81,7 +81,7 @@ async fn the_manual_names_every_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), &["man", "."]).await;
     let page = std::fs::read_to_string(folder.path().join("reconnectd-once.1")).unwrap();
-    for code in ["0", "1", "2", "3"] {
+    for code in ["0", "1", "2", "3", "4"] {
         assert!(page.contains(&format!("\\fB{code}\\fR")), "{page}");
     }
     assert!(page.contains("reconnectd.toml(5)"), "{page}");
