@@ -21,6 +21,7 @@ mod outbox;
 mod output;
 mod preview;
 mod progress;
+mod run;
 mod serve;
 mod setup;
 mod silence;
@@ -47,6 +48,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Do every job of the schedule at its time, until told to stop: the daemon.
+    Run,
     /// Audit all users once and deliver what is due.
     Once(once::OnceArgs),
     /// Deliver what is due without an audit; may run as often and in as many processes as you like.
@@ -101,8 +104,7 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// All of them, by code.
-    const ALL: [Self; 5] =
-        [Self::Done, Self::Failed, Self::BadConfiguration, Self::KeyRefused, Self::StateUnusable];
+    const ALL: [Self; 5] = [Self::Done, Self::Failed, Self::BadConfiguration, Self::KeyRefused, Self::StateUnusable];
 
     /// What it tells whoever started the process, for the manual.
     fn meaning(self) -> &'static str {
@@ -151,6 +153,7 @@ pub fn main() -> ExitCode {
     let exit = runtime.block_on(async {
         let config = cli.config.as_deref();
         match cli.command {
+            Command::Run => Box::pin(run::run(config)).await,
             Command::Once(args) => Box::pin(once::run(config, args)).await,
             Command::Deliver(args) => Box::pin(deliver::run(config, args)).await,
             Command::Channel(args) => Box::pin(channel::run(config, args)).await,

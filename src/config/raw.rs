@@ -97,6 +97,13 @@ sections! {
     suppression Suppression { key: Secret, key_file: SecretFile }
     operator Operator { slack_url: Secret, slack_url_file: SecretFile, events: Texts }
     ping Ping { url: Secret, url_file: SecretFile, timeout: Text }
+    schedule Schedule {
+        timezone: Text, catch_up: Text,
+        audit: Text, audit_timezone: Text, audit_jitter: Text,
+        deliver: Text, deliver_timezone: Text, deliver_jitter: Text,
+        report: Text, report_timezone: Text, report_jitter: Text,
+        retention: Text, retention_timezone: Text, retention_jitter: Text,
+    }
     daemon Daemon { drain_timeout: Text }
     log Log { format: Text, level: Text }
 }
@@ -118,6 +125,7 @@ pub(super) struct Raw {
     pub(super) suppression: Suppression,
     pub(super) operator: Operator,
     pub(super) ping: Ping,
+    pub(super) schedule: Schedule,
     pub(super) daemon: Daemon,
     pub(super) log: Log,
 }

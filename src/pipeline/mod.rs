@@ -34,7 +34,7 @@ use crate::record::{Baseline, RecordContext, record_page};
 use crate::report::Summary;
 use crate::scan::{self, ScanError, ScanOptions};
 use crate::store::{Lease, LeaseHeld, Store, StoreError};
-use crate::telemetry::events;
+use crate::telemetry::{Pulse, events};
 
 pub use pinging::{Watch, WatchedJob};
 
@@ -184,6 +184,8 @@ pub struct Pipeline {
     /// Asks to stop: nothing new is taken up, what is in flight is finished. Whoever asks says how long that may take,
     /// by dropping the future.
     pub stop: CancellationToken,
+    /// Told whenever work moves.
+    pub pulse: Arc<Pulse>,
     /// The right to run, while this process has it.
     lease: Mutex<Option<Lease>>,
 }
@@ -208,8 +210,8 @@ impl Pipeline {
         let progress = watch::Sender::new(Progress::default());
         let pace = Arc::new(Mutex::new(Pace::new(settings.delivery.pace)));
         let (failed, lease, stop) = (OnceLock::new(), Mutex::new(None), CancellationToken::new());
-        let watch = Watch::default();
-        Self { store, ports, settings, run_id, mint, pace, progress, failed, watch, stop, lease }
+        let (watch, pulse) = (Watch::default(), Arc::new(Pulse::default()));
+        Self { store, ports, settings, run_id, mint, pace, progress, failed, watch, stop, pulse, lease }
     }
 
     /// Runs once. Waits up to a lease's life for a dead process's lease to lapse; a live one's answers
@@ -352,6 +354,7 @@ impl Pipeline {
             work.commit().await?;
             fault::point("page.after_commit");
         }
+        self.pulse.beat();
         tracing::debug!(
             event = events::PAGE_RECORDED,
             users = page.users.len(),

@@ -36,9 +36,9 @@ const MAX_SET_TIMES: usize = 96;
 /// The days of each month at their most.
 const MOST_DAYS: [u16; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
-/// A search that failed begins anew a day later, so often: a zone may leave out a whole day (Pacific/Apia in 2011), and
-/// croner gives up on gaps longer than two hours.
-const SEARCHES: u32 = 4;
+/// A search that failed begins anew an hour later, for two days: a zone may leave out a whole day (Pacific/Apia in 2011),
+/// and croner gives up on gaps longer than two hours.
+const SEARCHES: u32 = 48;
 
 /// What is wrong with a schedule and what to write instead; repeats nothing of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -178,8 +178,8 @@ fn shortest_gap(cron: &Cron) -> u32 {
 }
 
 fn search(cron: &Cron, from: Timestamp, zone: Tz) -> Option<Timestamp> {
-    (0..SEARCHES).find_map(|days| {
-        let start = from.checked_add_signed(TimeDelta::days(days.into()))?.with_timezone(&zone);
+    (0..SEARCHES).find_map(|hours| {
+        let start = from.checked_add_signed(TimeDelta::hours(hours.into()))?.with_timezone(&zone);
         let found = cron.find_next_occurrence(&start, false).ok()?.to_utc();
         (found > from).then_some(found)
     })

@@ -5,6 +5,7 @@
 mod channels;
 mod daemon;
 mod policy;
+mod schedule;
 mod signals;
 mod sources;
 
@@ -46,6 +47,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let suppression = checker.suppression(raw.suppression);
     let operator = checker.operator(raw.operator);
     let ping = checker.ping(raw.ping);
+    let schedule = checker.schedule(raw.schedule);
     let daemon = checker.daemon(raw.daemon);
     let log = checker.log(raw.log);
     if !problems.is_empty() {
@@ -69,6 +71,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
         suppression,
         operator,
         ping,
+        schedule: schedule?,
         daemon: daemon?,
         log: log?,
     })

@@ -16,6 +16,7 @@ pub use policy::{FirstRun, Policy, Storm};
 pub use signals::{Operator, Ping};
 
 use crate::domain::{QuietHours, ReconnectUrl};
+use crate::schedule::Timetable;
 
 /// Everything an operator can set.
 #[derive(Debug, Clone)]
@@ -48,6 +49,9 @@ pub struct Config {
     pub operator: Option<Operator>,
     /// `[ping]`: who watches that jobs run; none without `url`.
     pub ping: Option<Ping>,
+    /// `[schedule]`: when the daemon does which job, jobs that are off left out. `catch_up` is at most 7 d; each
+    /// jitter is shorter than the shortest time between two instants of its job.
+    pub schedule: Timetable,
     /// `[daemon]`: how `reconnectd run` lives and ends.
     pub daemon: Daemon,
     /// `[log]`: what is written to standard error.
