@@ -122,6 +122,7 @@ impl Daemon {
             self.servers.shutdown().await;
         }
         if let Some(at_work) = self.at_work.take() {
+            at_work.parts.live().watch.settle().await;
             // A connection that is busy with an interrupted statement must not keep the process.
             tokio::time::timeout(TIDY_LIMIT, at_work.parts.store.close()).await.ok();
         }

@@ -82,7 +82,7 @@ fn live(app: &App, built: &Built) -> Result<Live, AppError> {
         channels: app.channels()?,
         clock: Arc::clone(&app.clock),
     };
-    Ok(Live { ports, settings: app.settings(false, built.key.clone()) })
+    Ok(Live { ports, settings: app.settings(false, built.key.clone()), watch: app.watch()? })
 }
 
 #[async_trait]
