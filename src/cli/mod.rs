@@ -26,6 +26,7 @@ mod serve;
 mod setup;
 mod silence;
 mod simulate;
+mod status;
 mod storm;
 mod suppress;
 
@@ -58,6 +59,8 @@ enum Command {
     Check,
     /// Create the state database or bring its schema up to date.
     Migrate,
+    /// Show how things stand and what needs a hand; changes nothing.
+    Status(status::StatusArgs),
     /// Print what is known of a user: accounts, conditions, history, what was or was not sent, and why.
     Explain(explain::ExplainArgs),
     /// See what waits or died on its way to people, put it back, or call it off.
@@ -159,6 +162,7 @@ pub fn main() -> ExitCode {
             Command::Channel(args) => Box::pin(channel::run(config, args)).await,
             Command::Check => Box::pin(check::run(config)).await,
             Command::Migrate => Box::pin(migrate::run(config)).await,
+            Command::Status(args) => Box::pin(status::run(config, &args)).await,
             Command::Explain(args) => Box::pin(explain::run(config, args)).await,
             Command::Outbox(args) => Box::pin(outbox::run(config, args)).await,
             Command::Suppress(args) => Box::pin(suppress::run(config, args)).await,

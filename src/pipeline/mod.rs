@@ -49,7 +49,8 @@ const PAGES_AHEAD: usize = 1;
 /// Should the lease lapse meanwhile, its fence refuses the page.
 const RECORD_TRIES: u32 = 4;
 const RECORD_PAUSE: Duration = Duration::from_secs(2);
-const LEASE_NAME: &str = "run";
+/// The lease that is the right to run.
+pub const LEASE_NAME: &str = "run";
 const META_BASELINE: &str = "baseline_started_at";
 const META_BASELINE_END: &str = "baseline_finished_at";
 

@@ -15,6 +15,7 @@ mod errors;
 mod incidents;
 mod jobs;
 mod key;
+mod lately;
 mod leases;
 mod migrations;
 mod notices;

@@ -24,6 +24,7 @@ mod side_by_side;
 mod silence;
 mod simulate;
 mod state_file;
+mod status;
 mod storms_and_baseline;
 mod suppress;
 mod terminal;

@@ -27,6 +27,7 @@ mod random_walks;
 mod scan;
 mod sends;
 mod simulator;
+mod status;
 mod store;
 mod suppression;
 mod upgrade;
