@@ -274,9 +274,10 @@ impl Work {
         }
         let select = sql("SELECT min(next_attempt_at) AS next FROM deliveries WHERE state = 'pending' \
              AND (lease_expires_at IS NULL OR lease_expires_at <= {now}) AND NOT EXISTS (SELECT 1 FROM channels c \
-             WHERE c.channel = deliveries.channel AND c.disabled_at IS NOT NULL) AND channel IN ({values}) \
+             WHERE c.channel = deliveries.channel AND c.disabled_at IS NOT NULL) \
              AND ($1 = 0 OR EXISTS (SELECT 1 FROM notifications told \
-             WHERE told.notification_id = deliveries.notification_id AND told.user_id = ''))");
+             WHERE told.notification_id = deliveries.notification_id AND told.user_id = '')) \
+             AND channel IN ({values})");
         let values = channels.iter().map(|channel| vec![channel.as_str().into()]).collect();
         let rows = self.session.fetch(select.bind(events_only).values(values)).await?;
         rows.first().map_or(Ok(None), |row| row.opt_instant("next"))
