@@ -29,4 +29,5 @@ mod storms_and_baseline;
 mod suppress;
 mod terminal;
 mod unreachable;
+mod unusable;
 mod webhooks;
