@@ -13,4 +13,5 @@ pub mod email;
 pub mod ping;
 pub mod slack;
 mod spool;
+pub mod watched;
 pub mod webhook;

@@ -15,6 +15,7 @@ mod explain;
 mod incident_words;
 mod manual;
 mod migrate;
+mod monitoring;
 mod once;
 mod operator;
 mod outbox;

@@ -105,6 +105,7 @@ sections! {
         retention: Text, retention_timezone: Text, retention_jitter: Text,
     }
     daemon Daemon { drain_timeout: Text }
+    monitor Monitor { listen: Text, textfile: Text }
     log Log { format: Text, level: Text }
 }
 
@@ -127,6 +128,7 @@ pub(super) struct Raw {
     pub(super) ping: Ping,
     pub(super) schedule: Schedule,
     pub(super) daemon: Daemon,
+    pub(super) monitor: Monitor,
     pub(super) log: Log,
 }
 

@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{IdMint, JobName, RunId};
-use crate::pipeline::{Pipeline, Ports, RunSettings, Watch};
-use crate::pipeline::{Pace, Pipeline, Ports, RunSettings};
+use crate::pipeline::{Pace, Pipeline, Ports, RunSettings, Watch};
 use crate::store::Store;
 use crate::telemetry::Pulse;
 

@@ -15,7 +15,8 @@ use super::{RunError, RunOutcome};
 use crate::domain::{JobName, RunId, causes, scrub};
 use crate::ports::{Ping, PingError, PingSignal, Pinger};
 use crate::report::Summary;
-use crate::telemetry::events;
+use crate::telemetry::metrics::PingOutcome;
+use crate::telemetry::{Metrics, events};
 
 /// The longest line of the words: one remark of a summary.
 const MAX_LINE_CHARS: usize = 500;
@@ -31,6 +32,7 @@ pub struct Watch(Option<Arc<Watching>>);
 
 struct Watching {
     pinger: Arc<dyn Pinger>,
+    metrics: Arc<Metrics>,
     under_way: TaskTracker,
 }
 
@@ -42,9 +44,9 @@ pub struct WatchedJob {
 }
 
 impl Watch {
-    /// Tells this switch.
-    pub fn new(pinger: Arc<dyn Pinger>) -> Self {
-        Self(Some(Arc::new(Watching { pinger, under_way: TaskTracker::new() })))
+    /// Tells this switch, and counts what came of it.
+    pub fn new(pinger: Arc<dyn Pinger>, metrics: Arc<Metrics>) -> Self {
+        Self(Some(Arc::new(Watching { pinger, metrics, under_way: TaskTracker::new() })))
     }
 
     /// A job that may begin; until it does, nothing is told.
@@ -129,10 +131,11 @@ impl Drop for WatchedJob {
 async fn tell(watching: &Watching, ping: Ping) {
     let told = timeout(watching.pinger.limit(), watching.pinger.ping(&ping)).await;
     let error = match told {
-        Ok(Ok(())) => return,
+        Ok(Ok(())) => return watching.metrics.pinged(PingOutcome::Ok),
         Ok(Err(error)) => error,
         Err(_) => PingError("no answer in time".to_owned()),
     };
+    watching.metrics.pinged(PingOutcome::Failed);
     tracing::warn!(
         event = events::PING_FAILED, job = %ping.job, error = %error,
         "The dead man's switch could not be told how this job stands; it may raise an alarm although all is well."

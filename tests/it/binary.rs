@@ -8,6 +8,7 @@ mod explain;
 mod kill_ledger;
 mod killed;
 mod mail;
+mod monitor;
 mod once;
 mod operator;
 mod outbox;

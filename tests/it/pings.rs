@@ -8,6 +8,7 @@ use reconnectd::adapters::ping::{HttpPinger, MAX_BODY_BYTES, PingSettings};
 use reconnectd::domain::{JobName, RunId, UserId};
 use reconnectd::pipeline::{Pipeline, RunOutcome, Watch};
 use reconnectd::ports::{PingSignal, ProviderError};
+use reconnectd::telemetry::Metrics;
 use tokio::time::{Instant, timeout};
 
 use crate::support::rig::{Hang, Rig};
@@ -21,7 +22,8 @@ fn watch(url: &str, limit: Duration) -> Watch {
     // Another test may have installed it first; either way it is there.
     drop(rustls::crypto::ring::default_provider().install_default());
     let secrets = vec!["the-planted-secret".into()];
-    Watch::new(Arc::new(HttpPinger::new(PingSettings { url: url.into(), limit, secrets }).unwrap()))
+    let pinger = HttpPinger::new(PingSettings { url: url.into(), limit, secrets }).unwrap();
+    Watch::new(Arc::new(pinger), Arc::new(Metrics::new()))
 }
 
 /// A pipeline that pings here, for every job.

@@ -4,6 +4,7 @@
 
 mod channels;
 mod daemon;
+mod monitor;
 mod policy;
 mod schedule;
 mod signals;
@@ -49,6 +50,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let ping = checker.ping(raw.ping);
     let schedule = checker.schedule(raw.schedule);
     let daemon = checker.daemon(raw.daemon);
+    let monitor = checker.monitor(raw.monitor);
     let log = checker.log(raw.log);
     if !problems.is_empty() {
         return None;
@@ -73,6 +75,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
         ping,
         schedule: schedule?,
         daemon: daemon?,
+        monitor: monitor?,
         log: log?,
     })
 }

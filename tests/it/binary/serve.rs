@@ -68,8 +68,13 @@ async fn a_person_unsubscribes_once_and_nobody_can_read_it_in_the_log() {
     let output = running.finish().await.expect(0);
     let log = output.log();
     let events: Vec<&str> = log.iter().map(|line| line["event"].as_str().unwrap()).collect();
-    assert_eq!(events, ["http.listening", "suppression.added", "http.stopped"], "{}", output.stderr);
-    assert_eq!((&log[1]["cause"], log[1]["hash"].as_str().unwrap().len()), (&"unsubscribed".into(), 12));
+    assert_eq!(
+        events,
+        ["http.listening", "monitor.listening", "suppression.added", "http.stopped"],
+        "{}",
+        output.stderr
+    );
+    assert_eq!((&log[2]["cause"], log[2]["hash"].as_str().unwrap().len()), (&"unsubscribed".into(), 12));
     for secret in [key, path.trim_start_matches("/u/"), "oppins", "forged"] {
         assert!(!output.stderr.contains(secret) && !output.stdout.contains(secret), "{secret}: {}", output.stderr);
     }

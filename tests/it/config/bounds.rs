@@ -44,6 +44,8 @@ fn values_at_their_bounds_are_taken() {
         ("[operator]\n", "slack_url = \"file:///var/spool/chat\""),
         ("[ping]\n", "url = \"http://hc.internal:8000/ping/x-{job}?create=1\"\ntimeout = \"1s\""),
         ("[ping]\n", "url = \"https://hc-ping.example/x\"\ntimeout = \"1m\""),
+        ("[monitor]\n", "listen = \"off\""),
+        ("[monitor]\n", "listen = \"[::1]:0\"\ntextfile = \"/a.prom\""),
         ("[suppression]\n", &format!("key = \"{SUPPRESSION}\"")),
     ];
     for (section, lines) in rows {
