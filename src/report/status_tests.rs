@@ -218,7 +218,7 @@ fn each_thing_needs_a_hand_by_itself() {
         (&[], |s| s.standing.channels = vec![state("email", |_| {})]),
         (&["channel_stopped"], |s| s.standing.channels = vec![state("email", |state| state.stopped_at = Some(now()))]),
         (&["channel_disabled"], |s| {
-            s.standing.channels = vec![state("email", |state| state.disabled_at = Some(now()))]
+            s.standing.channels = vec![state("email", |state| state.disabled_at = Some(now()))];
         }),
         // By hand, or not configured any more.
         (&[], |s| {

@@ -1,15 +1,19 @@
 //! The provider refuses our key: the operator is told once, in the run that meets it, and again only after it was taken.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use reconnectd::domain::{EventKind, FailureClass, OperatorEvent, UserId};
+use reconnectd::pipeline::RunError;
 use reconnectd::ports::{ProviderError, Receipt, SendError};
 
 use crate::support::databases::postgres_database;
 use crate::support::rig::{Rig, works};
 use crate::walks::{break_slack, seen_working};
 
+#[expect(clippy::unnecessary_wraps, reason = "what the provider's hook gives")]
 fn unauthorized(_: &UserId) -> Option<ProviderError> {
     Some(ProviderError::Unauthorized { status: 401, detail: " [invalid_api_key]".into() })
 }
@@ -108,7 +112,7 @@ async fn of_many_processes_that_are_refused_at_once_one_tells() {
         rig.later(Duration::from_hours(2));
         let pipelines: Vec<_> = (0..4).map(|_| rig.pipeline()).collect();
         let refused = futures_util::future::join_all(pipelines.iter().map(|p| Box::pin(p.deliver_only()))).await;
-        assert!(refused.iter().any(|outcome| outcome.as_ref().is_err_and(|error| error.is_unauthorized())));
+        assert!(refused.iter().any(|outcome| outcome.as_ref().is_err_and(RunError::is_unauthorized)));
         assert_eq!(told(&rig), BOTH);
         assert_eq!(rig.world.take_sent().len(), 0, "and nobody else is told anything");
     }

@@ -1,5 +1,7 @@
 //! The operator's channel as it leaves: a POST of a message to a chat, or a file; never about a user, never with its URL.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+
 use reconnectd::adapters::slack::{SlackChannel, SlackSettings};
 use reconnectd::domain::{
     ChannelName, DeliveryId, EventKind, FailureClass, NotificationId, OperatorEvent, OperatorNotice, from_millis,

@@ -1,5 +1,7 @@
 //! How things stand, from a state database with a life behind it: on both databases, and while a run is under way.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+
 use std::time::Duration;
 
 use jsonschema::Validator;

@@ -1,5 +1,7 @@
 //! What reaches an operator from a process that cannot do its work: the chat, the dead man's switch, and no secret.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+
 use serde_json::Value;
 
 use super::setup::Setup;

@@ -1,5 +1,7 @@
 //! `status` as a command: the verdict first, its exit codes, JSON that keeps the schema, and nothing touched.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+
 use super::setup::Setup;
 use crate::directory::product::Dialect;
 use crate::status::assert_promised;
