@@ -15,6 +15,8 @@ use crate::adapters::clock::SystemClock;
 use crate::adapters::composio::{ComposioProvider, ComposioSettings, ComposioSettingsError};
 use crate::adapters::directory::{DirectorySettings, SqlDirectory};
 use crate::adapters::email::{EmailChannel, EmailLimits, EmailSettings, EmailSettingsError};
+use crate::adapters::ping::{HttpPinger, PingSettings, PingSettingsError};
+use crate::adapters::slack::{self, SlackChannel, SlackSettings, SlackSettingsError};
 use crate::adapters::watched::{self, WatchedDirectory};
 use crate::adapters::webhook::{self, WebhookChannel, WebhookSettings, WebhookSettingsError};
 use crate::config::{Config, Email, FirstRun, Reconnect, UsersPerRequest};
@@ -23,7 +25,7 @@ use crate::domain::{
     AddressKey, ChannelName, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard, Unsubscribe, causes,
 };
 use crate::http::HttpError;
-use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings};
+use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings, Watch};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
 use crate::report::{TruthReader, write_textfile};
 use crate::scan::{self, ScanOptions};
@@ -43,6 +45,12 @@ pub enum AppError {
     /// A `[[webhook]]` cannot be used.
     #[error("a webhook channel cannot be built")]
     Webhook(#[from] WebhookSettingsError),
+    /// `[operator]` cannot be used.
+    #[error("the operator's channel cannot be built")]
+    Slack(#[from] SlackSettingsError),
+    /// `[ping]` cannot be used.
+    #[error("the dead man's switch cannot be used")]
+    Ping(#[from] PingSettingsError),
     /// `[directory]` cannot be used or reached.
     #[error("the directory cannot be used")]
     Directory(#[from] DirectoryError),
@@ -66,7 +74,7 @@ impl AppError {
     /// Whether the configuration must change, rather than something outside.
     pub fn is_configuration(&self) -> bool {
         match self {
-            Self::Composio(_) | Self::Email(_) | Self::Webhook(_) => true,
+            Self::Composio(_) | Self::Email(_) | Self::Webhook(_) | Self::Slack(_) | Self::Ping(_) => true,
             Self::Randomness(_) | Self::Pages(_) => false,
             Self::Directory(error) => matches!(error, DirectoryError::Misconfigured { .. }),
             Self::Store(error) => matches!(
@@ -233,6 +241,13 @@ impl App {
                 limits: webhook::WebhookLimits::default(),
             })?));
         }
+        if let Some(section) = &self.config.operator {
+            channels.push(Arc::new(SlackChannel::new(SlackSettings {
+                url: section.slack_url.clone(),
+                events: section.events.clone(),
+                product: self.config.reconnect.product.clone(),
+            })?));
+        }
         Ok(channels)
     }
 
@@ -327,14 +342,26 @@ impl App {
         let ports = Ports { directory, provider, channels, clock, metrics };
         let key = self.key_for(&store, dry_run).await?;
         let (settings, mint) = (self.settings(dry_run, key), Arc::clone(&self.mint));
-        Ok(Pipeline::new(store, ports, settings, self.run_id.clone(), mint))
+        let mut pipeline = Pipeline::new(store, ports, settings, self.run_id.clone(), mint);
+        pipeline.watch = self.watch()?;
+        Ok(pipeline)
+    }
+
+    /// Who is told that jobs begin and end.
+    pub fn watch(&self) -> Result<Watch, AppError> {
+        let Some(section) = &self.config.ping else { return Ok(Watch::default()) };
+        let settings =
+            PingSettings { url: section.url.clone(), limit: section.timeout, secrets: self.config.secrets() };
+        Ok(Watch::new(Arc::new(HttpPinger::new(settings)?), Arc::clone(&self.metrics)))
     }
 }
 
 /// The names of the channels that are configured.
 fn channel_names(config: &Config) -> Vec<ChannelName> {
     let email = config.email.iter().map(|_| ChannelName::new("email"));
-    email.chain(config.webhook.iter().map(|hook| webhook_channel(&hook.name))).collect()
+    let webhooks = config.webhook.iter().map(|hook| webhook_channel(&hook.name));
+    let slack = config.operator.iter().map(|_| ChannelName::new(slack::CHANNEL));
+    email.chain(webhooks).chain(slack).collect()
 }
 
 /// What a webhook's deliveries are stored under.

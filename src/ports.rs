@@ -10,8 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::{
-    Account, AccountId, ChannelName, Contact, Cursor, EventKind, FailureClass, Notice, OperatorNotice, Timestamp,
-    UnknownReason, UserId, UserPage,
+    Account, AccountId, ChannelName, Contact, Cursor, EventKind, FailureClass, JobName, Notice, OperatorNotice, RunId,
+    Timestamp, UnknownReason, UserId, UserPage,
 };
 
 /// The users of the product's database; read-only.
@@ -90,6 +90,8 @@ pub struct ProviderUsage {
     pub requests: u64,
     /// How many of them repeated a failed one.
     pub retries: u64,
+    /// How many were answered as asked, which shows that the key is taken.
+    pub accepted: u64,
 }
 
 /// Why the provider gave no list.
@@ -213,6 +215,52 @@ pub struct SendError {
     /// What happened in a few words, scrubbed: no address, no secret, no body.
     pub detail: String,
 }
+
+/// A dead man's switch: somebody outside who notices that a job was not done.
+#[async_trait]
+pub trait Pinger: Send + Sync {
+    /// Whether it wants to hear of this job.
+    fn watches(&self, job: JobName) -> bool;
+
+    /// Tells it once, a repetition included, within [`Pinger::limit`].
+    async fn ping(&self, ping: &Ping) -> Result<(), PingError>;
+
+    /// The longest that one ping takes.
+    fn limit(&self) -> Duration;
+}
+
+/// What a dead man's switch is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ping {
+    /// Which job.
+    pub job: JobName,
+    /// Which of its runs; ties its beginning to its end.
+    pub run: RunId,
+    /// How it stands.
+    pub signal: PingSignal,
+    /// In words, for whoever looks; no address, no secret.
+    pub words: String,
+}
+
+/// How a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PingSignal {
+    /// It began.
+    Started,
+    /// It did what it is for.
+    Succeeded,
+    /// It did not: what a process that does it alone exits with, never 0.
+    Exited(u8),
+    /// It ended without a word.
+    Failed,
+    /// It was stopped on request and goes on later: neither good nor bad.
+    Stopped,
+}
+
+/// A dead man's switch could not be told. Holds nothing of its URL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PingError(pub String);
 
 /// What time it is, and waiting.
 #[async_trait]

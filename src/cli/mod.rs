@@ -7,11 +7,13 @@
 mod baseline;
 mod channel;
 mod check;
+mod completions;
 mod deliver;
 mod demo;
 mod drain;
 mod explain;
 mod incident_words;
+mod manual;
 mod migrate;
 mod monitoring;
 mod once;
@@ -25,6 +27,7 @@ mod serve;
 mod setup;
 mod silence;
 mod simulate;
+mod status;
 mod storm;
 mod suppress;
 
@@ -57,6 +60,8 @@ enum Command {
     Check,
     /// Create the state database or bring its schema up to date.
     Migrate,
+    /// Show how things stand and what needs a hand; changes nothing.
+    Status(status::StatusArgs),
     /// Print what is known of a user: accounts, conditions, history, what was or was not sent, and why.
     Explain(explain::ExplainArgs),
     /// See what waits or died on its way to people, put it back, or call it off.
@@ -79,6 +84,10 @@ enum Command {
     Simulate(Box<simulate::SimulateArgs>),
     /// Show the whole at work on made-up users; needs no configuration.
     Demo(demo::DemoArgs),
+    /// Print what a shell completes; needs no configuration.
+    Completions(completions::CompletionsArgs),
+    /// Write the manual pages into a folder; needs no configuration.
+    Man(manual::ManArgs),
 }
 
 /// What the process says to whoever started it.
@@ -98,6 +107,20 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// All of them, by code.
+    const ALL: [Self; 5] = [Self::Done, Self::Failed, Self::BadConfiguration, Self::KeyRefused, Self::StateUnusable];
+
+    /// What it tells whoever started the process, for the manual.
+    fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "Done; broken accounts are not a failure.",
+            Self::Failed => "It failed, was stopped or is incomplete; what is asked for is not known or not possible.",
+            Self::BadConfiguration => "The command line or the configuration cannot be used.",
+            Self::KeyRefused => "The provider refused the key.",
+            Self::StateUnusable => "The state database is full, corrupt, or of another version.",
+        }
+    }
+
     /// The process's exit code.
     fn code(self) -> u8 {
         match self {
@@ -140,6 +163,7 @@ pub fn main() -> ExitCode {
             Command::Channel(args) => Box::pin(channel::run(config, args)).await,
             Command::Check => Box::pin(check::run(config)).await,
             Command::Migrate => Box::pin(migrate::run(config)).await,
+            Command::Status(args) => Box::pin(status::run(config, &args)).await,
             Command::Explain(args) => Box::pin(explain::run(config, args)).await,
             Command::Outbox(args) => Box::pin(outbox::run(config, args)).await,
             Command::Suppress(args) => Box::pin(suppress::run(config, args)).await,
@@ -150,6 +174,8 @@ pub fn main() -> ExitCode {
             Command::Preview(args) => preview::run(config, &args),
             Command::Simulate(args) => Box::pin(simulate::run(*args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,
+            Command::Completions(args) => completions::run(&args),
+            Command::Man(args) => manual::run(&args),
         }
     });
     // Whatever still blocks a thread, a name being looked up for example, must not keep the process.

@@ -148,6 +148,7 @@ pub(super) async fn step_aside(pipeline: &Pipeline) {
 
 /// Leaves the metrics where they are looked for, and the state database as it should be left.
 pub(super) async fn close(pipeline: &Pipeline, process: &setup::Process) {
+    pipeline.watch.settle().await;
     if !pipeline.settings.dry_run {
         process.app.write_textfile().await;
     }

@@ -95,6 +95,8 @@ sections! {
     }
     http Http { listen: Text, public_url: Text }
     suppression Suppression { key: Secret, key_file: SecretFile }
+    operator Operator { slack_url: Secret, slack_url_file: SecretFile, events: Texts }
+    ping Ping { url: Secret, url_file: SecretFile, timeout: Text }
     schedule Schedule {
         timezone: Text, catch_up: Text,
         audit: Text, audit_timezone: Text, audit_jitter: Text,
@@ -122,6 +124,8 @@ pub(super) struct Raw {
     pub(super) webhook: Vec<Webhook>,
     pub(super) http: Http,
     pub(super) suppression: Suppression,
+    pub(super) operator: Operator,
+    pub(super) ping: Ping,
     pub(super) schedule: Schedule,
     pub(super) daemon: Daemon,
     pub(super) monitor: Monitor,

@@ -77,6 +77,18 @@ pub enum FailureKind {
     Configuration,
 }
 
+impl FailureKind {
+    /// What a process that does the job alone exits with, see the README.
+    pub fn exit_status(self) -> u8 {
+        match self {
+            Self::Passing => 1,
+            Self::Configuration => 2,
+            Self::KeyRefused => 3,
+            Self::StateUnusable => 4,
+        }
+    }
+}
+
 impl Failure {
     /// Of this class, in the words of `error` and its causes.
     pub fn new(class: FailureKind, error: &(dyn std::error::Error + 'static)) -> Self {

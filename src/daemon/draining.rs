@@ -47,7 +47,7 @@ impl Daemon {
             FailureKind::Configuration => events::CONFIG_INVALID,
             _ => events::RUN_FAILED,
         };
-        tracing::error!(event, error = %failure.words, "The daemon cannot go on and ends. {}", next(failure.class));
+        tracing::error!(event = event, error = %failure.words, "The daemon cannot go on and ends. {}", next(failure.class));
         if let Drained::AtOnce = self.finish_jobs(controls).await {
             return self.at_once();
         }
@@ -122,6 +122,7 @@ impl Daemon {
             self.servers.shutdown().await;
         }
         if let Some(at_work) = self.at_work.take() {
+            at_work.parts.live().watch.settle().await;
             // A connection that is busy with an interrupted statement must not keep the process.
             tokio::time::timeout(TIDY_LIMIT, at_work.parts.store.close()).await.ok();
         }

@@ -9,6 +9,8 @@ use tracing::Instrument as _;
 use super::body::{Call, Failure, FailureKind, Finish};
 use super::job::Job;
 use crate::domain::{JobName, OccurrenceState, RunId, Timestamp};
+use crate::pipeline::WatchedJob;
+use crate::ports::PingSignal;
 use crate::schedule::{JobSchedule, Turn};
 use crate::store::{ClaimedOccurrence, JobEnd, StoreError};
 use crate::telemetry::events;
@@ -94,6 +96,10 @@ impl Job {
             scheduled_at: claimed.scheduled_at,
             stop: stop.clone(),
         };
+        // Passes of the pipeline tell the dead man's switch themselves, as they keep their rows.
+        let watch = (!self.body.keeps_its_row()).then(|| shared.parts.live().watch.clone());
+        let mut watched = watch.map(|watch| watch.job(claimed.job, &run));
+        watched.iter_mut().for_each(WatchedJob::began);
         let body = std::sync::Arc::clone(&self.body);
         // A task of its own: a panic ends it alone, and dropping this ends it too.
         let task = tokio::spawn(async move { body.run(call).await }.instrument(span));
@@ -112,6 +118,10 @@ impl Job {
             })
         });
         self.note_end(&run, &finish, began).await;
+        if let Some(watched) = watched {
+            let (signal, words) = signal_of(&finish);
+            watched.ended(signal, words);
+        }
         (run, Ok(finish))
     }
 
@@ -238,6 +248,16 @@ impl Job {
                 "How the job ended could not be written."
             );
         }
+    }
+}
+
+/// What a dead man's switch is told of it.
+fn signal_of(finish: &Finish) -> (PingSignal, String) {
+    match finish {
+        Finish::Done => (PingSignal::Succeeded, String::new()),
+        Finish::Held(_) => (PingSignal::Stopped, "Another process does it just now.".to_owned()),
+        Finish::Stopped => (PingSignal::Stopped, String::new()),
+        Finish::Failed(failure) => (PingSignal::Exited(failure.class.exit_status()), failure.words.clone()),
     }
 }
 

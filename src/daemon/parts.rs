@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::deliver::Pace;
 use crate::domain::{IdMint, JobName, RunId};
-use crate::pipeline::{Pipeline, Ports, RunSettings};
+use crate::pipeline::{Pace, Pipeline, Ports, RunSettings, Watch};
 use crate::store::Store;
 use crate::telemetry::Pulse;
 
@@ -34,6 +33,8 @@ pub struct Live {
     pub ports: Ports,
     /// The behaviour.
     pub settings: RunSettings,
+    /// Who is told that jobs begin and end.
+    pub watch: Watch,
 }
 
 impl Parts {
@@ -63,6 +64,7 @@ impl Parts {
         pipeline.pace = Arc::clone(&self.pace);
         pipeline.pulse = Arc::clone(&self.pulse);
         pipeline.stop = stop;
+        pipeline.watch = live.watch.clone();
         let pipeline = Arc::new(pipeline);
         self.latest.lock().unwrap_or_else(PoisonError::into_inner).insert(job, Arc::clone(&pipeline));
         pipeline

@@ -128,7 +128,15 @@ pub struct Delivered {
 impl Deliverer {
     /// Sends everything that is due, as fast as the rates allow, and what becomes due within half a minute.
     pub async fn deliver_due(self: Arc<Self>, counters: &mut RunCounters) -> Result<Delivered, DeliverError> {
-        let mut round = Round::default();
+        self.deliver(Round::default(), counters).await
+    }
+
+    /// Sends the events for the operator that are due: they need no provider, and go out also where it refuses us.
+    pub async fn deliver_events(self: Arc<Self>, counters: &mut RunCounters) -> Result<Delivered, DeliverError> {
+        self.deliver(Round::for_the_operator(), counters).await
+    }
+
+    async fn deliver(self: Arc<Self>, mut round: Round, counters: &mut RunCounters) -> Result<Delivered, DeliverError> {
         let mut in_flight = JoinSet::new();
         loop {
             // The permit (a place of the channel's, then the sending rate) comes before the lease: a leased row is worked
@@ -212,7 +220,7 @@ impl Deliverer {
                 round.permit_at = Some(at);
                 continue;
             }
-            let claimed = self.claim_on(channel, now).await;
+            let claimed = self.claim_on(channel, round.events_only, now).await;
             if paced && !matches!(claimed, Ok(Some(_))) {
                 self.pace().give_back();
             }
@@ -225,10 +233,19 @@ impl Deliverer {
         Ok(None)
     }
 
-    async fn claim_on(&self, channel: &ChannelName, now: Timestamp) -> Result<Option<ClaimedDelivery>, StoreError> {
+    async fn claim_on(
+        &self,
+        channel: &ChannelName,
+        events_only: bool,
+        now: Timestamp,
+    ) -> Result<Option<ClaimedDelivery>, StoreError> {
         let token = self.mint.uuid(now);
         let mut work = self.store.begin().await?;
-        let claimed = work.claim_delivery(channel, &token, LEASE_TTL, &self.run, now).await?;
+        let claimed = if events_only {
+            work.claim_event(channel, &token, LEASE_TTL, &self.run, now).await?
+        } else {
+            work.claim_delivery(channel, &token, LEASE_TTL, &self.run, now).await?
+        };
         fault::point("claim.before_commit");
         work.commit().await?;
         fault::point("claim.after_commit");
@@ -241,8 +258,11 @@ impl Deliverer {
         let (paced, free): (Vec<_>, Vec<_>) =
             round.open_channels(&self.channels).into_iter().partition(|channel| self.is_paced(channel));
         let mut work = self.store.begin_read().await?;
-        let next_free = work.next_attempt_at(&free).await?;
-        let next_paced = work.next_attempt_at(&paced).await?;
+        let (next_free, next_paced) = if round.events_only {
+            (work.next_event_at(&free).await?, None) // What writes to addresses carries none.
+        } else {
+            (work.next_attempt_at(&free).await?, work.next_attempt_at(&paced).await?)
+        };
         work.roll_back();
         // What is due and waits for its permit is waited for however long: the rate says how long that is.
         let now = self.clock.now();

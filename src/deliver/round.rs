@@ -17,6 +17,8 @@ use crate::telemetry::events;
 /// What happened so far in one call.
 #[derive(Default)]
 pub(super) struct Round {
+    /// Nobody but the operator is told.
+    pub events_only: bool,
     /// Deliveries whose last attempt failed.
     pub failed: HashSet<DeliveryId>,
     /// Whose turn it is among the channels.
@@ -42,6 +44,11 @@ pub(super) struct Round {
 }
 
 impl Round {
+    /// One in which nobody but the operator is told.
+    pub fn for_the_operator() -> Self {
+        Self { events_only: true, ..Self::default() }
+    }
+
     /// The channels that have not stopped and are not left alone, by name.
     pub fn open_channels(&self, channels: &[Arc<dyn Channel>]) -> Vec<ChannelName> {
         let stopped = |name: &ChannelName| self.delivered.stopped.iter().any(|(stopped, _)| stopped == name);

@@ -18,16 +18,19 @@ pub enum EventKind {
     ChannelStopped,
     /// A webhook endpoint is not used any more.
     EndpointDisabled,
+    /// The provider refuses our key.
+    KeyRefused,
 }
 
 impl EventKind {
     /// All kinds, their codes, and the kind of notification they are stored as.
-    pub const CODES: [(Self, &'static str, &'static str); 5] = [
+    pub const CODES: [(Self, &'static str, &'static str); 6] = [
         (Self::ReconnectRequested, "reconnect.requested", "reconnect"),
         (Self::ReconnectRecovered, "reconnect.recovered", "recovered"),
         (Self::StormHeld, "storm.held", "storm_held"),
         (Self::ChannelStopped, "channel.stopped", "channel_stopped"),
         (Self::EndpointDisabled, "endpoint.disabled", "endpoint_disabled"),
+        (Self::KeyRefused, "key.refused", "key_refused"),
     ];
 
     /// The `type` of a payload, as operators filter by it.
@@ -90,6 +93,13 @@ pub enum OperatorEvent {
         /// Why, scrubbed.
         detail: String,
     },
+    /// The provider refuses our key: nobody is audited and nobody is told until there is another.
+    KeyRefused {
+        /// The HTTP status of its answer.
+        status: u16,
+        /// What else it said, scrubbed; may be empty.
+        detail: String,
+    },
 }
 
 impl OperatorEvent {
@@ -99,6 +109,7 @@ impl OperatorEvent {
             Self::StormHeld { .. } => EventKind::StormHeld,
             Self::ChannelStopped { .. } => EventKind::ChannelStopped,
             Self::EndpointDisabled { .. } => EventKind::EndpointDisabled,
+            Self::KeyRefused { .. } => EventKind::KeyRefused,
         }
     }
 }

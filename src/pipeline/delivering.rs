@@ -36,6 +36,8 @@ impl Pipeline {
     /// counters of the scan are 0.
     pub async fn deliver_only(&self) -> Result<Summary, RunError> {
         let (span, job) = (spans::run(&self.run_id, JobName::Deliver), self.ports.metrics.job_begins(JobName::Deliver));
+        let mut watched = self.watch.job(JobName::Deliver, &self.run_id);
+        watched.began();
         let outcome = Box::pin(self.plan_and_deliver_once()).instrument(span.clone()).await;
         job.ended(match &outcome {
             Ok(summary) if summary.stopped => JobOutcome::Stopped,
@@ -46,6 +48,7 @@ impl Pipeline {
         if outcome.is_err() {
             spans::run_failed(&span);
         }
+        watched.ended_as(outcome.as_ref().map(Some));
         outcome
     }
 

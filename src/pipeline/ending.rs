@@ -60,6 +60,9 @@ impl Pipeline {
                 tracing::warn!(event = events::RUN_UNTIDY, error = %error, "How the run ended could not be written.");
             }
         }
+        if !self.settings.dry_run {
+            Box::pin(self.note_key(&mut running, outcome.as_ref().err())).await;
+        }
         let summary = match outcome {
             Ok(delivered) => {
                 let open = self.standing().await?;

@@ -10,6 +10,8 @@
 
 mod delivering;
 mod ending;
+mod key;
+mod pinging;
 mod planning;
 mod takeover;
 
@@ -21,7 +23,9 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::deliver::{DeliverError, Delivered, DeliverySettings, Pace};
+pub use crate::deliver::Pace;
+
+use crate::deliver::{DeliverError, Delivered, DeliverySettings};
 use crate::domain::{
     Cursor, IdMint, JobName, NoticePolicy, QuietHours, ReconnectUrl, RetrySchedule, RunCounters, RunId, ScannedPage,
     StormGuard, Timestamp, UserId, causes,
@@ -37,6 +41,8 @@ use crate::telemetry::health::Dependency;
 use crate::telemetry::metrics::{JobOutcome, Stage};
 use crate::telemetry::{Metrics, Pulse, events, spans};
 
+pub use pinging::{Watch, WatchedJob};
+
 /// The right to run lapses this long after its last renewal, unless [`RunSettings::lease_ttl`] says otherwise;
 /// a killed run can be gone on from after that.
 pub const LEASE_TTL: Duration = Duration::from_secs(20);
@@ -48,7 +54,8 @@ const PAGES_AHEAD: usize = 1;
 /// Should the lease lapse meanwhile, its fence refuses the page.
 const RECORD_TRIES: u32 = 4;
 const RECORD_PAUSE: Duration = Duration::from_secs(2);
-const LEASE_NAME: &str = "run";
+/// The lease that is the right to run.
+pub const LEASE_NAME: &str = "run";
 const META_BASELINE: &str = "baseline_started_at";
 const META_BASELINE_END: &str = "baseline_finished_at";
 
@@ -180,6 +187,8 @@ pub struct Pipeline {
     pub progress: watch::Sender<Progress>,
     /// What a run that failed had counted; set when [`Pipeline::run_once`] gives an error.
     pub failed: OnceLock<Summary>,
+    /// Who is told that jobs begin and end.
+    pub watch: Watch,
     /// Asks to stop: nothing new is taken up, what is in flight is finished. Whoever asks says how long that may take,
     /// by dropping the future.
     pub stop: CancellationToken,
@@ -209,8 +218,8 @@ impl Pipeline {
         let progress = watch::Sender::new(Progress::default());
         let pace = Arc::new(Mutex::new(Pace::new(settings.delivery.pace)));
         let (failed, lease, stop) = (OnceLock::new(), Mutex::new(None), CancellationToken::new());
-        let pulse = Arc::new(Pulse::default());
-        Self { store, ports, settings, run_id, mint, pace, progress, failed, stop, pulse, lease }
+        let (watch, pulse) = (Watch::default(), Arc::new(Pulse::default()));
+        Self { store, ports, settings, run_id, mint, pace, progress, failed, watch, stop, pulse, lease }
     }
 
     /// Runs once. Waits up to a lease's life for a dead process's lease to lapse; a live one's answers
@@ -218,7 +227,10 @@ impl Pipeline {
     /// next one goes on from its checkpoint.
     pub async fn run_once(&self) -> Result<RunOutcome, RunError> {
         let (span, job) = (spans::run(&self.run_id, JobName::Audit), self.ports.metrics.job_begins(JobName::Audit));
-        let outcome = Box::pin(self.audit()).instrument(span.clone()).await;
+        // A rehearsal is nobody's business.
+        let watch = if self.settings.dry_run { Watch::default() } else { self.watch.clone() };
+        let mut watched = watch.job(JobName::Audit, &self.run_id);
+        let outcome = Box::pin(self.audit(|| watched.began())).instrument(span.clone()).await;
         job.ended(match &outcome {
             Ok(RunOutcome::Ran(_)) => JobOutcome::Done,
             Ok(RunOutcome::Stopped(_)) => JobOutcome::Stopped,
@@ -229,10 +241,12 @@ impl Pipeline {
                 JobOutcome::Failed
             }
         });
+        watched.ended_as(outcome.as_ref().map(RunOutcome::summary));
         outcome
     }
 
-    async fn audit(&self) -> Result<RunOutcome, RunError> {
+    /// `began` is called once this process has the right to run.
+    async fn audit(&self, began: impl FnOnce()) -> Result<RunOutcome, RunError> {
         let mut running = if self.settings.dry_run {
             self.rehearsal().await?
         } else {
@@ -248,6 +262,7 @@ impl Pipeline {
                 }
             }
         };
+        began();
         let lease = running.lease;
         let outcome = tokio::select! {
             outcome = Box::pin(self.stages(&mut running)) => outcome,

@@ -93,6 +93,7 @@ impl Pipeline {
         let usage_before = ProviderUsage {
             requests: counters.requests_sent.wrapping_sub(usage.requests),
             retries: counters.retries.wrapping_sub(usage.retries),
+            accepted: usage.accepted,
         };
         Running {
             lease,

@@ -97,8 +97,32 @@ impl Work {
         run: &RunId,
         now: Timestamp,
     ) -> Result<Option<ClaimedDelivery>, StoreError> {
-        let claim =
-            sql("UPDATE deliveries SET lease_token = $1, lease_expires_at = {now} + $2, attempts = attempts + 1 \
+        self.claim(channel, token, ttl, run, now, false).await
+    }
+
+    /// The same, of the events for the operator alone.
+    pub async fn claim_event(
+        &mut self,
+        channel: &ChannelName,
+        token: &str,
+        ttl: Duration,
+        run: &RunId,
+        now: Timestamp,
+    ) -> Result<Option<ClaimedDelivery>, StoreError> {
+        self.claim(channel, token, ttl, run, now, true).await
+    }
+
+    async fn claim(
+        &mut self,
+        channel: &ChannelName,
+        token: &str,
+        ttl: Duration,
+        run: &RunId,
+        now: Timestamp,
+        events_only: bool,
+    ) -> Result<Option<ClaimedDelivery>, StoreError> {
+        let claim = sql(
+            "UPDATE deliveries SET lease_token = $1, lease_expires_at = {now} + $2, attempts = attempts + 1 \
              WHERE delivery_id = (SELECT d.delivery_id FROM deliveries d WHERE d.state = 'pending' \
              AND d.next_attempt_at <= $3 AND (d.lease_expires_at IS NULL OR d.lease_expires_at <= {now}) \
              AND d.channel = $4 AND NOT EXISTS (SELECT 1 FROM channels c WHERE c.channel = $4 \
@@ -106,12 +130,14 @@ impl Work {
              JOIN notifications theirs ON theirs.user_id = mine.user_id AND mine.user_id <> '' \
              JOIN deliveries o ON o.notification_id = theirs.notification_id AND o.channel = $4 \
              WHERE mine.notification_id = d.notification_id AND o.delivery_id <> d.delivery_id \
-             AND o.lease_expires_at > {now}) ORDER BY d.next_attempt_at, d.delivery_id LIMIT 1 {skip_locked}) \
+             AND o.lease_expires_at > {now}) AND ($5 = 0 OR EXISTS (SELECT 1 FROM notifications told \
+             WHERE told.notification_id = d.notification_id AND told.user_id = '')) ORDER BY d.next_attempt_at, d.delivery_id LIMIT 1 {skip_locked}) \
              RETURNING delivery_id, notification_id, channel, outside_id, attempts, attempts_before_redelivery, \
-             put_off, failing_since");
+             put_off, failing_since",
+        );
         let claim =
             claim.bind(token).bind(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)).bind(now).bind(channel.as_str());
-        let rows = self.session.fetch(claim).await?;
+        let rows = self.session.fetch(claim.bind(events_only)).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let id = DeliveryId::new(row.text("delivery_id")?);
         let notification = NotificationId::new(row.text("notification_id")?);
@@ -234,14 +260,26 @@ impl Work {
     /// When the next delivery on one of `channels` that nobody holds will be due, disabled ones left out; none if
     /// there is none.
     pub async fn next_attempt_at(&mut self, channels: &[ChannelName]) -> Result<Option<Timestamp>, StoreError> {
+        self.next_at(channels, false).await
+    }
+
+    /// The same, of the events for the operator alone.
+    pub async fn next_event_at(&mut self, channels: &[ChannelName]) -> Result<Option<Timestamp>, StoreError> {
+        self.next_at(channels, true).await
+    }
+
+    async fn next_at(&mut self, channels: &[ChannelName], events_only: bool) -> Result<Option<Timestamp>, StoreError> {
         if channels.is_empty() {
             return Ok(None);
         }
         let select = sql("SELECT min(next_attempt_at) AS next FROM deliveries WHERE state = 'pending' \
              AND (lease_expires_at IS NULL OR lease_expires_at <= {now}) AND NOT EXISTS (SELECT 1 FROM channels c \
-             WHERE c.channel = deliveries.channel AND c.disabled_at IS NOT NULL) AND channel IN ({values})");
+             WHERE c.channel = deliveries.channel AND c.disabled_at IS NOT NULL) \
+             AND ($1 = 0 OR EXISTS (SELECT 1 FROM notifications told \
+             WHERE told.notification_id = deliveries.notification_id AND told.user_id = '')) \
+             AND channel IN ({values})");
         let values = channels.iter().map(|channel| vec![channel.as_str().into()]).collect();
-        let rows = self.session.fetch(select.values(values)).await?;
+        let rows = self.session.fetch(select.bind(events_only).values(values)).await?;
         rows.first().map_or(Ok(None), |row| row.opt_instant("next"))
     }
 

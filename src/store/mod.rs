@@ -14,6 +14,8 @@ mod channels;
 mod errors;
 mod incidents;
 mod jobs;
+mod key;
+mod lately;
 mod leases;
 mod migrations;
 mod notices;

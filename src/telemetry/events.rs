@@ -84,6 +84,12 @@ pub const HTTP_LISTENING: &str = "http.listening";
 pub const HTTP_FAILED: &str = "http.failed";
 /// `serve` stopped.
 pub const HTTP_STOPPED: &str = "http.stopped";
+/// The provider refuses the key; the operator's channels are told once until it is taken again.
+pub const KEY_REFUSED: &str = "key.refused";
+/// The provider takes the key again.
+pub const KEY_ACCEPTED: &str = "key.accepted";
+/// A dead man's switch could not be told how a job stands.
+pub const PING_FAILED: &str = "ping.failed";
 /// `run` began: configuration read, listeners bound.
 pub const DAEMON_STARTED: &str = "daemon.started";
 /// Something `run` needs cannot be reached; said once per change.

@@ -46,6 +46,8 @@ const EXAMPLE_FILES: &[(&str, &str)] = &[
     ("RECONNECTD__WEBHOOK__0__SECRET_PREVIOUS", WHSEC),
     ("RECONNECTD__WEBHOOK__0__SIGNING_KEY", WHSK),
     ("RECONNECTD__SUPPRESSION__KEY", SUPPRESSION),
+    ("RECONNECTD__OPERATOR__SLACK_URL", "https://hooks.slack.example/services/T0/B0/abcdefghijkl"),
+    ("RECONNECTD__PING__URL", "https://hc-ping.example/key/reconnectd-{job}"),
 ];
 
 struct Folder(tempfile::TempDir);
@@ -131,6 +133,8 @@ fn the_example_can_be_used_and_shows_the_defaults() {
         "webhook.signing_key",
         "http.public_url",
         "suppression.key",
+        "operator.slack_url",
+        "ping.url",
     ];
     for path in config::keys().iter().filter(|path| !path.ends_with("_file")) {
         let (section, key) = path.split_once('.').unwrap();
@@ -141,9 +145,10 @@ fn the_example_can_be_used_and_shows_the_defaults() {
         };
         entry.remove(key);
         entry.remove(&format!("{key}_file"));
-        let variable = format!("__{}", key.to_uppercase());
-        let env: Vec<(&str, &str)> =
-            EXAMPLE_FILES.iter().filter(|(name, _)| !name.ends_with(&variable)).copied().collect();
+        let (prefix, suffix) =
+            (format!("RECONNECTD__{}__", section.to_uppercase()), format!("__{}", key.to_uppercase()));
+        let its_own = |name: &str| name.starts_with(&prefix) && name.ends_with(&suffix);
+        let env: Vec<(&str, &str)> = EXAMPLE_FILES.iter().filter(|(name, _)| !its_own(name)).copied().collect();
         match load(&toml::to_string(&table).unwrap(), &env) {
             Ok(config) if optional.contains(&path.as_str()) => assert_ne!(shown(&config), shown(&whole), "{path}"),
             Ok(config) => {

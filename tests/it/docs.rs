@@ -87,7 +87,7 @@ fn every_key_of_the_summary_has_its_line() {
         error: Some(String::new()),
         run_id: RunId::new("a"),
         complete: true,
-        stopped: false,
+        stopped: true,
         baseline: false,
         dry_run: false,
         resumed_from: Some(RunId::new("b")),
@@ -132,9 +132,14 @@ fn every_table_has_its_row() {
         assert_eq!(described, tables, "docs/architecture.md, Data model, {dialect}");
     }
     let meta = model.lines().find(|line| line.starts_with("| `meta` ")).unwrap();
-    for key in
-        ["baseline_started_at", "baseline_finished_at", "baseline_release", "suppression_key", "suppression_key_check"]
-    {
+    for key in [
+        "baseline_started_at",
+        "baseline_finished_at",
+        "baseline_release",
+        "suppression_key",
+        "suppression_key_check",
+        "key_refused_at",
+    ] {
         assert!(meta.contains(&format!("`{key}`")), "{key}: {meta}");
     }
 }

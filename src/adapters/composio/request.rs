@@ -33,6 +33,7 @@ pub(super) struct Sender {
     line: RwLock<Arc<Line>>,
     requests: AtomicU64,
     retries: AtomicU64,
+    accepted: AtomicU64,
     deprecation_logged: AtomicBool,
 }
 
@@ -61,6 +62,7 @@ impl Sender {
             line: RwLock::new(Arc::new(Line::new(settings)?)),
             requests: AtomicU64::new(0),
             retries: AtomicU64::new(0),
+            accepted: AtomicU64::new(0),
             deprecation_logged: AtomicBool::new(false),
         })
     }
@@ -78,7 +80,7 @@ impl Sender {
 
     pub(super) fn usage(&self) -> ProviderUsage {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        ProviderUsage { requests: read(&self.requests), retries: read(&self.retries) }
+        ProviderUsage { requests: read(&self.requests), retries: read(&self.retries), accepted: read(&self.accepted) }
     }
 
     /// Makes the attempt; the caller has taken the permit. The budget the answer shows goes to `limiter`.
@@ -111,6 +113,7 @@ impl Sender {
             let body = read_body(&mut response, MAX_ERROR_BODY_BYTES).await.ok().flatten().unwrap_or_default();
             return Err(Failure::Final(final_error(status, &body)));
         }
+        self.accepted.fetch_add(1, Ordering::Relaxed);
         let body = read_body(&mut response, MAX_BODY_BYTES).await.map_err(|error| line.broken(&error, attempt))?;
         body.ok_or_else(|| {
             let mib = MAX_BODY_BYTES / 1024 / 1024;

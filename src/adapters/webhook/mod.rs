@@ -18,7 +18,6 @@
 //! answer's body is read under a cap and thrown away; errors name the host and nothing else of the URL.
 //! A crash or cancellation during the POST leaves an event of unknown outcome, sent again under its id.
 
-mod answer;
 mod keys;
 mod payload;
 mod settings;
@@ -34,6 +33,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use url::Url;
 
+use crate::adapters::answer;
 use crate::adapters::spool::Spool;
 use crate::domain::{ChannelName, EventKind, FailureClass, Notice, OperatorNotice, Timestamp};
 use crate::ports::{Channel, Receipt, SendError};
@@ -161,11 +161,19 @@ impl Endpoint {
         // The client never asks its resolver about a literal address, so it is checked here.
         target::check_literal(&self.url, self.guard.reach)?;
         let request = self.client.post(self.url.clone()).headers(header_map(signed)?).body(body);
-        let mut response = request.send().await.map_err(|e| answer::of_error(&self.url, e))?;
+        let mut response = request.send().await.map_err(|e| self.no_answer(e))?;
         let (status, headers) = (response.status(), response.headers().clone());
         // Whether the body comes whole, late or never changes nothing: the status is known.
         drop(timeout(ANSWER_BODY_LIMIT.min(self.limits.total), drain(&mut response)).await);
         answer::of_status(&self.url, status, &headers, now)
+    }
+
+    /// An address that may not be reached is a matter of configuration; everything else may pass.
+    fn no_answer(&self, error: reqwest::Error) -> SendError {
+        match target::refusal_in(&error) {
+            Some(refused) => answer::failed(&self.url, FailureClass::ChannelBroken, &refused.to_string()),
+            None => answer::of_error(&self.url, error),
+        }
     }
 
     async fn reachable(&self) -> Result<(), SendError> {

@@ -13,7 +13,6 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -21,7 +20,7 @@ use ipnet::{Ipv4Net, Ipv6Net};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-use super::answer::failed;
+use crate::adapters::answer::failed;
 use crate::domain::FailureClass;
 use crate::ports::SendError;
 
@@ -167,6 +166,11 @@ impl Resolve for AddressGuard {
 pub(super) struct Refused;
 
 /// A name without any address is no matter of permission: nothing is there to dial, and it may be mended.
+/// The refusal an exchange failed with, if that is why it failed.
+pub(super) fn refusal_in<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Refused> {
+    std::iter::successors(error.source(), |cause| cause.source()).find_map(|cause| cause.downcast_ref())
+}
+
 fn permitted(found: Vec<SocketAddr>, reach: Reach) -> Result<Vec<SocketAddr>, Refused> {
     if found.is_empty() {
         return Ok(found);

@@ -83,7 +83,7 @@ fn live(app: &App, built: &Built) -> Result<Live, AppError> {
         clock: Arc::clone(&app.clock),
         metrics: Arc::clone(&app.metrics),
     };
-    Ok(Live { ports, settings: app.settings(false, built.key.clone()) })
+    Ok(Live { ports, settings: app.settings(false, built.key.clone()), watch: app.watch()? })
 }
 
 #[async_trait]

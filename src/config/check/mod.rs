@@ -7,6 +7,7 @@ mod daemon;
 mod monitor;
 mod policy;
 mod schedule;
+mod signals;
 mod sources;
 
 use std::num::NonZeroU32;
@@ -45,6 +46,8 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let webhook = checker.webhooks(raw.webhook);
     let http = checker.http(raw.http);
     let suppression = checker.suppression(raw.suppression);
+    let operator = checker.operator(raw.operator);
+    let ping = checker.ping(raw.ping);
     let schedule = checker.schedule(raw.schedule);
     let daemon = checker.daemon(raw.daemon);
     let monitor = checker.monitor(raw.monitor);
@@ -68,6 +71,8 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
         webhook,
         http: http?,
         suppression,
+        operator,
+        ping,
         schedule: schedule?,
         daemon: daemon?,
         monitor: monitor?,

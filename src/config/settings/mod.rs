@@ -3,6 +3,7 @@
 
 mod channels;
 mod policy;
+mod signals;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -14,6 +15,7 @@ use url::Url;
 
 pub use channels::{Email, Http, Suppression, Webhook};
 pub use policy::{FirstRun, Policy, Storm};
+pub use signals::{Operator, Ping};
 
 use crate::domain::{QuietHours, ReconnectUrl};
 use crate::schedule::Timetable;
@@ -45,6 +47,10 @@ pub struct Config {
     pub http: Http,
     /// `[suppression]`: what hides the addresses that are not written to.
     pub suppression: Suppression,
+    /// `[operator]`: where the operator is told; none without `slack_url`.
+    pub operator: Option<Operator>,
+    /// `[ping]`: who watches that jobs run; none without `url`.
+    pub ping: Option<Ping>,
     /// `[schedule]`: when the daemon does which job, jobs that are off left out. `catch_up` is at most 7 d; each
     /// jitter is shorter than the shortest time between two instants of its job.
     pub schedule: Timetable,
@@ -67,6 +73,8 @@ impl Config {
             secrets.extend(webhook.signing_key.clone());
         }
         secrets.extend(self.suppression.key.clone());
+        secrets.extend(self.operator.iter().flat_map(Operator::secrets));
+        secrets.extend(self.ping.iter().flat_map(Ping::secrets));
         secrets.extend(urls.into_iter().flatten().flat_map(passwords));
         secrets
     }

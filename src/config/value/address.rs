@@ -56,14 +56,17 @@ pub(in crate::config) fn public_url(text: &str) -> Result<Url, Fault> {
 /// What paths are added to: https, or http for a loopback host.
 fn base(text: &str, in_clear: &'static str) -> Result<Url, Fault> {
     let url = http_url(text)?;
-    let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    if url.scheme() != "https" && !loopback {
+    if url.scheme() != "https" && !is_loopback(&url) {
         return Err(fault(in_clear, "use https (http is allowed for a loopback host)"));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(fault("has a query or a fragment", "end it after the host or the path"));
     }
     Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
 }
 
 /// A webhook's address, or a folder its events are written to.
@@ -81,6 +84,32 @@ pub(in crate::config) fn webhook_url(allow_private: bool) -> impl FnOnce(String)
         }
         Ok(url)
     }
+}
+
+/// Where the operator's messages are posted, or a folder they are written to.
+pub(in crate::config) fn slack_url(text: &str) -> Result<(), Fault> {
+    if let Some(folder) = Url::parse(text).ok().filter(|url| url.scheme() == "file") {
+        let usable = folder.to_file_path().is_ok() && folder.path() != "/";
+        return if usable { Ok(()) } else { Err(fault("names no folder", "write file:///absolute/folder")) };
+    }
+    let url = http_url(text)?;
+    if url.scheme() != "https" && !is_loopback(&url) {
+        return Err(fault("would be posted in clear", "use https (http is allowed for a loopback host)"));
+    }
+    Ok(())
+}
+
+/// Whom a dead man's switch is told by, `{job}` standing for a job's name. It may be in clear: who can read it learns
+/// that jobs run.
+pub(in crate::config) fn ping_url(text: &str) -> Result<(), Fault> {
+    let url = http_url(&text.replace("{job}", "audit"))?;
+    if url.fragment().is_some() {
+        return Err(fault("has a fragment", "end it after the path or the query"));
+    }
+    if text.replace("{job}", "").contains(['{', '}']) {
+        return Err(fault("holds a placeholder that is not known", "use {job} and no other"));
+    }
+    Ok(())
 }
 
 fn http_url(text: &str) -> Result<Url, Fault> {

@@ -38,6 +38,15 @@ pub(in crate::config) fn events(names: Vec<String>) -> Result<Vec<EventKind>, Fa
     Ok(events)
 }
 
+/// What the operator is told; nothing in it is about a user.
+pub(in crate::config) fn operator_events(names: Vec<String>) -> Result<Vec<EventKind>, Fault> {
+    let listed = events(names)?;
+    if listed.iter().any(|kind| kind.is_for_a_user()) {
+        return Err(fault("names an event about a user", "name events for the operator alone, such as \"storm.held\""));
+    }
+    Ok(listed)
+}
+
 /// The folder of the operator's own mail templates.
 pub(in crate::config) fn templates(text: String) -> Result<PathBuf, Fault> {
     let path = PathBuf::from(text);

@@ -31,6 +31,8 @@ pub(in crate::config) const DISABLE_AFTER: RangeInclusive<Duration> = HOUR..=Dur
 /// No exchange with a server takes longer than ten minutes; 0 stops at once.
 pub(in crate::config) const DRAIN_TIMEOUT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_mins(10);
 
+/// A server that does not answer within a minute is down, and no process waits longer for it at its end.
+pub(in crate::config) const PING_TIMEOUT: RangeInclusive<Duration> = SECOND..=MINUTE;
 /// What was missed a week ago is the next one's business by any schedule.
 pub(in crate::config) const CATCH_UP: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(24 * 7);
 /// Within a day; the schedule itself sets the bound that counts.

@@ -95,7 +95,7 @@ pub fn check(source: &Source<'_>, report: &mut Report<'_>) {
 }
 
 /// What several adapters are built on; no adapters themselves.
-const SHARED_BY_ADAPTERS: [&str; 1] = ["spool"];
+const SHARED_BY_ADAPTERS: [&str; 2] = ["answer", "spool"];
 
 /// Adapters do not know each other.
 fn check_neighbours(own: &str, module: &[String], path: &[String], line: usize, report: &mut Report<'_>) {
@@ -105,7 +105,7 @@ fn check_neighbours(own: &str, module: &[String], path: &[String], line: usize, 
         && !SHARED_BY_ADAPTERS.contains(&other.as_str())
     {
         let rule = format!("adapter {mine} must not import adapter {other}");
-        report.add(line, rule, "adapters share domain, ports and spool alone");
+        report.add(line, rule, "adapters share domain, ports, spool and answer alone");
     }
 }
 

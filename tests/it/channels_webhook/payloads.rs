@@ -86,6 +86,7 @@ fn example_event(kind: EventKind) -> OperatorNotice {
             channel: ChannelName::new("email"),
             detail: "mail.acme.example: 535 5.7.8 authentication failed for robot@acme.example".to_owned(),
         },
+        EventKind::KeyRefused => OperatorEvent::KeyRefused { status: 401, detail: "[invalid_api_key]".to_owned() },
         _ => OperatorEvent::EndpointDisabled { channel, detail: "hooks.crm.example: HTTP 410".to_owned() },
     };
     OperatorNotice {
@@ -210,8 +211,8 @@ async fn the_schemas_hold_at_the_edges() {
 
 #[test]
 fn an_endpoint_carries_the_events_it_names() {
-    use EventKind::{ChannelStopped, EndpointDisabled, ReconnectRecovered, ReconnectRequested, StormHeld};
-    let all = [ReconnectRequested, ReconnectRecovered, StormHeld, ChannelStopped, EndpointDisabled];
+    use EventKind::{ChannelStopped, ReconnectRequested, StormHeld};
+    let all = EventKind::CODES.map(|(kind, ..)| kind);
     for events in [vec![], vec![ReconnectRequested], vec![StormHeld, ChannelStopped], all.to_vec()] {
         let settings = WebhookSettings { events: events.clone(), ..settings("https://api.example.com/", false) };
         let channel = WebhookChannel::new(settings).unwrap();

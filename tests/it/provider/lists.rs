@@ -86,7 +86,7 @@ async fn every_page_is_read_even_where_the_limit_is_cut_without_a_word() {
     let list = bench.ask(&["a", "b"]).await.unwrap();
     assert_eq!(list.pages, 4);
     assert_eq!(list.accounts.iter().map(|account| account.id.as_str().to_owned()).collect::<Vec<_>>(), ids);
-    assert_eq!(bench.provider.usage(), ProviderUsage { requests: 4, retries: 0 });
+    assert_eq!(bench.provider.usage(), ProviderUsage { requests: 4, retries: 0, accepted: 4 });
     assert_eq!(bench.ask(&["nobody"]).await.unwrap().accounts, []);
 }
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -19,6 +19,8 @@ use tokio::task::JoinHandle;
 /// One request, as it came.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// The path and the query.
+    pub path: String,
     /// The header fields.
     pub headers: HeaderMap,
     /// The body, byte for byte.
@@ -113,11 +115,11 @@ impl Drop for Sink {
     }
 }
 
-async fn take(State(book): State<Arc<Mutex<Book>>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn take(State(book): State<Arc<Mutex<Book>>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let (reply, stalls) = {
         let mut book = book.lock().unwrap();
         let stalls = book.stalls > 0;
-        book.received.push(Received { headers, body: body.to_vec(), answered: !stalls });
+        book.received.push(Received { path: uri.to_string(), headers, body: body.to_vec(), answered: !stalls });
         book.stalls = book.stalls.saturating_sub(1);
         (if stalls { Reply::default() } else { book.replies.pop_front().unwrap_or(Reply::from(204)) }, stalls)
     };

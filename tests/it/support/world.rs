@@ -34,6 +34,7 @@ pub struct World {
     users: Mutex<BTreeMap<UserId, Contact>>,
     provider_fails: Mutex<Option<Hook>>,
     requests: Mutex<u64>,
+    accepted: Mutex<u64>,
     sent: Mutex<Vec<(ChannelName, Notice)>>,
     send_results: Mutex<VecDeque<Result<Receipt, SendError>>>,
     send_results_on: Mutex<HashMap<String, VecDeque<Result<Receipt, SendError>>>>,
@@ -302,6 +303,7 @@ impl Provider for FakeProvider {
         }
         let accounts = self.0.accounts.lock().unwrap();
         let listed = users.iter().flat_map(|user| accounts.get(user).cloned().unwrap_or_default()).collect();
+        *self.0.accepted.lock().unwrap() += 1;
         Ok(AccountList { accounts: listed, pages: 1 })
     }
 
@@ -317,7 +319,8 @@ impl Provider for FakeProvider {
     }
 
     fn usage(&self) -> ProviderUsage {
-        ProviderUsage { requests: *self.0.requests.lock().unwrap(), retries: 0 }
+        let (requests, accepted) = (*self.0.requests.lock().unwrap(), *self.0.accepted.lock().unwrap());
+        ProviderUsage { requests, retries: 0, accepted }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Turns something the operator must know into `storm.held`, `channel.stopped` or `endpoint.disabled`.
+//! Turns something the operator must know into `storm.held`, `channel.stopped`, `endpoint.disabled` or
+//! `key.refused`.
 
 use serde::Serialize;
 
@@ -26,6 +27,11 @@ enum Data<'a> {
         channel: &'a str,
         detail: String,
     },
+    Key {
+        notification_id: &'a str,
+        status: u16,
+        detail: String,
+    },
 }
 
 /// The event's bytes.
@@ -43,6 +49,9 @@ pub(in super::super) fn of_event(notice: &OperatorNotice) -> Result<String, Send
         },
         OperatorEvent::ChannelStopped { channel, detail } | OperatorEvent::EndpointDisabled { channel, detail } => {
             Data::Channel { notification_id, channel: channel.as_str(), detail: scrub(detail, MAX_DETAIL_CHARS) }
+        }
+        OperatorEvent::KeyRefused { status, detail } => {
+            Data::Key { notification_id, status: *status, detail: scrub(detail, MAX_DETAIL_CHARS) }
         }
     };
     let text = write(notice.event.kind(), notice.created_at, data)?;

@@ -1,4 +1,5 @@
-//! Turns what an endpoint answered, or the way the exchange failed, into a receipt or a failure class.
+//! Turns what an endpoint answered to a POST, or the way the exchange failed, into a receipt or a failure class; for
+//! webhooks and for the operator's channel.
 //!
 //! | Answer | Class | Because |
 //! |---|---|---|
@@ -8,7 +9,6 @@
 //! | 3xx | channel broken | the URL is wrong for every event; redirects are not followed |
 //! | 410 | endpoint gone | the receiver wants nothing more (Standard Webhooks, "Delivery success and failure") |
 //! | other 4xx | declined | this request is not taken; a few tries, because a deployment may be under way |
-//! | refused address | channel broken | the configuration must change |
 //! | no connection | transient | nothing was sent |
 //! | anything after that | outcome unknown | the event may have been taken |
 
@@ -20,7 +20,6 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use url::Url;
 
-use super::target::Refused;
 use crate::domain::{FailureClass, Timestamp, scrub};
 use crate::ports::{Receipt, SendError};
 
@@ -31,7 +30,7 @@ const MAX_DETAIL_CHARS: usize = 200;
 const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 
 /// Decides on an answer by its status.
-pub(super) fn of_status(
+pub(in crate::adapters) fn of_status(
     url: &Url,
     status: StatusCode,
     headers: &HeaderMap,
@@ -53,16 +52,9 @@ pub(super) fn of_status(
 }
 
 /// Decides on an exchange without an answer.
-pub(super) fn of_error(url: &Url, error: reqwest::Error) -> SendError {
+pub(in crate::adapters) fn of_error(url: &Url, error: reqwest::Error) -> SendError {
     // The client's own words repeat the URL.
     let error = error.without_url();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(refused) = cause.downcast_ref::<Refused>() {
-            return failed(url, FailureClass::ChannelBroken, &refused.to_string());
-        }
-        source = cause.source();
-    }
     if error.is_connect() {
         let what = if error.is_timeout() { "no connection in time" } else { "no connection" };
         return failed(url, FailureClass::Transient, &format!("{what}{}", innermost(&error)));
@@ -75,7 +67,7 @@ pub(super) fn of_error(url: &Url, error: reqwest::Error) -> SendError {
 }
 
 /// A failure that names the host and nothing else of the URL: paths and queries of webhook URLs are secrets.
-pub(super) fn failed(url: &Url, class: FailureClass, what: &str) -> SendError {
+pub(in crate::adapters) fn failed(url: &Url, class: FailureClass, what: &str) -> SendError {
     let host = url.host_str().unwrap_or("the endpoint");
     SendError { class, detail: scrub(&format!("{host}: {what}"), MAX_DETAIL_CHARS) }
 }
