@@ -78,7 +78,16 @@ fn read(
         None => (toml::Table::new(), source::Places::default()),
     };
     let mut problems = Vec::new();
+    let mut credentials = None;
+    let env = env.inspect(|(name, folder)| {
+        if name == secrets::CREDENTIALS_VARIABLE {
+            credentials = Some(folder.clone());
+        }
+    });
     merge::apply(&mut table, &mut places, env, &mut problems);
+    if let Some(folder) = credentials {
+        secrets::place_credentials(&mut table, &folder);
+    }
     let raw = raw::read(table, &places, &mut problems);
     Ok((raw, places, problems))
 }

@@ -25,6 +25,7 @@ mod sends;
 mod simulator;
 mod store;
 mod suppression;
+mod systemd;
 mod upgrade;
 mod walks;
 mod year;

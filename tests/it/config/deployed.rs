@@ -1,14 +1,8 @@
 //! The files that are deployed name keys that exist.
 
-use secrecy::ExposeSecret as _;
-
 use super::{LEAST, load};
 
 const CRON_JOB: &str = include_str!("../../../deploy/kubernetes/cronjob.yaml");
-const UNITS: [&str; 2] = [
-    include_str!("../../../systemd/reconnectd-once.service"),
-    include_str!("../../../systemd/reconnectd-serve.service"),
-];
 
 #[test]
 fn the_cron_job_carries_a_usable_configuration() {
@@ -38,24 +32,4 @@ fn the_pods_behind_the_links_listen_where_the_service_looks() {
     let config = load(LEAST, &[("RECONNECTD__HTTP__LISTEN", listen)]).unwrap();
     assert!(config.http.listen.ip().is_unspecified(), "loopback is reached by nobody else");
     assert_eq!(after("containerPort: "), config.http.listen.port().to_string());
-}
-
-#[test]
-fn the_units_set_variables_that_exist() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("composio"), "ak_credential\n").unwrap();
-    for unit in UNITS {
-        // systemd puts the folder of the credentials in place of %d.
-        let variables: Vec<(String, String)> = unit
-            .lines()
-            .filter_map(|line| line.strip_prefix("Environment=")?.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.replace("%d", folder.path().to_str().unwrap())))
-            .collect();
-        let borrowed: Vec<(&str, &str)> =
-            variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(borrowed.len(), 2, "{borrowed:?}");
-        let config = load(LEAST, &borrowed).unwrap();
-        assert_eq!(config.composio.api_key.expose_secret(), "ak_credential");
-        assert!(config.log.format.is_json(true));
-    }
 }
