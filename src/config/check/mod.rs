@@ -3,7 +3,9 @@
 //! Every section is checked whatever the others say, so that one run of `check` shows all there is to mend.
 
 mod channels;
+mod daemon;
 mod policy;
+mod schedule;
 mod sources;
 
 use std::num::NonZeroU32;
@@ -42,6 +44,8 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let webhook = checker.webhooks(raw.webhook);
     let http = checker.http(raw.http);
     let suppression = checker.suppression(raw.suppression);
+    let schedule = checker.schedule(raw.schedule);
+    let daemon = checker.daemon(raw.daemon);
     let log = checker.log(raw.log);
     if !problems.is_empty() {
         return None;
@@ -62,6 +66,8 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
         webhook,
         http: http?,
         suppression,
+        schedule: schedule?,
+        daemon: daemon?,
         log: log?,
     })
 }
