@@ -12,8 +12,6 @@ base_url = "http://127.0.0.1:9"
 [reconnect]
 url = "https://app.example.com/"
 product = "Acme"
-[monitor]
-listen = "127.0.0.1:0"
 "#;
 
 /// Faster than for operators: the tests do not wait for two minutes.
