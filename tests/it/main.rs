@@ -14,6 +14,7 @@ mod docs;
 mod golden_mails;
 mod http;
 mod jobs;
+mod kubernetes;
 mod mail_connections;
 mod old_news;
 mod outbox;
