@@ -30,3 +30,7 @@ CREATE TABLE jobs (
     error        TEXT,
     run_id       TEXT
 ) STRICT, WITHOUT ROWID;
+
+-- What `status` and the metrics read at any moment: indexes over what is open or odd, and as small as that is.
+CREATE INDEX incidents_open ON incidents (toolkit, user_id, account_id) WHERE closed_at IS NULL;
+CREATE INDEX accounts_unknown ON accounts (user_id) WHERE condition = 'unknown' AND gone_at IS NULL;

@@ -1,6 +1,17 @@
 //! The names of log events. On-call searches for these; they never change meaning. Every `tracing` call of
 //! this crate carries one as the field `event` and says the rest in a sentence and named fields.
 
+/// Constants, and all of them as a list, so that what counts events knows every name from the start.
+macro_rules! names {
+    ($($(#[$doc:meta])* pub const $id:ident: &str = $name:literal;)*) => {
+        $($(#[$doc])* pub const $id: &str = $name;)*
+
+        /// All names.
+        pub const ALL: &[&str] = &[$($id),*];
+    };
+}
+
+names! {
 /// A run began (or went on from a checkpoint).
 pub const RUN_STARTED: &str = "run.started";
 /// A run ended; carries the counters of the summary.
@@ -103,6 +114,14 @@ pub const CONFIG_RELOADED: &str = "config.reloaded";
 pub const CONFIG_RELOAD_REFUSED: &str = "config.reload_refused";
 /// The state database cannot be used as it is: full, corrupt, or of another version.
 pub const STATE_UNUSABLE: &str = "state.unusable";
+/// Health and metrics are served.
+pub const MONITOR_LISTENING: &str = "monitor.listening";
+/// Health and metrics cannot be served; the rest goes on.
+pub const MONITOR_FAILED: &str = "monitor.failed";
+/// The metrics could not be written as a file.
+pub const TEXTFILE_FAILED: &str = "textfile.failed";
+/// Traces or metrics could not be exported over OTLP; said once until they can again.
+pub const OTLP_FAILED: &str = "otlp.failed";
 /// The simulator is listening.
 pub const SIMULATOR_LISTENING: &str = "simulator.listening";
 /// Occurrences came while nobody did them (down, asleep, clock forward) and are not made up for.
@@ -115,3 +134,4 @@ pub const SCHEDULE_TAKEN_OVER: &str = "schedule.taken_over";
 pub const SCHEDULE_GIVEN_UP: &str = "schedule.given_up";
 /// The alarm clock does not work; the process wakes by waiting instead.
 pub const ALARM_BROKEN: &str = "schedule.alarm_broken";
+}

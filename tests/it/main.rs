@@ -16,6 +16,7 @@ mod http;
 mod jobs;
 mod kubernetes;
 mod mail_connections;
+mod metrics;
 mod old_news;
 mod outbox;
 mod policy;
