@@ -7,11 +7,13 @@
 mod baseline;
 mod channel;
 mod check;
+mod completions;
 mod deliver;
 mod demo;
 mod drain;
 mod explain;
 mod incident_words;
+mod manual;
 mod migrate;
 mod monitoring;
 mod once;
@@ -79,6 +81,10 @@ enum Command {
     Simulate(Box<simulate::SimulateArgs>),
     /// Show the whole at work on made-up users; needs no configuration.
     Demo(demo::DemoArgs),
+    /// Print what a shell completes; needs no configuration.
+    Completions(completions::CompletionsArgs),
+    /// Write the manual pages into a folder; needs no configuration.
+    Man(manual::ManArgs),
 }
 
 /// What the process says to whoever started it.
@@ -98,6 +104,19 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// All of them, by code.
+    const ALL: [Self; 4] = [Self::Done, Self::Failed, Self::BadConfiguration, Self::KeyRefused];
+
+    /// What it tells whoever started the process, for the manual.
+    fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "Done; broken accounts are not a failure.",
+            Self::Failed => "It failed, was stopped or is incomplete; what is asked for is not known or not possible.",
+            Self::BadConfiguration => "The command line or the configuration cannot be used.",
+            Self::KeyRefused => "The provider refused the key.",
+        }
+    }
+
     /// The process's exit code.
     fn code(self) -> u8 {
         match self {
@@ -150,6 +169,8 @@ pub fn main() -> ExitCode {
             Command::Preview(args) => preview::run(config, &args),
             Command::Simulate(args) => Box::pin(simulate::run(*args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,
+            Command::Completions(args) => completions::run(&args),
+            Command::Man(args) => manual::run(&args),
         }
     });
     // Whatever still blocks a thread, a name being looked up for example, must not keep the process.

@@ -18,6 +18,7 @@ mod secrets;
 mod serve;
 mod settings;
 mod setup;
+mod shipped;
 mod side_by_side;
 mod silence;
 mod simulate;
