@@ -8,6 +8,7 @@ pub mod clock;
 pub mod composio;
 pub mod directory;
 pub mod email;
+pub mod probe;
 mod spool;
 pub mod watched;
 pub mod webhook;

@@ -12,6 +12,7 @@ mod deliver;
 mod demo;
 mod drain;
 mod explain;
+mod health;
 mod incident_words;
 mod manual;
 mod migrate;
@@ -81,6 +82,8 @@ enum Command {
     Simulate(Box<simulate::SimulateArgs>),
     /// Show the whole at work on made-up users; needs no configuration.
     Demo(demo::DemoArgs),
+    /// Say whether the daemon on this host is well: exit code 0 or 1, for health checks.
+    Health(health::HealthArgs),
     /// Print what a shell completes; needs no configuration.
     Completions(completions::CompletionsArgs),
     /// Write the manual pages into a folder; needs no configuration.
@@ -105,7 +108,8 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// All of them, by code.
-    const ALL: [Self; 4] = [Self::Done, Self::Failed, Self::BadConfiguration, Self::KeyRefused];
+    const ALL: [Self; 5] =
+        [Self::Done, Self::Failed, Self::BadConfiguration, Self::KeyRefused, Self::StateUnusable];
 
     /// What it tells whoever started the process, for the manual.
     fn meaning(self) -> &'static str {
@@ -114,6 +118,7 @@ impl Exit {
             Self::Failed => "It failed, was stopped or is incomplete; what is asked for is not known or not possible.",
             Self::BadConfiguration => "The command line or the configuration cannot be used.",
             Self::KeyRefused => "The provider refused the key.",
+            Self::StateUnusable => "The state database cannot be used: full, corrupt, or of a newer release.",
         }
     }
 
@@ -169,6 +174,7 @@ pub fn main() -> ExitCode {
             Command::Preview(args) => preview::run(config, &args),
             Command::Simulate(args) => Box::pin(simulate::run(*args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,
+            Command::Health(args) => Box::pin(health::run(config, args)).await,
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => manual::run(&args),
         }

@@ -56,6 +56,15 @@ pub fn load_mail(
     check::check_mail(raw, &places, &mut problems).ok_or_else(|| ConfigError::new(problems))
 }
 
+/// Of the same configuration `[monitor]`: nothing else needs to be there, and no secret is read.
+pub fn load_monitor(
+    path: Option<&Path>,
+    env: impl Iterator<Item = (String, String)>,
+) -> Result<Monitor, ConfigError> {
+    let (raw, places, mut problems, _) = read(path, Path::new(DEFAULT_FILE), env)?;
+    check::check_monitor(raw, &places, &mut problems).ok_or_else(|| ConfigError::new(problems))
+}
+
 /// The process environment. Bytes that are no UTF-8 become U+FFFD, which [`load`] refuses in its own
 /// variables and ignores in all others; `std::env::vars` would panic on them.
 pub fn environment() -> impl Iterator<Item = (String, String)> {
