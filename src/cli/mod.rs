@@ -108,8 +108,7 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// All of them, by code.
-    const ALL: [Self; 5] =
-        [Self::Done, Self::Failed, Self::BadConfiguration, Self::KeyRefused, Self::StateUnusable];
+    const ALL: [Self; 5] = [Self::Done, Self::Failed, Self::BadConfiguration, Self::KeyRefused, Self::StateUnusable];
 
     /// What it tells whoever started the process, for the manual.
     fn meaning(self) -> &'static str {

@@ -57,10 +57,7 @@ pub fn load_mail(
 }
 
 /// Of the same configuration `[monitor]`: nothing else needs to be there, and no secret is read.
-pub fn load_monitor(
-    path: Option<&Path>,
-    env: impl Iterator<Item = (String, String)>,
-) -> Result<Monitor, ConfigError> {
+pub fn load_monitor(path: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Result<Monitor, ConfigError> {
     let (raw, places, mut problems, _) = read(path, Path::new(DEFAULT_FILE), env)?;
     check::check_monitor(raw, &places, &mut problems).ok_or_else(|| ConfigError::new(problems))
 }

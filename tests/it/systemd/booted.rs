@@ -12,7 +12,15 @@ base_url = "http://127.0.0.1:9"
 [reconnect]
 url = "https://app.example.com/"
 product = "Acme"
+[monitor]
+listen = "127.0.0.1:PORT"
 "#;
+
+/// With a port that is free; the network is shared with the other tests.
+fn configuration() -> String {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    CONFIGURATION.replace("PORT", &free.port().to_string())
+}
 
 /// Faster than for operators: the tests do not wait for two minutes.
 const FASTER: &str = "[Service]\nWatchdogSec=3s\nRestartSec=100ms\n";
@@ -24,7 +32,7 @@ fn installed() -> Option<Machine> {
         machine.write(&format!("/etc/systemd/system/{name}"), text);
     }
     machine.write("/etc/systemd/system/reconnectd.service.d/faster.conf", FASTER);
-    machine.write("/etc/reconnectd/reconnectd.toml", CONFIGURATION);
+    machine.write("/etc/reconnectd/reconnectd.toml", &configuration());
     machine.write("/etc/reconnectd/credentials/composio", "ak_1\n");
     machine.write("/etc/reconnectd/credentials/directory", "postgres://u:p@127.0.0.1:9/d\n");
     machine.expect(&["systemctl", "daemon-reload"]);
@@ -49,6 +57,9 @@ fn the_daemon_is_started_reloaded_watched_and_stopped() {
     assert_eq!(machine.expect(&["systemctl", "is-active", "reconnectd"]).trim(), "active");
     machine.until("it says what it does", || !machine.shows("reconnectd", "StatusText").is_empty());
 
+    let healthy = ["reconnectd", "health", "--config", "/etc/reconnectd/reconnectd.toml"];
+    machine.expect(&healthy);
+
     let reloads = machine.journal().matches("config.reloaded").count();
     machine.expect(&["systemctl", "reload", "reconnectd"]);
     machine.until("it is reloaded", || machine.journal().matches("config.reloaded").count() > reloads);
@@ -63,6 +74,7 @@ fn the_daemon_is_started_reloaded_watched_and_stopped() {
     assert!(machine.journal().contains("Watchdog timeout"), "{}", machine.journal());
 
     machine.expect(&["systemctl", "stop", "reconnectd"]);
+    assert_eq!(machine.run(&healthy).status.code(), Some(1));
     assert_eq!(machine.shows("reconnectd", "Result"), "success", "{}", machine.journal());
     assert_eq!(machine.shows("reconnectd", "ExecMainStatus"), "0");
     for secret in ["ak_1", "u:p"] {
@@ -81,7 +93,7 @@ fn what_a_person_must_mend_stays_down_and_says_why() {
     assert_eq!(machine.shows("reconnectd", "ActiveState"), "failed", "not started again");
     assert!(machine.journal().contains("typo"), "{}", machine.journal());
     // A credential that is not there is named, too.
-    machine.write("/etc/reconnectd/reconnectd.toml", CONFIGURATION);
+    machine.write("/etc/reconnectd/reconnectd.toml", &configuration());
     std::fs::remove_file(machine.path("/etc/reconnectd/credentials/composio")).unwrap();
     assert!(!machine.run(&["systemctl", "start", "reconnectd"]).status.success());
     assert!(
