@@ -166,8 +166,10 @@ fn under_systemd_nothing_runs_until_it_is_told_and_removing_stops_it() {
     machine.expect(&["sh", "-c", &format!("printf '[monitor]\\nlisten = \"off\"\\n' >>{SETTINGS}")]);
     machine.expect(&["systemctl", "start", "reconnectd.service"]);
     assert_eq!(says("is-active"), "active");
-    let user = machine.expect(&["sh", "-c", "ps -o user= -p $(systemctl show --value -p MainPID reconnectd)"]);
-    assert_eq!(user.trim(), "reconnec+", "the account of sysusers.d: its name is cut at eight characters");
+    let uid = machine.expect(&["sh", "-c", "stat -c %u /proc/$(systemctl show --value -p MainPID reconnectd)"]);
+    assert_eq!(uid, machine.expect(&["id", "-u", "reconnectd"]));
+    let account = machine.expect(&["cat", "/etc/passwd"]);
+    assert!(account.contains(&format!("reconnectd:x:{}:", uid.trim())), "that of sysusers.d: {account}");
 
     machine.expect(&["dpkg", "-P", "reconnectd"]);
     assert_ne!(says("is-active"), "active");
