@@ -11,6 +11,7 @@ pub mod composio;
 pub mod directory;
 pub mod email;
 pub mod ping;
+pub mod probe;
 pub mod slack;
 mod spool;
 pub mod watched;

@@ -12,6 +12,7 @@ mod deliver;
 mod demo;
 mod drain;
 mod explain;
+mod health;
 mod incident_words;
 mod manual;
 mod migrate;
@@ -84,6 +85,8 @@ enum Command {
     Simulate(Box<simulate::SimulateArgs>),
     /// Show the whole at work on made-up users; needs no configuration.
     Demo(demo::DemoArgs),
+    /// Say whether the daemon on this host is well: exit code 0 or 1, for health checks.
+    Health(health::HealthArgs),
     /// Print what a shell completes; needs no configuration.
     Completions(completions::CompletionsArgs),
     /// Write the manual pages into a folder; needs no configuration.
@@ -174,6 +177,7 @@ pub fn main() -> ExitCode {
             Command::Preview(args) => preview::run(config, &args),
             Command::Simulate(args) => Box::pin(simulate::run(*args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,
+            Command::Health(args) => Box::pin(health::run(config, args)).await,
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => manual::run(&args),
         }

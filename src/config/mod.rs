@@ -56,6 +56,12 @@ pub fn load_mail(
     check::check_mail(raw, &places, &mut problems).ok_or_else(|| ConfigError::new(problems))
 }
 
+/// Of the same configuration `[monitor]`: nothing else needs to be there, and no secret is read.
+pub fn load_monitor(path: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Result<Monitor, ConfigError> {
+    let (raw, places, mut problems, _) = read(path, Path::new(DEFAULT_FILE), env)?;
+    check::check_monitor(raw, &places, &mut problems).ok_or_else(|| ConfigError::new(problems))
+}
+
 /// The process environment. Bytes that are no UTF-8 become U+FFFD, which [`load`] refuses in its own
 /// variables and ignores in all others; `std::env::vars` would panic on them.
 pub fn environment() -> impl Iterator<Item = (String, String)> {
@@ -90,7 +96,16 @@ fn read(
         None => (toml::Table::new(), source::Places::default()),
     };
     let mut problems = Vec::new();
+    let mut credentials = None;
+    let env = env.inspect(|(name, folder)| {
+        if name == secrets::CREDENTIALS_VARIABLE {
+            credentials = Some(folder.clone());
+        }
+    });
     merge::apply(&mut table, &mut places, env, &mut problems);
+    if let Some(folder) = credentials {
+        secrets::place_credentials(&mut table, &folder);
+    }
     let fingerprint = Fingerprint::of(&table);
     let raw = raw::read(table, &places, &mut problems);
     Ok((raw, places, problems, fingerprint))

@@ -1,14 +1,20 @@
 //! Secrets, given as themselves or as the path of a file that holds them.
 //!
 //! Turns `x` and `x_file` into one redacting value. The paths of the files are shown in errors, what is in
-//! them never.
+//! them never. `$CREDENTIALS_DIRECTORY/NAME` is the credential NAME that systemd hands over (`LoadCredential=`),
+//! wherever it put it: the folder differs from unit to unit, the configuration need not.
 
 use std::io::Read as _;
 use std::path::Path;
 
 use secrecy::{ExposeSecret as _, SecretString};
+use toml::{Table, Value};
 
 use super::errors::{Fault, fault, shown};
+use super::raw::{KEYS, Kind};
+
+/// The variable in which systemd tells a service where its credentials are (systemd.exec(5)).
+pub(super) const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
 
 /// Keys, passwords and connection URLs are far shorter; a larger file is not the one that was meant.
 pub(super) const MAX_SECRET_BYTES: u64 = 64 * 1024;
@@ -18,6 +24,30 @@ pub(super) const MAX_SECRET_BYTES: u64 = 64 * 1024;
 pub(super) struct Found {
     pub(super) key: String,
     pub(super) secret: SecretString,
+}
+
+/// Puts the folder of the credentials in place of the variable's name at the start of every `x_file`. Without that
+/// variable the paths stay as they are, and are named by the error of the file that is not there.
+pub(super) fn place_credentials(table: &mut Table, folder: &str) {
+    for key in KEYS.iter().filter(|key| matches!(key.kind, Kind::SecretFile)) {
+        let sections: Vec<&mut Value> = match table.get_mut(key.section) {
+            Some(Value::Array(entries)) => entries.iter_mut().collect(),
+            Some(section) => vec![section],
+            None => continue,
+        };
+        for section in sections {
+            if let Some(Value::String(path)) = section.as_table_mut().and_then(|section| section.get_mut(key.name))
+                && let Some(name) = credential(path)
+            {
+                *path = format!("{}/{name}", folder.trim_end_matches('/'));
+            }
+        }
+    }
+}
+
+/// The credential that a path names.
+fn credential(path: &str) -> Option<&str> {
+    path.strip_prefix('$')?.strip_prefix(CREDENTIALS_VARIABLE)?.strip_prefix('/')
 }
 
 /// The secret `name`, if it was given. An error carries the key at fault.

@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be made is a failed test")]
 
 mod bounds;
-mod deployed;
 mod notices;
 mod refusals;
 

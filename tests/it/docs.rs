@@ -170,8 +170,8 @@ fn links_lead_somewhere() {
     assert!(checked > 10, "the links were not found");
 }
 
-/// The source a test name in a document belongs to: `walks::name` to `tests/it/walks.rs`, `config::deployed::name`
-/// to `tests/it/config/deployed.rs`, `src/domain/account.rs::name` to that file. None where it is no test's name.
+/// The source a test name in a document belongs to: `walks::name` to `tests/it/walks.rs`, `config::bounds::name`
+/// to `tests/it/config/bounds.rs`, `src/domain/account.rs::name` to that file. None where it is no test's name.
 fn source_of(name: &str) -> Option<(PathBuf, &str)> {
     let (module, test) = name.rsplit_once("::")?;
     if test.matches('_').count() < 2

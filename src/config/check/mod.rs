@@ -18,7 +18,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::errors::{Fault, Problem, key_name, variable_name};
 use super::raw::{self, Raw};
-use super::settings::{Config, Email, Http, Reconnect};
+use super::settings::{Config, Email, Http, Monitor, Reconnect};
 use super::source::Places;
 use super::value::length::length;
 use super::{secrets, value};
@@ -89,6 +89,12 @@ pub(super) fn check_mail(raw: Raw, places: &Places, problems: &mut Vec<Problem>)
     let email = checker.email(unread);
     let http = checker.http(raw.http);
     if problems.is_empty() { Some((reconnect?, email?, http?)) } else { None }
+}
+
+/// Checks where health and metrics are served; nothing else is looked at.
+pub(super) fn check_monitor(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> Option<Monitor> {
+    let monitor = Checker { places, problems }.monitor(raw.monitor);
+    if problems.is_empty() { monitor } else { None }
 }
 
 struct Checker<'a> {

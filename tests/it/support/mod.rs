@@ -1,6 +1,7 @@
 //! Fixtures: throw-away databases, a mail server, a webhook sink.
 
 pub mod databases;
+pub mod machine;
 pub mod proxy;
 pub mod rig;
 pub mod sink;

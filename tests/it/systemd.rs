@@ -1,0 +1,23 @@
+//! What is shipped for systemd: the units by systemd's own checks, and the daemon under a systemd of its own.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+
+mod booted;
+mod units;
+
+/// Every file of `systemd/` with its text.
+const UNITS: [(&str, &str); 4] = [
+    ("reconnectd.service", include_str!("../../systemd/reconnectd.service")),
+    ("reconnectd-once.service", include_str!("../../systemd/reconnectd-once.service")),
+    ("reconnectd-once.timer", include_str!("../../systemd/reconnectd-once.timer")),
+    ("reconnectd-serve.service", include_str!("../../systemd/reconnectd-serve.service")),
+];
+
+fn services() -> impl Iterator<Item = (&'static str, &'static str)> {
+    UNITS.into_iter().filter(|(name, _)| name.ends_with(".service"))
+}
+
+/// The values of a setting, in their order.
+fn values<'a>(unit: &'a str, setting: &str) -> Vec<&'a str> {
+    unit.lines().filter_map(|line| line.strip_prefix(setting)?.strip_prefix('=')).collect()
+}
