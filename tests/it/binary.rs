@@ -27,4 +27,5 @@ mod storms_and_baseline;
 mod suppress;
 mod terminal;
 mod unreachable;
+mod unusable;
 mod webhooks;
