@@ -6,3 +6,5 @@ mod claims;
 mod days;
 mod moves;
 mod replicas;
+
+mod command;
