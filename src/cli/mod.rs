@@ -2,13 +2,14 @@
 //!
 //! Results go to standard output, logs to standard error. Exit codes: 0 done (broken accounts are not a
 //! failure), 1 the run failed or is incomplete, 2 the command line or the configuration cannot be used,
-//! 3 the provider refused the key.
+//! 3 the provider refused the key, 4 the state database cannot be used as it is.
 
 mod baseline;
 mod channel;
 mod check;
 mod deliver;
 mod demo;
+mod drain;
 mod explain;
 mod incident_words;
 mod migrate;
@@ -18,6 +19,7 @@ mod outbox;
 mod output;
 mod preview;
 mod progress;
+mod run;
 mod schedule;
 mod serve;
 mod setup;
@@ -45,6 +47,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Do every job of the schedule at its time, until told to stop: the daemon.
+    Run,
     /// Audit all users once and deliver what is due.
     Once(once::OnceArgs),
     /// Deliver what is due without an audit; may run as often and in as many processes as you like.
@@ -91,6 +95,8 @@ pub(crate) enum Exit {
     BadConfiguration,
     /// The provider refused the key.
     KeyRefused,
+    /// The state database is full, corrupt, or of another version: a person must see to it.
+    StateUnusable,
 }
 
 impl Exit {
@@ -101,6 +107,7 @@ impl Exit {
             Self::Failed => 1,
             Self::BadConfiguration => 2,
             Self::KeyRefused => 3,
+            Self::StateUnusable => 4,
         }
     }
 }
@@ -129,6 +136,7 @@ pub fn main() -> ExitCode {
     let exit = runtime.block_on(async {
         let config = cli.config.as_deref();
         match cli.command {
+            Command::Run => Box::pin(run::run(config)).await,
             Command::Once(args) => Box::pin(once::run(config, args)).await,
             Command::Deliver(args) => Box::pin(deliver::run(config, args)).await,
             Command::Channel(args) => Box::pin(channel::run(config, args)).await,
@@ -147,5 +155,7 @@ pub fn main() -> ExitCode {
             Command::Demo(args) => Box::pin(demo::run(args)).await,
         }
     });
+    // Whatever still blocks a thread, a name being looked up for example, must not keep the process.
+    runtime.shutdown_background();
     exit.into()
 }

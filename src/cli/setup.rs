@@ -7,14 +7,16 @@ use std::sync::Arc;
 use super::progress::ProgressBar;
 use super::{Exit, output};
 use crate::app::{App, AppError};
-use crate::config;
+use crate::config::{self, Fingerprint};
 use crate::pipeline::Pipeline;
-use crate::store::Store;
-use crate::telemetry::{self, LineFormat, events};
+use crate::store::{Store, StoreError};
+use crate::telemetry::{self, LineFormat, LogHandle, events};
 
 /// A process that is set up.
 pub(super) struct Process {
     pub app: App,
+    /// Changes the log while the process runs.
+    pub log: LogHandle,
 }
 
 /// Reads the configuration and starts the log.
@@ -24,7 +26,16 @@ pub(super) fn start(path: Option<&Path>) -> Result<Process, Exit> {
 
 /// The same, and a progress bar that keeps out of the log's way.
 pub(super) fn start_with_progress(path: Option<&Path>) -> Result<(ProgressBar, Process), Exit> {
-    let config = config::load(path, config::environment()).map_err(|error| {
+    start_whole(path).map(|(bar, process, _)| (bar, process))
+}
+
+/// The same, and what the configuration was made of, for who reads it anew later.
+pub(super) fn start_comparable(path: Option<&Path>) -> Result<(Process, Fingerprint), Exit> {
+    start_whole(path).map(|(_, process, fingerprint)| (process, fingerprint))
+}
+
+fn start_whole(path: Option<&Path>) -> Result<(ProgressBar, Process, Fingerprint), Exit> {
+    let (config, fingerprint) = config::load_comparable(path, config::environment()).map_err(|error| {
         output::complain(&error.to_string());
         Exit::BadConfiguration
     })?;
@@ -38,11 +49,11 @@ pub(super) fn start_with_progress(path: Option<&Path>) -> Result<(ProgressBar, P
         clock: Arc::clone(&app.clock),
         secrets: app.config.secrets(),
     };
-    telemetry::init(log, bar.clone()).map_err(|error| {
+    let log = telemetry::init(log, bar.clone()).map_err(|error| {
         output::complain(&format!("the log cannot be started: {error}"));
         Exit::BadConfiguration
     })?;
-    Ok((bar, Process { app }))
+    Ok((bar, Process { app, log }, fingerprint))
 }
 
 impl Process {
@@ -80,8 +91,17 @@ pub(super) async fn on_state<E: std::error::Error + 'static>(
     store.close().await;
     done.unwrap_or_else(|error| {
         output::complain(&crate::domain::causes(&error));
-        Exit::Failed
+        exit_of(&error)
     })
+}
+
+/// The exit code of a command that failed: whether the state database is to be seen to first.
+pub(super) fn exit_of(error: &(dyn std::error::Error + 'static)) -> Exit {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let unusable = |error: &(dyn std::error::Error + 'static)| {
+        error.downcast_ref::<StoreError>().is_some_and(StoreError::is_unusable)
+    };
+    if causes.into_iter().any(unusable) { Exit::StateUnusable } else { Exit::Failed }
 }
 
 /// How log lines look, colours on a terminal only.
@@ -95,6 +115,12 @@ fn refuse(error: &AppError) -> Exit {
     if error.is_configuration() {
         tracing::error!(event = events::CONFIG_INVALID, error = %causes, "The configuration cannot be used.");
         Exit::BadConfiguration
+    } else if error.is_state_unusable() {
+        tracing::error!(
+            event = events::STATE_UNUSABLE, error = %causes, exit_code = Exit::StateUnusable.code(),
+            "Nothing was done, and trying again is of no use before somebody has seen to the state database."
+        );
+        Exit::StateUnusable
     } else {
         tracing::error!(
             event = events::RUN_FAILED, error = %causes, exit_code = Exit::Failed.code(),

@@ -102,6 +102,7 @@ sections! {
         report: Text, report_timezone: Text, report_jitter: Text,
         retention: Text, retention_timezone: Text, retention_jitter: Text,
     }
+    daemon Daemon { drain_timeout: Text }
     log Log { format: Text, level: Text }
 }
 
@@ -121,6 +122,7 @@ pub(super) struct Raw {
     pub(super) http: Http,
     pub(super) suppression: Suppression,
     pub(super) schedule: Schedule,
+    pub(super) daemon: Daemon,
     pub(super) log: Log,
 }
 

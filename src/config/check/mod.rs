@@ -3,6 +3,7 @@
 //! Every section is checked whatever the others say, so that one run of `check` shows all there is to mend.
 
 mod channels;
+mod daemon;
 mod policy;
 mod schedule;
 mod sources;
@@ -44,6 +45,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let http = checker.http(raw.http);
     let suppression = checker.suppression(raw.suppression);
     let schedule = checker.schedule(raw.schedule);
+    let daemon = checker.daemon(raw.daemon);
     let log = checker.log(raw.log);
     if !problems.is_empty() {
         return None;
@@ -65,6 +67,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
         http: http?,
         suppression,
         schedule: schedule?,
+        daemon: daemon?,
         log: log?,
     })
 }

@@ -46,6 +46,8 @@ pub struct Config {
     /// `[schedule]`: when the daemon does which job, jobs that are off left out. `catch_up` is at most 7 d; each
     /// jitter is shorter than the shortest time between two instants of its job.
     pub schedule: Timetable,
+    /// `[daemon]`: how `reconnectd run` lives and ends.
+    pub daemon: Daemon,
     /// `[log]`: what is written to standard error.
     pub log: Log,
 }
@@ -145,6 +147,13 @@ pub struct Reconnect {
     pub url: ReconnectUrl,
     /// `product`: the product's name as its users know it; one line, at most 100 characters.
     pub product: String,
+}
+
+/// `[daemon]`
+#[derive(Debug, Clone)]
+pub struct Daemon {
+    /// `drain_timeout`: how long what is in flight may take to finish once the process is asked to stop; 0 s to 10 min.
+    pub drain_timeout: Duration,
 }
 
 /// `[log]`
