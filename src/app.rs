@@ -18,8 +18,8 @@ use crate::adapters::email::{EmailChannel, EmailLimits, EmailSettings, EmailSett
 use crate::adapters::webhook::{self, WebhookChannel, WebhookSettings, WebhookSettingsError};
 use crate::config::{Config, Email, FirstRun, Reconnect, UsersPerRequest};
 use crate::deliver::{DeliverySettings, LEAVE_ALONE_AFTER, PaceLimits};
-use crate::http::HttpError;
 use crate::domain::{AddressKey, ChannelName, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard, Unsubscribe};
+use crate::http::HttpError;
 use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
 use crate::scan::{self, ScanOptions};

@@ -52,8 +52,7 @@ pub struct Server {
 impl Server {
     /// Listens on `address`; port 0 takes a free one, see [`Server::address`].
     pub async fn bind(address: SocketAddr, site: Site) -> Result<Self, HttpError> {
-        let listener =
-            TcpListener::bind(address).await.map_err(|source| HttpError::Listen { address, source })?;
+        let listener = TcpListener::bind(address).await.map_err(|source| HttpError::Listen { address, source })?;
         Self::on(listener, site)
     }
 

@@ -79,4 +79,3 @@ fn refuse(what: &str, error: &(dyn std::error::Error + 'static), exit: Exit) -> 
     tracing::error!(event, error = format!("{what}: {causes}"), exit_code = exit.code(), "The daemon does not start.");
     exit
 }
-
