@@ -133,11 +133,11 @@ async fn a_first_start_under_a_clock_that_is_ahead_blocks_nothing() {
 
 #[tokio::test]
 async fn a_run_that_takes_longer_than_its_interval_never_overlaps_itself() {
+    use OccurrenceState::{Done, Running, Skipped};
     let mut world = World::new(schedule("*/5 * * * *", Tz::UTC), at("2026-11-21T08:01:00Z"), 2).await;
     world.takes = TimeDelta::minutes(12);
     world.run_until(at("2026-11-21T08:31:00Z")).await;
     assert_eq!(world.began_at(), ["21 08:05 at 21 08:05", "21 08:20 at 21 08:20"]);
-    use OccurrenceState::{Done, Running, Skipped};
     let states = [Done, Skipped, Skipped, Running, Skipped, Skipped];
     let ends = ends(&world).await;
     assert_eq!(ends.iter().map(|(_, state)| *state).collect::<Vec<_>>(), states, "{ends:?}");

@@ -66,9 +66,8 @@ impl World {
         let (folder, path) = crate::support::databases::sqlite_path();
         let store = Store::open(&format!("sqlite://{}", path.display())).await.unwrap();
         store.migrate().await.unwrap();
-        let mut world = Self::over(store, schedule, start, count).await;
-        world._folder = Some(folder);
-        world
+        let world = Self::over(store, schedule, start, count).await;
+        Self { _folder: Some(folder), ..world }
     }
 
     /// Over a database with its schema.
