@@ -24,6 +24,7 @@ mod output;
 mod preview;
 mod progress;
 mod run;
+mod schedule;
 mod serve;
 mod setup;
 mod silence;
@@ -73,6 +74,8 @@ enum Command {
     Suppress(suppress::SuppressArgs),
     /// Keep quiet about a user, a toolkit or an auth config for a while.
     Silence(silence::SilenceArgs),
+    /// Print the next five instants of every job of the daemon, in UTC and local time.
+    Schedule(schedule::ScheduleArgs),
     /// Serve the pages behind the unsubscribe links in mails.
     Serve,
     /// See mass breakages whose users are not told, and decide about them.
@@ -165,6 +168,7 @@ pub fn main() -> ExitCode {
             Command::Deliver(args) => Box::pin(deliver::run(config, args)).await,
             Command::Channel(args) => Box::pin(channel::run(config, args)).await,
             Command::Check => Box::pin(check::run(config)).await,
+            Command::Schedule(args) => schedule::run(config, &args),
             Command::Migrate => Box::pin(migrate::run(config)).await,
             Command::Status(args) => Box::pin(status::run(config, &args)).await,
             Command::Explain(args) => Box::pin(explain::run(config, args)).await,

@@ -74,7 +74,8 @@ impl Job {
                 Err(error) if error.is_unusable() => return self.give_up(Failure::from(&error)).await,
                 Err(error) => {
                     self.say_unknown(&error, pause == FIRST_PAUSE);
-                    self.wait(tokio::time::sleep(pause)).await;
+                    let clock = Arc::clone(&self.shared.claims.clock);
+                    self.wait(clock.sleep(pause)).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
@@ -84,7 +85,10 @@ impl Job {
     async fn turn(&mut self, turn: Turn, schedule: &JobSchedule, catch_up: Duration) -> Result<(), StoreError> {
         match turn {
             Turn::Ours { claimed, late } => self.carry_out(schedule, catch_up, claimed, late).await?,
-            Turn::Busy { .. } => self.wait(tokio::time::sleep(LOOK_AT_OTHERS)).await,
+            Turn::Busy { .. } => {
+                let clock = Arc::clone(&self.shared.claims.clock);
+                self.wait(clock.sleep(LOOK_AT_OTHERS)).await;
+            }
             Turn::Wait { wake_at, .. } => {
                 self.shared.board.next(self.name(), Some(wake_at));
                 let alarm = Arc::clone(&self.shared.alarm);

@@ -132,7 +132,7 @@ impl Job {
             match shared.claims.leave_out(schedule, running, &shared.seed).await {
                 Ok(Turn::Wait { wake_at, .. }) => shared.alarm.ring(wake_at).await,
                 Ok(_) => std::future::pending().await,
-                Err(_) => tokio::time::sleep(SKIP_AGAIN).await, // The body meets the same trouble and says so.
+                Err(_) => shared.claims.clock.sleep(SKIP_AGAIN).await, // The body meets the same trouble and says so.
             }
         }
     }

@@ -55,7 +55,7 @@ pub(super) fn fault(what: impl Into<String>, remedy: impl Into<String>) -> CronF
 }
 
 /// A schedule that can be followed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CronExpression {
     text: String,
     /// One where a `*` stands among second, minute and hour; else one per set time of the day, because croner calls a
@@ -68,6 +68,12 @@ pub struct CronExpression {
 impl std::fmt::Display for CronExpression {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+impl std::fmt::Debug for CronExpression {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CronExpression({})", self.text)
     }
 }
 

@@ -139,6 +139,8 @@ fn every_table_has_its_row() {
         "suppression_key",
         "suppression_key_check",
         "key_refused_at",
+        "schedule_seed",
+        "schedule_since.JOB",
     ] {
         assert!(meta.contains(&format!("`{key}`")), "{key}: {meta}");
     }

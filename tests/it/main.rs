@@ -30,6 +30,7 @@ mod policy;
 mod provider;
 mod random_walks;
 mod scan;
+mod schedule;
 mod sends;
 mod simulator;
 mod status;

@@ -24,6 +24,9 @@ struct Keys {
     default_jitter: &'static str,
 }
 
+/// What is wrong stands in the list of problems.
+struct Reported;
+
 impl Checker<'_> {
     pub(super) fn schedule(&mut self, raw: raw::Schedule) -> Option<Timetable> {
         let utc = Default("UTC".to_owned());
@@ -66,12 +69,12 @@ impl Checker<'_> {
         ];
         // Every job is checked before any of them is missed.
         let jobs = jobs.map(|keys| self.job(keys, zone));
-        let jobs: Option<Vec<_>> = jobs.into_iter().collect();
-        Some(Timetable { jobs: jobs?.into_iter().flatten().collect(), catch_up: catch_up? })
+        let jobs: Result<Vec<_>, Reported> = jobs.into_iter().collect();
+        Some(Timetable { jobs: jobs.ok()?.into_iter().flatten().collect(), catch_up: catch_up? })
     }
 
-    /// `Some(None)` for a job that is off.
-    fn job(&mut self, keys: Keys, zone: Option<Tz>) -> Option<Option<JobSchedule>> {
+    /// None for a job that is off.
+    fn job(&mut self, keys: Keys, zone: Option<Tz>) -> Result<Option<JobSchedule>, Reported> {
         let path = format!("schedule.{}", keys.job.code());
         let own = keys.timezone.is_some();
         let own_zone = self.optional(&format!("{path}_timezone"), keys.timezone, |text| timezone(&text));
@@ -79,23 +82,23 @@ impl Checker<'_> {
         let jitter_path = format!("{path}_jitter");
         let jitter = self.length(&jitter_path, keys.jitter, keys.default_jitter, JITTER);
         if keys.expression.as_deref().is_some_and(|text| text.trim().eq_ignore_ascii_case(OFF)) {
-            return Some(None);
+            return Ok(None);
         }
         let default = Default(keys.default.to_owned());
-        let expression = self.value(&path, keys.expression, default, |text| expression(&text))?;
+        let expression = self.value(&path, keys.expression, default, |text| expression(&text)).ok_or(Reported)?;
         let shortest = expression.shortest_gap();
-        let jitter = match jitter? {
+        let jitter = match jitter.ok_or(Reported)? {
             jitter if jitter < shortest => jitter,
             _ if given => {
                 let what = format!("not shorter than the shortest time between two instants, {}", shown(shortest));
                 self.fault(&jitter_path, fault(what, "shorten it, or let the job come more rarely"));
-                return None;
+                return Err(Reported);
             }
             // The default gives way to a schedule that is closer than the one it was made for.
             _ => shortest / 6,
         };
-        let timezone = if own { own_zone? } else { zone? };
-        Some(Some(JobSchedule { job: keys.job, expression, timezone, jitter }))
+        let timezone = if own { own_zone } else { zone }.ok_or(Reported)?;
+        Ok(Some(JobSchedule { job: keys.job, expression, timezone, jitter }))
     }
 }
 
