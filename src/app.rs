@@ -138,6 +138,7 @@ impl App {
     }
 
     /// The same process by another configuration.
+    #[must_use]
     pub fn with(&self, config: Config) -> Self {
         let (clock, mint) = (Arc::clone(&self.clock), Arc::clone(&self.mint));
         Self { config, clock, mint, run_id: self.run_id.clone() }
