@@ -191,6 +191,7 @@ impl App {
     }
 
     /// The same process by another configuration.
+    #[must_use]
     pub fn with(&self, config: Config) -> Self {
         let (clock, mint) = (Arc::clone(&self.clock), Arc::clone(&self.mint));
         let (metrics, truth) = (Arc::clone(&self.metrics), Arc::clone(&self.truth));

@@ -68,3 +68,31 @@ fn note(keys: &mut BTreeMap<String, [u8; 32]>, section: &str, inner: &Table, ent
         keys.insert(format!("{section}{entry}.{key}"), digest.finalize().into());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Fingerprint {
+        Fingerprint::of(&toml::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn what_changed_is_named_and_never_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        std::fs::write(&file, "ak_one").unwrap();
+        let text = format!(
+            "[composio]\napi_key_file = {:?}\nreserve = 0.2\n[[webhook]]\nname = \"product\"\nurl = \"https://a/\"\n",
+            file.display().to_string()
+        );
+        let before = of(&text);
+        assert_eq!(before.changed(&of(&text)), Vec::<String>::new());
+        std::fs::write(&file, "ak_two").unwrap();
+        let after = of(&text.replace("0.2", "0.3").replace("https://a/", "https://b/"));
+        assert_eq!(before.changed(&after), ["composio.api_key_file", "composio.reserve", "webhook[product].url"]);
+        assert_eq!(before.changed(&Fingerprint::default()).len(), 4, "what was taken out changed too");
+        let shown = format!("{after:?}");
+        assert!(!shown.contains("ak_two") && !shown.contains("https"), "{shown}");
+    }
+}

@@ -83,12 +83,12 @@ impl Daemon {
                             connecting = self.connecting();
                         }
                     }
-                    Some(Control::StopNow) => return self.at_once(),
+                    Some(Control::StopNow) => return Self::at_once(),
                     Some(Control::Stop) | None => return self.drain(&mut controls).await,
                 },
                 connected = &mut connecting, if connects => match connected {
                     Ok(Ok(ready)) => self.begin(ready, &fatal),
-                    Ok(Err(trouble)) => return self.fail(trouble_words(trouble), &mut controls).await,
+                    Ok(Err(trouble)) => return self.fail(trouble_words(&trouble), &mut controls).await,
                     // A panic while connecting: as good as not reached.
                     Err(_) => connecting = self.connecting(),
                 },
@@ -244,6 +244,6 @@ fn refused(problems: &str) {
     }
 }
 
-fn trouble_words(trouble: Trouble) -> Failure {
-    Failure { words: format!("{}: {}", trouble.with, trouble.failure.words), ..trouble.failure }
+fn trouble_words(trouble: &Trouble) -> Failure {
+    Failure { class: trouble.failure.class, words: format!("{}: {}", trouble.with, trouble.failure.words) }
 }

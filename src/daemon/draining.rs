@@ -33,7 +33,7 @@ impl Daemon {
         let end = match self.finish_jobs(controls).await {
             Drained::InTime => End::Stopped,
             Drained::TooLate => End::CutOff,
-            Drained::AtOnce => return self.at_once(),
+            Drained::AtOnce => return Self::at_once(),
         };
         self.close().await;
         tracing::info!(event = events::DAEMON_STOPPED, "The daemon ended as asked.");
@@ -49,15 +49,14 @@ impl Daemon {
         };
         tracing::error!(event = event, error = %failure.words, "The daemon cannot go on and ends. {}", next(failure.class));
         if let Drained::AtOnce = self.finish_jobs(controls).await {
-            return self.at_once();
+            return Self::at_once();
         }
         self.close().await;
         End::Failed(failure)
     }
 
     /// Ends now; every commit is whole, and what was held lapses by itself.
-    #[expect(clippy::needless_pass_by_value, reason = "nothing may be done with the daemon after this")]
-    pub(super) fn at_once(self) -> End {
+    pub(super) fn at_once() -> End {
         tracing::warn!(event = events::DAEMON_CUT_OFF, "A second signal: it ends at once; nothing is lost.");
         End::AtOnce
     }

@@ -144,7 +144,7 @@ impl Job {
         if let Some(pipeline) = self.shared.parts.latest(job) {
             self.shared.board.follows(job, pipeline.progress.subscribe());
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     fn judge(

@@ -25,3 +25,30 @@ pub(super) fn merged(old: &Config, fresh: Config) -> Config {
         ..fresh
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_listened_on_or_written_by_waits_for_a_restart() {
+        for (key, waits) in [
+            ("state.url", true),
+            ("directory.table", true),
+            ("http.public_url", true),
+            ("suppression.key_file", true),
+            ("composio.base_url", true),
+            ("composio.requests_per_minute", false),
+            ("composio.api_key_file", false),
+            ("log.format", true),
+            ("log.level", false),
+            ("schedule.audit", false),
+            ("policy.ladder", false),
+            ("webhook[product].secret_file", false),
+            ("email.url", false),
+            ("daemon.drain_timeout", false),
+        ] {
+            assert_eq!(needs_restart(key), waits, "{key}");
+        }
+    }
+}

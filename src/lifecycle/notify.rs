@@ -1,4 +1,4 @@
-//! What the process tells its service manager: systemd's notification protocol (sd_notify(3)).
+//! What the process tells its service manager: systemd's notification protocol (`sd_notify(3)`).
 //!
 //! Datagrams to the socket that `NOTIFY_SOCKET` names; where it names none, nothing is told. A manager that does not
 //! listen costs nothing: what cannot be said is left out.

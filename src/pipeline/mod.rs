@@ -252,7 +252,7 @@ impl Pipeline {
         } else {
             match self.take_over().await? {
                 Ok(running) => running,
-                Err(_) if self.stop.is_cancelled() => return Ok(self.never_began().await?),
+                Err(_) if self.stop.is_cancelled() => return self.never_began().await,
                 Err(held) => {
                     tracing::info!(
                         event = events::RUN_HELD, holder = %held.holder,

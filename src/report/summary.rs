@@ -10,6 +10,7 @@ use crate::domain::{RunCounters, RunId, Silence};
 
 /// Everything a run has to say about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the JSON contract")]
 pub struct Summary {
     /// The run, as on every log line.
     pub run_id: RunId,

@@ -76,12 +76,13 @@ mod tests {
         tokio::time::advance(STALL_LIMIT * 3).await;
         assert_eq!(pulse.stalled(Instant::now()), None, "nothing to do");
 
+        let nearly = STALL_LIMIT.saturating_sub(Duration::from_secs(1));
         let busy = pulse.begin();
         assert_eq!(pulse.stalled(Instant::now()), None, "work just began");
-        tokio::time::advance(STALL_LIMIT - Duration::from_secs(1)).await;
+        tokio::time::advance(nearly).await;
         assert_eq!(pulse.stalled(Instant::now()), None);
         pulse.beat();
-        tokio::time::advance(STALL_LIMIT - Duration::from_secs(1)).await;
+        tokio::time::advance(nearly).await;
         assert_eq!(pulse.stalled(Instant::now()), None, "it moved in between");
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(pulse.stalled(Instant::now()), Some(STALL_LIMIT));

@@ -108,3 +108,27 @@ async fn the_reserve_of_the_budget_is_left_to_others() {
     limiter.permit().await;
     assert_eq!(begun.elapsed(), Duration::ZERO, "no headers, no pause");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_new_rate_holds_at_once_for_who_waits_already_and_a_change_lets_nobody_through_early() {
+    let limiter = Arc::new(Limiter::new(1, 0.0));
+    limiter.permit().await;
+    let begun = Instant::now();
+    let waiting = {
+        let limiter = Arc::clone(&limiter);
+        tokio::spawn(async move { limiter.permit().await })
+    };
+    tokio::task::yield_now().await;
+    limiter.adjust(60, 0.0);
+    waiting.await.unwrap();
+    let waited = begun.elapsed();
+    assert!(waited >= Duration::from_millis(990) && waited <= Duration::from_millis(2_100), "{waited:?}");
+
+    // However often it is changed, every permit comes a period after the one before.
+    let begun = Instant::now();
+    for _ in 0..5 {
+        limiter.adjust(60, 0.0);
+        limiter.permit().await;
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(4_950), "{:?}", begun.elapsed());
+}
