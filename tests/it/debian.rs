@@ -34,7 +34,7 @@ fn package() -> &'static Path {
         let build = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/debian/build");
         let built = Command::new(build)
             .args([program.to_str().unwrap(), "--no-strip", "--fast", "-o", path.to_str().unwrap()])
-            .env("RECONNECTD_TEST_CARGO_DEB", cargo_deb)
+            .env("CARGO_DEB", cargo_deb)
             .env("CARGO_TARGET_DIR", folder.path().join("target"))
             .output();
         said(built.unwrap());
