@@ -30,3 +30,10 @@ CREATE TABLE jobs (
     error        TEXT,
     run_id       TEXT
 ) STRICT, WITHOUT ROWID;
+
+-- What the reconnect report and retention ask for by time. The report reads no row outside its period by these, and
+-- retention finds what is old without looking at what is not.
+CREATE INDEX incidents_by_opening ON incidents (opened_at);
+CREATE INDEX incidents_by_end ON incidents (closed_at);
+CREATE INDEX transitions_by_time ON transitions (at);
+CREATE INDEX notifications_by_creation ON notifications (created_at);

@@ -94,6 +94,8 @@ sections! {
         disable_after: Text, allow_private: Flag,
     }
     http Http { listen: Text, public_url: Text }
+    report Report { directory: Text, period: Text, keep: Whole }
+    retention Retention { history: Text, operational: Text }
     suppression Suppression { key: Secret, key_file: SecretFile }
     log Log { format: Text, level: Text }
 }
@@ -112,6 +114,8 @@ pub(super) struct Raw {
     pub(super) email: Option<Email>,
     pub(super) webhook: Vec<Webhook>,
     pub(super) http: Http,
+    pub(super) report: Report,
+    pub(super) retention: Retention,
     pub(super) suppression: Suppression,
     pub(super) log: Log,
 }

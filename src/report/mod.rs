@@ -1,5 +1,6 @@
-//! What a person or a machine reads about a run: the summary, as text or as one line of JSON.
+//! What people and machines read: the summary of a run, and the reconnect report.
 
+pub mod reconnect;
 mod summary;
 
 pub use summary::Summary;

@@ -4,6 +4,7 @@
 
 mod channels;
 mod policy;
+mod report;
 mod sources;
 
 use std::num::NonZeroU32;
@@ -41,6 +42,8 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let email = raw.email.map(|email| checker.email(email));
     let webhook = checker.webhooks(raw.webhook);
     let http = checker.http(raw.http);
+    let report = checker.report(raw.report);
+    let retention = checker.retention(raw.retention);
     let suppression = checker.suppression(raw.suppression);
     let log = checker.log(raw.log);
     if !problems.is_empty() {
@@ -61,6 +64,8 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
         email,
         webhook,
         http: http?,
+        report: report?,
+        retention: retention?,
         suppression,
         log: log?,
     })

@@ -3,6 +3,7 @@
 
 mod channels;
 mod policy;
+mod report;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use url::Url;
 
 pub use channels::{Email, Http, Suppression, Webhook};
 pub use policy::{FirstRun, Policy, Storm};
+pub use report::{Report, Retention};
 
 use crate::domain::{QuietHours, ReconnectUrl};
 
@@ -40,6 +42,10 @@ pub struct Config {
     pub webhook: Vec<Webhook>,
     /// `[http]`: where `reconnectd serve` listens.
     pub http: Http,
+    /// `[report]`: the scheduled reconnect report.
+    pub report: Report,
+    /// `[retention]`: how long what happened is kept.
+    pub retention: Retention,
     /// `[suppression]`: what hides the addresses that are not written to.
     pub suppression: Suppression,
     /// `[log]`: what is written to standard error.

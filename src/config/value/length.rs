@@ -29,6 +29,15 @@ pub(in crate::config) const STORM_WINDOW: RangeInclusive<Duration> = HOUR..=Dura
 /// A deployment takes minutes; a receiver that has been gone for a month does not come back.
 pub(in crate::config) const DISABLE_AFTER: RangeInclusive<Duration> = HOUR..=Duration::from_hours(24 * 30);
 
+/// A report about less than a day says little; about more than a year it is no report any more.
+pub(in crate::config) const REPORT_PERIOD: RangeInclusive<Duration> = DAY..=Duration::from_hours(24 * 366);
+/// The report looks back a quarter of a year and a month; ten years are longer than anybody asks.
+pub(in crate::config) const HISTORY: RangeInclusive<Duration> =
+    Duration::from_hours(24 * 180)..=Duration::from_hours(24 * 3650);
+/// A week to look at what went wrong; what is needed longer is history.
+pub(in crate::config) const OPERATIONAL: RangeInclusive<Duration> =
+    Duration::from_hours(24 * 7)..=Duration::from_hours(24 * 3650);
+
 /// A length of time within `range`; `example` is what a refusal shows.
 pub(in crate::config) fn length(
     range: RangeInclusive<Duration>,

@@ -18,7 +18,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("plan", &["domain", "fault", "store", "telemetry"]),
     ("deliver", &["domain", "fault", "ports", "store", "telemetry"]),
     ("schedule", &["domain", "store", "ports", "telemetry"]),
-    ("report", &["domain", "store"]),
+    // Of the ports the scheduled report needs what time it is, and which channels carry word of it.
+    ("report", &["domain", "ports", "store", "telemetry"]),
+    ("retention", &["domain", "ports", "store", "telemetry"]),
     ("adapters", &["domain", "ports", "telemetry"]),
     ("simulator", &["domain", "ports", "telemetry"]),
     ("http", &["report", "store", "telemetry", "domain"]),
@@ -33,6 +35,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "lifecycle",
             "http",
             "report",
+            "retention",
             "domain",
             "fault",
             "store",
