@@ -20,6 +20,7 @@ mod outbox;
 mod policy;
 mod provider;
 mod random_walks;
+mod report;
 mod scan;
 mod sends;
 mod simulator;

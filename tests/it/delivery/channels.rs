@@ -31,6 +31,7 @@ fn events(rig: &Rig) -> Vec<String> {
         OperatorEvent::ChannelStopped { channel: subject, .. } => format!("{channel}: stopped {subject}"),
         OperatorEvent::EndpointDisabled { channel: subject, .. } => format!("{channel}: disabled {subject}"),
         OperatorEvent::StormHeld { subject, .. } => format!("{channel}: storm {subject}"),
+        OperatorEvent::ReportReady { to, .. } => format!("{channel}: report {to}"),
     };
     let mut told: Vec<String> = rig.world.take_events().into_iter().map(words).collect();
     told.sort();
