@@ -130,6 +130,7 @@ fn the_example_can_be_used_and_shows_the_defaults() {
         "webhook.secret_previous",
         "webhook.signing_key",
         "http.public_url",
+        "report.directory",
         "suppression.key",
     ];
     for path in config::keys().iter().filter(|path| !path.ends_with("_file")) {

@@ -131,9 +131,14 @@ fn every_table_has_its_row() {
         assert_eq!(described, tables, "docs/architecture.md, Data model, {dialect}");
     }
     let meta = model.lines().find(|line| line.starts_with("| `meta` ")).unwrap();
-    for key in
-        ["baseline_started_at", "baseline_finished_at", "baseline_release", "suppression_key", "suppression_key_check"]
-    {
+    for key in [
+        "baseline_started_at",
+        "baseline_finished_at",
+        "baseline_release",
+        "suppression_key",
+        "suppression_key_check",
+        "history_since",
+    ] {
         assert!(meta.contains(&format!("`{key}`")), "{key}: {meta}");
     }
 }

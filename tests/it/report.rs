@@ -3,21 +3,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
 
+mod forms;
 mod history;
+mod job;
+mod large;
 mod naive;
-
-use std::time::Duration;
+mod retention;
 
 use chrono::TimeDelta;
-use reconnectd::domain::{RunId, Timestamp, from_millis};
-use reconnectd::report::reconnect::{Period, ReportError, history_needed, reconnect_report, same_before};
-use reconnectd::retention::{RetentionJob, RetentionSettings};
+use reconnectd::domain::{Timestamp, from_millis};
+use reconnectd::report::reconnect::{Period, reconnect_report};
 use reconnectd::store::Store;
-use tokio_util::sync::CancellationToken;
 
 use crate::support::databases::{postgres_database, sqlite_path};
 use history::{DAY_MS, DAYS, HOUR_MS, History, MONDAY_MS, execute, random, script};
-use reconnectd::adapters::clock::ManualClock;
 
 /// A state database whose rows the test writes itself.
 struct Raw {
@@ -77,50 +76,4 @@ async fn every_figure_agrees_with_a_count_of_the_raw_rows() {
         }
     }
     assert!(counted > 600, "the histories are too thin: {counted}");
-}
-
-/// Settings that keep history for so many days.
-fn keep(history: i64) -> RetentionSettings {
-    let days = |days: i64| Duration::from_hours(u64::try_from(days).unwrap() * 24);
-    RetentionSettings { history: days(history), operational: days(history / 2) }
-}
-
-#[tokio::test]
-async fn no_figure_changes_when_old_rows_are_dropped() {
-    let databases = Raw::both().await;
-    let (mut compared, mut refused, mut dropped) = (0, 0, 0);
-    for seed in 100..130 {
-        let history = random(seed);
-        for raw in &databases {
-            raw.hold(&history).await;
-            let mut before = Vec::new();
-            for period in periods(seed) {
-                before.push((period, reconnect_report(&raw.store, period, now()).await.unwrap()));
-            }
-            let (clock, run) = (ManualClock::new(now()), RunId::new("retention"));
-            let settings = keep(110 + i64::try_from(seed % 3).unwrap() * 40);
-            let job = RetentionJob { store: &raw.store, clock: &clock, settings, run: &run };
-            let done = job.run(&CancellationToken::new()).await.unwrap();
-            dropped += done.dropped.values().sum::<u64>();
-            let since = now() - TimeDelta::from_std(settings.history).unwrap();
-            for (period, mut before) in before {
-                let after = reconnect_report(&raw.store, period, now()).await;
-                if history_needed(period) < since {
-                    assert!(matches!(after, Err(ReportError::Dropped(_))), "{period:?}");
-                    refused += 1;
-                    continue;
-                }
-                if history_needed(same_before(period)) < since {
-                    before.previous = None;
-                }
-                assert_eq!(after.unwrap(), before, "seed {seed}, {period:?}, {}", raw.url);
-                compared += 1;
-            }
-            // Nothing is left to drop.
-            let again = job.run(&CancellationToken::new()).await.unwrap();
-            assert_eq!(again.dropped.values().sum::<u64>(), 0, "seed {seed}: {again:?}");
-            assert_eq!(job.rehearse().await.unwrap().dropped, again.dropped);
-        }
-    }
-    assert!(compared > 60 && refused > 40 && dropped > 1_500, "{compared} {refused} {dropped}");
 }

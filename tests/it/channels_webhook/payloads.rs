@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use jsonschema::Validator;
 use reconnectd::domain::{
-    ChannelName, CloseEvidence, OperatorEvent, OperatorNotice, Recovery, RetrySchedule, Timestamp,
+    ChannelName, CloseEvidence, OperatorEvent, OperatorNotice, Recovery, ReportHeadline, RetrySchedule, Timestamp,
 };
 use serde_json::Value;
 
@@ -85,6 +85,19 @@ fn example_event(kind: EventKind) -> OperatorNotice {
         EventKind::ChannelStopped => OperatorEvent::ChannelStopped {
             channel: ChannelName::new("email"),
             detail: "mail.acme.example: 535 5.7.8 authentication failed for robot@acme.example".to_owned(),
+        },
+        EventKind::ReportReady => OperatorEvent::ReportReady {
+            from: at("2026-11-15T08:00:00Z"),
+            to: at("2026-11-22T08:00:00Z"),
+            headline: ReportHeadline {
+                active_at_start: 18_240,
+                newly_broken: 96,
+                recovered: 61,
+                open: 143,
+                notified: 88,
+                delivered: 85,
+                active_again: 52,
+            },
         },
         _ => OperatorEvent::EndpointDisabled { channel, detail: "hooks.crm.example: HTTP 410".to_owned() },
     };
@@ -210,8 +223,8 @@ async fn the_schemas_hold_at_the_edges() {
 
 #[test]
 fn an_endpoint_carries_the_events_it_names() {
-    use EventKind::{ChannelStopped, EndpointDisabled, ReconnectRecovered, ReconnectRequested, StormHeld};
-    let all = [ReconnectRequested, ReconnectRecovered, StormHeld, ChannelStopped, EndpointDisabled];
+    use EventKind::{ChannelStopped, ReconnectRequested, StormHeld};
+    let all = EventKind::CODES.map(|(kind, ..)| kind);
     for events in [vec![], vec![ReconnectRequested], vec![StormHeld, ChannelStopped], all.to_vec()] {
         let settings = WebhookSettings { events: events.clone(), ..settings("https://api.example.com/", false) };
         let channel = WebhookChannel::new(settings).unwrap();

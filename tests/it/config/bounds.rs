@@ -39,6 +39,11 @@ fn values_at_their_bounds_are_taken() {
         (&hook, "events = [\"endpoint.disabled\"]"),
         (&hook, &format!("signing_key = \"{WHSK_LONG}\"")),
         ("[http]\n", "listen = \"[::1]:0\"\npublic_url = \"http://127.0.0.1:8480/notices\""),
+        ("[report]\n", "period = \"1d\"\nkeep = 1\ndirectory = \"reports\""),
+        ("[report]\n", "period = \"366d\"\nkeep = 10000"),
+        ("[retention]\n", "history = \"180d\"\noperational = \"180d\""),
+        ("[retention]\n", "history = \"3650d\"\noperational = \"3650d\""),
+        ("[retention]\n", "operational = \"7d\""),
         ("[suppression]\n", &format!("key = \"{SUPPRESSION}\"")),
     ];
     for (section, lines) in rows {
