@@ -140,7 +140,7 @@ fn rates(out: &mut String, report: &ReconnectReport) {
                 of.newly_broken,
                 percent(Some(of.share_of_breakages)),
                 percent(Some(of.share_of_active)),
-                if of.stands_out { "  look at this OAuth app first" } else { "" }
+                if of.stands_out { "  your OAuth app?" } else { "" }
             );
         }
     }
@@ -231,12 +231,16 @@ fn rest(out: &mut String, report: &ReconnectReport) {
     );
     line!(
         out,
-        "Back again: half within {}, nine in ten within {} (of {} since {}, {} of them back; Kaplan-Meier).",
+        "Back again: half within {}, nine in ten within {}",
         length(back.median_seconds),
-        length(back.p90_seconds),
-        back.incidents,
-        day(back.followed_since),
-        back.recovered
+        length(back.p90_seconds)
+    );
+    let since = day(back.followed_since);
+    line!(
+        out,
+        "  ({} of {} since {since}; Kaplan-Meier, - where too few are back to say).",
+        back.recovered,
+        back.incidents
     );
     let repeats = report.repeat_breakers;
     line!(out, "Broken again within 30 days of coming back: {}, of {} users.", repeats.incidents, repeats.users);

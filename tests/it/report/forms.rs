@@ -79,7 +79,7 @@ async fn csv_and_text_say_what_the_report_says() {
         assert_eq!(rows.iter().filter(|row| row[0] == "cohorts" && row[3] == "opened").count(), report.cohorts.len());
         let line = |what: &str| page.lines().find(|line| line.starts_with(what)).unwrap().to_owned();
         assert!(line("newly broken").contains(&format!(" {} ", headline.newly_broken)), "{page}");
-        assert!(page.lines().all(|line| line.chars().count() <= 112), "{page}");
+        assert!(page.lines().all(|line| line.chars().count() <= 100), "{page}");
         assert_eq!(page.contains("No audit"), report.coverage.last_audit_at.is_none());
     }
 }

@@ -31,9 +31,9 @@ fn seed(url: &str) -> String {
     // The same account's breakages are a quarter apart: the user of breakage n is n modulo one in five, spread out.
     let user = format!("((n % {}) * {ONE_BREAKS_IN})", ACCOUNTS / ONE_BREAKS_IN);
     let quarter = format!("(n / {})", ACCOUNTS / ONE_BREAKS_IN);
-    let at = format!("({begin} + {quarter} * {QUARTER_MS} + (n * 7919) % {QUARTER_MS})");
+    let at = format!("({begin} + {quarter} * {QUARTER_MS} + (n * 104729) % {QUARTER_MS})");
     let open = format!("n % 12 = 0 AND {quarter} = {}", QUARTERS - 1);
-    let back = format!("{at} + (n * 104729) % {}", 20 * DAY_MS);
+    let back = format!("{at} + (n * 15485863) % {}", 20 * DAY_MS);
     format!(
         "BEGIN;\n\
          {} INSERT INTO users SELECT 'u' || n, {begin}, {MONDAY_MS}, 'complete', {MONDAY_MS} FROM numbers;\n\
