@@ -100,7 +100,7 @@ async fn write(store: &Store, period: Period, args: &ReportArgs, now: Timestamp)
 
 async fn write_users(store: &Store, period: Period, path: Option<&Path>) -> Result<(), Failed> {
     let written = match path {
-        None => reconnect::users_csv(store, period, std::io::stdout().lock()).await,
+        None => reconnect::users_csv(store, period, output::stream()).await,
         Some(path) => {
             let file = std::fs::File::create(path).map_err(|error| Failed::Write(path.to_owned(), error))?;
             reconnect::users_csv(store, period, std::io::BufWriter::new(file)).await

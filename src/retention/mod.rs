@@ -31,8 +31,7 @@ pub struct RetentionSettings {
 /// What was dropped, or would be.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RetentionDone {
-    /// How many, by [`Expired::code`]; of changes of accounts and of occurrences how many instants. Kinds of which
-    /// nothing was old are 0.
+    /// How many rows, by [`Expired::code`]; 0 of what nothing was old.
     pub dropped: BTreeMap<&'static str, u64>,
     /// Told to stop before its end.
     pub stopped: bool,
@@ -129,26 +128,26 @@ impl RetentionJob<'_> {
                 break;
             }
         }
-        self.log(&done);
+        log(&done);
         Ok(done)
     }
+}
 
-    fn log(&self, done: &RetentionDone) {
-        let of = |code| done.dropped.get(code).copied().unwrap_or(0);
-        tracing::info!(
-            event = events::RETENTION_FINISHED,
-            stopped = done.stopped,
-            attempts = of("attempts"),
-            operator_events = of("operator_events"),
-            occurrences = of("occurrences"),
-            incidents = of("incidents"),
-            notifications = of("notifications"),
-            transitions = of("transitions"),
-            runs = of("runs"),
-            storms = of("storms"),
-            silences = of("silences"),
-            users = of("users"),
-            "What nothing needs any more was dropped."
-        );
-    }
+fn log(done: &RetentionDone) {
+    let of = |code| done.dropped.get(code).copied().unwrap_or(0);
+    tracing::info!(
+        event = events::RETENTION_FINISHED,
+        stopped = done.stopped,
+        attempts = of("attempts"),
+        operator_events = of("operator_events"),
+        occurrences = of("occurrences"),
+        incidents = of("incidents"),
+        notifications = of("notifications"),
+        transitions = of("transitions"),
+        runs = of("runs"),
+        storms = of("storms"),
+        silences = of("silences"),
+        users = of("users"),
+        "What nothing needs any more was dropped."
+    );
 }

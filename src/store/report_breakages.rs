@@ -139,11 +139,11 @@ impl Work {
              FROM active) \
              SELECT toolkit, auth_config, count(*) AS n FROM named GROUP BY toolkit, auth_config \
              ORDER BY toolkit, auth_config LIMIT 5000");
-        let mut names: Vec<Vec<Value>> = named.iter().map(|name| vec![name.as_str().into()]).collect();
-        if names.is_empty() {
-            names.push(vec!["".into()]); // No auth config has an empty id that it would be told apart by.
+        let mut apart: Vec<Vec<Value>> = named.iter().map(|name| vec![name.as_str().into()]).collect();
+        if apart.is_empty() {
+            apart.push(vec!["".into()]); // No auth config has an empty id that it would be told apart by.
         }
-        let rows = self.session.fetch(select.bind(at).bind(at).bind(at).values(names)).await?;
+        let rows = self.session.fetch(select.bind(at).bind(at).bind(at).values(apart)).await?;
         rows.iter()
             .map(|row| {
                 Ok(ActiveAccounts {

@@ -42,7 +42,7 @@ pub enum Expired {
 /// What one batch dropped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dropped {
-    /// How many of what it is counted by.
+    /// How many rows of the table it is named for.
     pub rows: u64,
     /// Where the next batch begins; none after the last.
     pub next: Option<String>,
@@ -55,14 +55,14 @@ struct Rule {
     count: &'static str,
     /// Picks the next batch, as `id`.
     pick: &'static str,
-    /// Drops what was picked, in order.
+    /// Drops what was picked, in order; the last drops what the kind is named for.
     drop: &'static [&'static str],
 }
 
 macro_rules! rule {
     ($key:literal, $from:literal, $when:literal, $drop:expr) => {
         Rule {
-            count: concat!("SELECT count(DISTINCT ", $key, ") AS n FROM ", $from, " WHERE ", $when),
+            count: concat!("SELECT count(*) AS n FROM ", $from, " WHERE ", $when),
             pick: concat!(
                 "SELECT DISTINCT ",
                 $key,
@@ -118,6 +118,14 @@ impl Expired {
 
     fn rule(self) -> Rule {
         match self {
+            Self::Attempts | Self::OperatorEvents | Self::Occurrences => self.operational(),
+            Self::Incidents | Self::Notifications => self.told(),
+            _ => self.history(),
+        }
+    }
+
+    fn operational(self) -> Rule {
+        match self {
             Self::Attempts => rule!(
                 "a.delivery_id",
                 "attempts a JOIN deliveries d ON d.delivery_id = a.delivery_id",
@@ -132,7 +140,7 @@ impl Expired {
                 WITH_DELIVERIES
             ),
             // Its key is a number; it is dropped by instants, below.
-            Self::Occurrences => rule!(
+            _ => rule!(
                 "scheduled_at",
                 "occurrences",
                 "state <> 'running' AND scheduled_at < $1 AND scheduled_at < (SELECT max(newest.scheduled_at) \
@@ -142,6 +150,11 @@ impl Expired {
                  FROM occurrences newest WHERE newest.job = occurrences.job) AND scheduled_at IN ({values})"
                 ]
             ),
+        }
+    }
+
+    fn told(self) -> Rule {
+        match self {
             Self::Incidents => rule!(
                 "i.incident_id",
                 "incidents i",
@@ -153,7 +166,7 @@ impl Expired {
                     "DELETE FROM incidents WHERE incident_id IN ({values})",
                 ]
             ),
-            Self::Notifications => rule!(
+            _ => rule!(
                 "n.notification_id",
                 "notifications n",
                 "n.user_id <> '' AND n.created_at < $1 AND NOT EXISTS (SELECT 1 FROM notification_items items \
@@ -161,6 +174,11 @@ impl Expired {
                  WHERE d.notification_id = n.notification_id AND (d.state = 'pending' OR d.settled_at >= $1))",
                 WITH_DELIVERIES
             ),
+        }
+    }
+
+    fn history(self) -> Rule {
+        match self {
             // Its key has several columns; it is dropped by instants, below.
             Self::Transitions => {
                 rule!("at", "transitions", "at < $1", &["DELETE FROM transitions WHERE at IN ({values})"])
@@ -187,7 +205,7 @@ impl Expired {
                 "until_at < $1",
                 &["DELETE FROM silences WHERE silence_id IN ({values})"]
             ),
-            Self::Users => rule!(
+            _ => rule!(
                 "u.user_id",
                 "users u",
                 "u.outcome_at < $1 AND NOT EXISTS (SELECT 1 FROM incidents i WHERE i.user_id = u.user_id)",
@@ -203,7 +221,7 @@ impl Expired {
 }
 
 impl Work {
-    /// How much of a kind is older than `before`. Of changes of accounts and of occurrences: how many instants.
+    /// How much of a kind is older than `before`.
     pub async fn count_expired(&mut self, kind: Expired, before: Timestamp) -> Result<u64, StoreError> {
         let rows = self.session.fetch(sql(kind.rule().count).bind(before)).await?;
         rows.first().map_or(Ok(0), |row| row.int("n")).map(|n| u64::try_from(n).unwrap_or(0))
@@ -236,12 +254,12 @@ impl Work {
             picked.push(id);
             next = Some(key);
         }
-        let rows = picked.len() as u64;
-        let full = rows >= u64::from(most);
+        let full = picked.len() as u64 >= u64::from(most);
+        let mut rows = 0;
         if !picked.is_empty() {
             for text in rule.drop {
                 let values = picked.iter().map(|id| vec![id.clone()]).collect();
-                self.session.execute(sql(text).values(values)).await?;
+                rows = self.session.execute(sql(text).values(values)).await?; // The last is what the kind is named for.
             }
         }
         Ok(Dropped { rows, next: next.filter(|_| full) })

@@ -13,6 +13,7 @@ mod outbox;
 mod preview;
 mod process;
 mod quirks;
+mod report;
 mod secrets;
 mod serve;
 mod settings;
