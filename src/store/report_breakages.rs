@@ -76,7 +76,8 @@ pub struct WeekFigures {
 }
 
 impl Work {
-    /// What broke, recovered and is open, by toolkit and reason.
+    /// What broke, recovered and is open, by toolkit and reason. (`+` keeps a database from looking through everything that
+    /// was ever opened: what had not ended before is little.)
     pub async fn report_breakages(&mut self, stretch: Stretch) -> Result<Vec<BreakageFigures>, StoreError> {
         let select = sql("SELECT i.toolkit, COALESCE(a.reason, 'other') AS reason, \
              count(CASE WHEN i.opened_at >= $1 AND i.released_at IS NULL THEN 1 END) AS newly_broken, \
@@ -89,7 +90,7 @@ impl Work {
              AND $2 - i.broke_at < 2592000000 THEN 1 END) AS open_30, \
              count(CASE WHEN (i.closed_at IS NULL OR i.closed_at >= $2) AND $2 - i.broke_at >= 2592000000 THEN 1 END) AS open_more \
              FROM incidents i LEFT JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
-             WHERE i.baseline = 0 AND i.opened_at < $2 AND (i.released_at IS NULL OR i.released_at < $2) \
+             WHERE i.baseline = 0 AND +i.opened_at < $2 AND (i.released_at IS NULL OR i.released_at < $2) \
              AND (i.closed_at IS NULL OR i.closed_at >= $1) \
              GROUP BY i.toolkit, COALESCE(a.reason, 'other') ORDER BY i.toolkit, COALESCE(a.reason, 'other') LIMIT $3");
         let select = select.bind(stretch.from).bind(stretch.to).bind(MOST_ROWS);
@@ -99,7 +100,7 @@ impl Work {
     /// Old news that was open, and not released, at the end of the stretch.
     pub async fn report_old_news(&mut self, at: Timestamp) -> Result<u64, StoreError> {
         let select = sql("SELECT count(*) AS n FROM incidents WHERE (closed_at IS NULL OR closed_at >= $1) \
-             AND opened_at < $1 AND (baseline = 1 OR released_at >= $1)");
+             AND +opened_at < $1 AND (baseline = 1 OR released_at >= $1)");
         let rows = self.session.fetch(select.bind(at)).await?;
         rows.first().map_or(Ok(0), |row| count(row, "n"))
     }
@@ -129,21 +130,25 @@ impl Work {
     /// The accounts that worked just before `at`, by toolkit, those of the auth configs `named` apart: accounts first seen
     /// before then, of users whose list was read then or later, that were healthy before the first change since.
     pub async fn report_active(&mut self, at: Timestamp, named: &[String]) -> Result<Vec<ActiveAccounts>, StoreError> {
+        // Those that are healthy now, corrected by those that changed since. A join of all accounts with the changes took
+        // SQLite minutes; CROSS JOIN tells it to begin with the changes, and means nothing to PostgreSQL.
         let select = sql("WITH since AS (SELECT user_id, account_id, from_condition, ROW_NUMBER() OVER \
              (PARTITION BY user_id, account_id ORDER BY at, run_id) AS nth FROM transitions WHERE at >= $1), \
-             active AS (SELECT a.toolkit, a.auth_config FROM accounts a JOIN users u ON u.user_id = a.user_id \
-             LEFT JOIN since s ON s.user_id = a.user_id AND s.account_id = a.account_id AND s.nth = 1 \
-             WHERE a.first_seen_at < $2 AND u.observed_at >= $3 AND COALESCE(s.from_condition, \
-             CASE WHEN a.gone_at IS NULL THEN a.condition ELSE 'gone' END) = 'healthy'), \
-             named AS (SELECT toolkit, CASE WHEN auth_config IN ({values}) THEN auth_config ELSE '' END AS auth_config \
-             FROM active) \
-             SELECT toolkit, auth_config, count(*) AS n FROM named GROUP BY toolkit, auth_config \
-             ORDER BY toolkit, auth_config LIMIT 5000");
+             counted AS (SELECT a.toolkit, a.auth_config, 1 AS n FROM accounts a JOIN users u ON u.user_id = a.user_id \
+             WHERE a.first_seen_at < $2 AND u.observed_at >= $3 AND a.gone_at IS NULL AND a.condition = 'healthy' \
+             UNION ALL SELECT a.toolkit, a.auth_config, CASE WHEN s.from_condition = 'healthy' THEN 1 ELSE 0 END \
+             - CASE WHEN a.gone_at IS NULL AND a.condition = 'healthy' THEN 1 ELSE 0 END AS n \
+             FROM since s CROSS JOIN accounts a CROSS JOIN users u WHERE s.nth = 1 AND a.user_id = s.user_id \
+             AND a.account_id = s.account_id AND u.user_id = s.user_id AND a.first_seen_at < $4 AND u.observed_at >= $5), \
+             named AS (SELECT toolkit, CASE WHEN auth_config IN ({values}) THEN auth_config ELSE '' END AS auth_config, n \
+             FROM counted) \
+             SELECT toolkit, auth_config, CAST(sum(n) AS BIGINT) AS n FROM named GROUP BY toolkit, auth_config \
+             HAVING sum(n) > 0 ORDER BY toolkit, auth_config LIMIT 5000");
         let mut apart: Vec<Vec<Value>> = named.iter().map(|name| vec![name.as_str().into()]).collect();
         if apart.is_empty() {
             apart.push(vec!["".into()]); // No auth config has an empty id that it would be told apart by.
         }
-        let rows = self.session.fetch(select.bind(at).bind(at).bind(at).values(apart)).await?;
+        let rows = self.session.fetch(select.bind(at).bind(at).bind(at).bind(at).bind(at).values(apart)).await?;
         rows.iter()
             .map(|row| {
                 Ok(ActiveAccounts {

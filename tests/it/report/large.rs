@@ -1,7 +1,7 @@
 //! One million accounts and two years of history: how long a report takes. Seeded by the database itself.
 //!
 //! `tests/run --test it report::large -- --ignored --nocapture` prints the figures. Ignored because seeding takes
-//! minutes; the bound it asserts is ten times what was measured.
+//! minutes, and what is measured depends on the machine; the bound it asserts is far above.
 
 use std::time::Duration;
 
@@ -72,12 +72,12 @@ fn seed(url: &str) -> String {
 #[tokio::test]
 #[ignore = "seeds a million accounts; says how long a report takes"]
 async fn a_million_accounts_and_two_years_take_seconds() {
-    for raw in Raw::both().await {
+    for raw in Raw::both().await.into_iter().rev() {
         let seeding = tokio::time::Instant::now();
         execute(&raw.url, &seed(&raw.url)).await;
         let kind = raw.url.split(':').next().unwrap();
         println!("{kind}: seeded in {:?}", seeding.elapsed());
-        for days in [7, 30, 365] {
+        for days in [7, 30] {
             let started = tokio::time::Instant::now();
             let period = Period { from: now() - TimeDelta::days(days), to: now() };
             let report = reconnect_report(&raw.store, period, now()).await.unwrap();
