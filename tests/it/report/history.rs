@@ -184,7 +184,12 @@ impl Maker {
     }
 
     fn incident(&mut self, account: &Account, open: bool, begin: i64, end: i64) {
-        let opened_at = self.instant(begin, end);
+        let before = self.history.incidents.iter().rev().find(|i| i.account == account.id).and_then(|i| i.closed_at);
+        let opened_at = match before {
+            // Broke again in the moment in which it was seen to be back.
+            Some(closed_at) if self.rng.u8(0..3) == 0 => closed_at,
+            _ => self.instant(begin, end),
+        };
         let open = open
             || self.history.incidents.iter().any(|i| i.account == account.id && i.closed_at.is_none())
             || self.rng.u8(0..4) > 0;
