@@ -27,7 +27,9 @@ use crate::domain::{
 use crate::http::HttpError;
 use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings, Watch};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
+use crate::report::reconnect::ReportSettings;
 use crate::report::{TruthReader, write_textfile};
+use crate::retention::RetentionSettings;
 use crate::scan::{self, ScanOptions};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
@@ -332,6 +334,18 @@ impl App {
             max_per_week: policy.max_per_week.get(),
             recovered_mail: policy.recovered_mail,
         }
+    }
+
+    /// How the scheduled report is made.
+    pub fn report_settings(&self) -> ReportSettings {
+        let section = &self.config.report;
+        ReportSettings { period: section.period, directory: section.directory.clone(), keep: section.keep }
+    }
+
+    /// How long what happened is kept.
+    pub fn retention_settings(&self) -> RetentionSettings {
+        let section = self.config.retention;
+        RetentionSettings { history: section.history, operational: section.operational }
     }
 
     /// Everything one run needs. A rehearsal, which writes nothing, needs a state that is there.

@@ -22,6 +22,8 @@ pub mod deliver;
 
 pub mod report;
 
+pub mod retention;
+
 pub mod pipeline;
 
 pub mod store;

@@ -34,3 +34,9 @@ CREATE TABLE jobs (
 -- What `status` and the metrics read at any moment: indexes over what is open or odd, and as small as that is.
 CREATE INDEX incidents_open ON incidents (toolkit, user_id, account_id) WHERE closed_at IS NULL;
 CREATE INDEX accounts_unknown ON accounts (user_id) WHERE condition = 'unknown' AND gone_at IS NULL;
+-- What the reconnect report and retention ask for by time. The report reads no row outside its period by these, and
+-- retention finds what is old without looking at what is not.
+CREATE INDEX incidents_by_opening ON incidents (opened_at);
+CREATE INDEX incidents_by_end ON incidents (closed_at);
+CREATE INDEX transitions_by_time ON transitions (at);
+CREATE INDEX notifications_by_creation ON notifications (created_at);

@@ -23,6 +23,8 @@ mod outbox;
 mod output;
 mod preview;
 mod progress;
+mod report;
+mod retention;
 mod run;
 mod schedule;
 mod serve;
@@ -82,6 +84,10 @@ enum Command {
     Storm(storm::StormArgs),
     /// Tell people about what was broken before the first run, at a bearable pace.
     Baseline(baseline::BaselineArgs),
+    /// Report which accounts break, for how many people, and whether telling them brings them back.
+    Report(report::ReportArgs),
+    /// Drop what is older than [retention] says and nothing needs any more.
+    Retention(retention::RetentionArgs),
     /// Write a made-up mail to files as people would get it; sends nothing.
     Preview(preview::PreviewArgs),
     /// Serve Composio's API as its documentation and its users describe it, faults included.
@@ -178,6 +184,8 @@ pub fn main() -> ExitCode {
             Command::Serve => Box::pin(serve::run(config)).await,
             Command::Storm(args) => Box::pin(storm::run(config, args)).await,
             Command::Baseline(args) => Box::pin(baseline::run(config, args)).await,
+            Command::Report(args) => Box::pin(report::run(config, args)).await,
+            Command::Retention(args) => Box::pin(retention::run(config, args)).await,
             Command::Preview(args) => preview::run(config, &args),
             Command::Simulate(args) => Box::pin(simulate::run(*args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,

@@ -15,6 +15,11 @@ pub(super) fn result(text: &str) {
     }
 }
 
+/// Standard output, for what is too long to be held.
+pub(super) fn stream() -> impl io::Write {
+    io::stdout().lock()
+}
+
 /// `1 user`, `2 users`.
 pub(super) fn counted<N: Copy + PartialEq + From<u8> + Display>(n: N, one: &str, more: &str) -> String {
     let what = if n == N::from(1) { one } else { more };

@@ -94,6 +94,8 @@ sections! {
         disable_after: Text, allow_private: Flag,
     }
     http Http { listen: Text, public_url: Text }
+    report Report { directory: Text, period: Text, keep: Whole }
+    retention Retention { history: Text, operational: Text }
     suppression Suppression { key: Secret, key_file: SecretFile }
     operator Operator { slack_url: Secret, slack_url_file: SecretFile, events: Texts }
     ping Ping { url: Secret, url_file: SecretFile, timeout: Text }
@@ -123,6 +125,8 @@ pub(super) struct Raw {
     pub(super) email: Option<Email>,
     pub(super) webhook: Vec<Webhook>,
     pub(super) http: Http,
+    pub(super) report: Report,
+    pub(super) retention: Retention,
     pub(super) suppression: Suppression,
     pub(super) operator: Operator,
     pub(super) ping: Ping,

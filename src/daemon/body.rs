@@ -23,6 +23,12 @@ pub trait Body: Send + Sync {
         false
     }
 
+    /// Whether it counts and tells the dead man's switch itself, as passes of the pipeline do; the daemon does for who
+    /// does not.
+    fn is_a_pass(&self) -> bool {
+        false
+    }
+
     /// Does it once. Asked to stop (`call.stop`), it finishes what is in flight and says [`Finish::Stopped`]; whoever
     /// takes longer than `[daemon] drain_timeout` is dropped.
     async fn run(&self, call: Call) -> Finish;

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::lifecycle::{Control, Told};
 use crate::schedule::{Claims, Timetable};
 use crate::telemetry::events;
+use crate::telemetry::metrics::ReloadOutcome;
 
 /// How often the status line is written where no watchdog asks for more.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
@@ -172,18 +173,21 @@ impl Daemon {
     async fn reload(&mut self) -> bool {
         self.setup.notifier.tell(&Told::Reloading);
         let changed = self.read_anew().await;
+        let outcome = if changed.is_some() { ReloadOutcome::Applied } else { ReloadOutcome::Refused };
+        self.setup.metrics.config_reloaded(outcome);
         self.setup.notifier.tell(&Told::Ready);
         self.said = None;
         self.tell();
-        changed
+        changed.unwrap_or(false)
     }
 
-    async fn read_anew(&mut self) -> bool {
+    /// None where it is refused; else whether anything is different now.
+    async fn read_anew(&mut self) -> Option<bool> {
         let (fresh, fingerprint) = match self.setup.assembly.reread() {
             Ok(read) => read,
             Err(error) => {
                 refused(&error.to_string());
-                return false;
+                return None;
             }
         };
         let changed = fingerprint.changed(&self.setup.fingerprint);
@@ -192,7 +196,7 @@ impl Daemon {
         let merged = reload::merged(&self.config, fresh);
         if let Err(words) = self.put_in_use(&merged).await {
             refused(&words);
-            return false;
+            return None;
         }
         self.config = Arc::new(merged);
         self.setup.fingerprint = fingerprint;
@@ -217,7 +221,7 @@ impl Daemon {
                 "The configuration was read anew and is in use, but for the keys that need a restart."
             );
         }
-        !applied.is_empty()
+        Some(!applied.is_empty())
     }
 
     /// Everything or nothing.

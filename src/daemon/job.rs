@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::board::Board;
 use super::body::{Body, Failure};
 use super::parts::Parts;
-use crate::domain::JobName;
+use crate::domain::{JobName, Timestamp};
 use crate::ports::Alarm;
 use crate::schedule::{Claims, JobSchedule, Timetable, Turn};
 use crate::store::StoreError;
@@ -60,7 +60,7 @@ impl Job {
         while !self.shared.stop.is_cancelled() {
             let timetable = Arc::clone(&self.shared.timetable.borrow_and_update());
             let Some(schedule) = timetable.of(self.name()).cloned() else {
-                self.shared.board.next(self.name(), None);
+                self.comes_next(None, None);
                 self.wait(std::future::pending()).await;
                 continue;
             };
@@ -90,16 +90,23 @@ impl Job {
                 self.wait(clock.sleep(LOOK_AT_OTHERS)).await;
             }
             Turn::Wait { wake_at, .. } => {
-                self.shared.board.next(self.name(), Some(wake_at));
+                self.comes_next(Some(wake_at), Some(schedule));
                 let alarm = Arc::clone(&self.shared.alarm);
                 self.wait(alarm.ring(wake_at)).await;
             }
             Turn::Never => {
-                self.shared.board.next(self.name(), None);
+                self.comes_next(None, None);
                 self.wait(std::future::pending()).await;
             }
         }
         Ok(())
+    }
+
+    /// Says when the job comes next, to who looks at the status line and at the metrics.
+    fn comes_next(&self, at: Option<Timestamp>, schedule: Option<&JobSchedule>) {
+        self.shared.board.next(self.name(), at);
+        let interval = schedule.and_then(|schedule| schedule.longest_gap(self.now()));
+        self.shared.parts.live().ports.metrics.job_schedule(self.name(), at, interval);
     }
 
     /// Waits for this, for a new timetable, or to be asked to stop.
@@ -131,7 +138,7 @@ impl Job {
         }
     }
 
-    pub(super) fn now(&self) -> crate::domain::Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.shared.claims.clock.now()
     }
 }

@@ -19,6 +19,7 @@ mod connecting;
 mod control;
 mod draining;
 mod job;
+mod keeping;
 mod occurrence;
 mod parts;
 mod reload;
@@ -30,6 +31,7 @@ use tokio::sync::mpsc;
 
 pub use assembly::{Assembly, Background, Connected, Trouble};
 pub use body::{Body, Call, Failure, FailureKind, Finish};
+pub use keeping::{Report, Retention};
 pub use parts::{Live, Parts};
 pub use reload::needs_restart;
 pub use stages::{Audit, Deliver};
@@ -38,7 +40,7 @@ use crate::config::{Config, Fingerprint};
 use crate::domain::IdMint;
 use crate::lifecycle::{Control, Notifier};
 use crate::ports::{Alarm, Clock};
-use crate::telemetry::Pulse;
+use crate::telemetry::{Metrics, Pulse};
 
 /// Everything the daemon begins with.
 pub struct Setup {
@@ -58,6 +60,8 @@ pub struct Setup {
     pub notifier: Arc<dyn Notifier>,
     /// Whether work moves; the one the assembly gives to what it builds.
     pub pulse: Arc<Pulse>,
+    /// Where it counts; the one the assembly gives to what it builds.
+    pub metrics: Arc<Metrics>,
     /// Makes ids.
     pub mint: Arc<IdMint>,
     /// How this process names itself to others.

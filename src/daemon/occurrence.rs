@@ -14,6 +14,7 @@ use crate::ports::PingSignal;
 use crate::schedule::{JobSchedule, Turn};
 use crate::store::{ClaimedOccurrence, JobEnd, StoreError};
 use crate::telemetry::events;
+use crate::telemetry::metrics::JobOutcome;
 
 /// A failure that may pass is tried again after this long, then after twice as long each time.
 pub(super) const FIRST_RETRY: Duration = Duration::from_mins(1);
@@ -96,9 +97,9 @@ impl Job {
             scheduled_at: claimed.scheduled_at,
             stop: stop.clone(),
         };
-        // Passes of the pipeline tell the dead man's switch themselves, as they keep their rows.
-        let watch = (!self.body.keeps_its_row()).then(|| shared.parts.live().watch.clone());
-        let mut watched = watch.map(|watch| watch.job(claimed.job, &run));
+        let live = shared.parts.live();
+        let counted = (!self.body.is_a_pass()).then(|| live.ports.metrics.job_begins(claimed.job));
+        let mut watched = (!self.body.is_a_pass()).then(|| live.watch.job(claimed.job, &run));
         watched.iter_mut().for_each(WatchedJob::began);
         let body = std::sync::Arc::clone(&self.body);
         // A task of its own: a panic ends it alone, and dropping this ends it too.
@@ -118,6 +119,9 @@ impl Job {
             })
         });
         self.note_end(&run, &finish, began).await;
+        if let Some(counted) = counted {
+            counted.ended(outcome_of(&finish));
+        }
         if let Some(watched) = watched {
             let (signal, words) = signal_of(&finish);
             watched.ended(signal, words);
@@ -252,6 +256,15 @@ impl Job {
 }
 
 /// What a dead man's switch is told of it.
+fn outcome_of(finish: &Finish) -> JobOutcome {
+    match finish {
+        Finish::Done => JobOutcome::Done,
+        Finish::Held(_) => JobOutcome::Held,
+        Finish::Stopped => JobOutcome::Stopped,
+        Finish::Failed(_) => JobOutcome::Failed,
+    }
+}
+
 fn signal_of(finish: &Finish) -> (PingSignal, String) {
     match finish {
         Finish::Done => (PingSignal::Succeeded, String::new()),

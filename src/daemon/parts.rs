@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{IdMint, JobName, RunId};
 use crate::pipeline::{Pace, Pipeline, Ports, RunSettings, Watch};
+use crate::report::reconnect::ReportSettings;
+use crate::retention::RetentionSettings;
 use crate::store::Store;
 use crate::telemetry::Pulse;
 
@@ -35,6 +37,10 @@ pub struct Live {
     pub settings: RunSettings,
     /// Who is told that jobs begin and end.
     pub watch: Watch,
+    /// How the scheduled report is made.
+    pub report: ReportSettings,
+    /// What is old.
+    pub retention: RetentionSettings,
 }
 
 impl Parts {

@@ -20,6 +20,7 @@ pub(super) fn merged(old: &Config, fresh: Config) -> Config {
         directory: old.directory.clone(),
         http: old.http.clone(),
         suppression: old.suppression.clone(),
+        monitor: old.monitor.clone(),
         composio: Composio { base_url: old.composio.base_url.clone(), ..fresh.composio },
         log: Log { format: old.log.format, ..fresh.log },
         ..fresh

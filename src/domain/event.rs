@@ -20,17 +20,20 @@ pub enum EventKind {
     EndpointDisabled,
     /// The provider refuses our key.
     KeyRefused,
+    /// The scheduled reconnect report is there.
+    ReportReady,
 }
 
 impl EventKind {
     /// All kinds, their codes, and the kind of notification they are stored as.
-    pub const CODES: [(Self, &'static str, &'static str); 6] = [
+    pub const CODES: [(Self, &'static str, &'static str); 7] = [
         (Self::ReconnectRequested, "reconnect.requested", "reconnect"),
         (Self::ReconnectRecovered, "reconnect.recovered", "recovered"),
         (Self::StormHeld, "storm.held", "storm_held"),
         (Self::ChannelStopped, "channel.stopped", "channel_stopped"),
         (Self::EndpointDisabled, "endpoint.disabled", "endpoint_disabled"),
         (Self::KeyRefused, "key.refused", "key_refused"),
+        (Self::ReportReady, "report.ready", "report_ready"),
     ];
 
     /// The `type` of a payload, as operators filter by it.
@@ -100,6 +103,34 @@ pub enum OperatorEvent {
         /// What else it said, scrubbed; may be empty.
         detail: String,
     },
+    /// The scheduled reconnect report was computed.
+    ReportReady {
+        /// The first instant it is about.
+        from: Timestamp,
+        /// The first instant after it.
+        to: Timestamp,
+        /// Its headline figures.
+        headline: ReportHeadline,
+    },
+}
+
+/// The headline figures of a reconnect report; what each counts is said in `docs/operations.md`, "The reconnect report".
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ReportHeadline {
+    /// Accounts that worked when the period began.
+    pub active_at_start: u64,
+    /// Incidents opened in it.
+    pub newly_broken: u64,
+    /// Incidents of people who came back in it.
+    pub recovered: u64,
+    /// Incidents open at its end.
+    pub open: u64,
+    /// Incidents first told in it.
+    pub notified: u64,
+    /// Of them, those whose notice arrived.
+    pub delivered: u64,
+    /// Of them, those that worked again afterwards.
+    pub active_again: u64,
 }
 
 impl OperatorEvent {
@@ -110,6 +141,7 @@ impl OperatorEvent {
             Self::ChannelStopped { .. } => EventKind::ChannelStopped,
             Self::EndpointDisabled { .. } => EventKind::EndpointDisabled,
             Self::KeyRefused { .. } => EventKind::KeyRefused,
+            Self::ReportReady { .. } => EventKind::ReportReady,
         }
     }
 }

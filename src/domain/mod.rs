@@ -25,6 +25,7 @@ mod retry;
 mod run;
 mod silence_rule;
 mod suppression;
+mod survival;
 mod time;
 mod unsubscribe;
 
@@ -32,7 +33,7 @@ pub use account::{Account, ReasonHint, Status};
 pub use condition::{Condition, History, Judged, judge};
 pub use contact::{Contact, EmailAddress, EmailAddressError};
 pub use decision::{Decision, NotifyReason, Silence, silence_of};
-pub use event::{EventKind, OperatorEvent, OperatorNotice};
+pub use event::{EventKind, OperatorEvent, OperatorNotice, ReportHeadline};
 pub use ids::{
     AccountId, AuthConfigId, ChannelName, DeliveryId, IdMint, IncidentId, NotificationId, RunId, SilenceId,
     ToolkitSlug, UserId,
@@ -48,5 +49,6 @@ pub use retry::{FailureClass, RetrySchedule, Verdict};
 pub use run::{RESUME_WITHIN, RunCounters};
 pub use silence_rule::{MAX_AUTHOR_CHARS, MAX_REASON_CHARS, OperatorSilence, SilenceError, SilenceScope};
 pub use suppression::{AddressHash, AddressHashError, AddressKey, AddressKeyError, SuppressionCause};
+pub use survival::{Followed, Survival, ratio};
 pub use time::{Timestamp, from_millis, millis};
 pub use unsubscribe::{TOKEN_CHARS, Unsubscribe, UnsubscribeToken, UnsubscribeTokenError};

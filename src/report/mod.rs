@@ -1,6 +1,7 @@
-//! What a person or a machine reads: a run's summary, as text or as one line of JSON, and how things stand, as a page
-//! and as metrics.
+//! What a person or a machine reads: a run's summary, as text or as one line of JSON, how things stand, as a page
+//! and as metrics, and the reconnect report.
 
+pub mod reconnect;
 mod status;
 mod summary;
 mod textfile;

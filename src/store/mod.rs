@@ -25,6 +25,9 @@ mod outbox;
 mod outbox_admin;
 mod postgres;
 mod recoveries;
+mod report_breakages;
+mod report_told;
+mod retention;
 mod runs;
 mod session;
 mod silences;
@@ -51,6 +54,11 @@ pub use operator_events::NewOperatorEvent;
 pub use outbox::{NewDelivery, NewNotification, PlannedItem};
 pub use outbox_admin::{DeliveryFilter, DeliveryRow, OutboxCounts, WholeDelivery};
 pub use recoveries::EndedIncident;
+pub use report_breakages::{
+    ActiveAccounts, AuthConfigBreakages, BreakageFigures, FIRST_MONDAY_MS, IncidentLine, Stretch, WEEK_MS, WeekFigures,
+};
+pub use report_told::{AuditFigures, ChannelFigures, FunnelFigures};
+pub use retention::{Dropped, Expired};
 pub use runs::{RunEnd, RunRow};
 pub use session::{Backend, Row, Session, Statement, Value, sql};
 pub use silences::{MAX_ACTIVE_SILENCES, SilenceFilter};

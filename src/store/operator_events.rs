@@ -18,6 +18,12 @@ pub struct NewOperatorEvent {
 }
 
 impl Work {
+    /// Whether this notification was written before.
+    pub async fn has_notification(&mut self, id: &NotificationId) -> Result<bool, StoreError> {
+        let select = sql("SELECT 1 AS found FROM notifications WHERE notification_id = $1").bind(id.as_str());
+        Ok(!self.session.fetch(select).await?.is_empty())
+    }
+
     /// Puts an event for the operator into the outbox.
     pub async fn insert_operator_event(
         &mut self,

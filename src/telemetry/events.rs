@@ -74,6 +74,16 @@ pub const CHANNEL_LEFT_ALONE: &str = "channel.left_alone";
 pub const CHANNEL_DISABLED: &str = "channel.disabled";
 /// A server refuses a recipient for good: the address is suppressed.
 pub const ADDRESS_REFUSED: &str = "address.refused";
+/// A reconnect report was computed; carries its headline figures and where it was written.
+pub const REPORT_READY: &str = "report.ready";
+/// A reconnect report could not be made or written.
+pub const REPORT_FAILED: &str = "report.failed";
+/// What is too old was dropped; carries how much of what.
+pub const RETENTION_FINISHED: &str = "retention.finished";
+/// A kind of old rows is being dropped; progress.
+pub const RETENTION_PROGRESS: &str = "retention.progress";
+/// Dropping old rows failed; what was dropped stays dropped, the next time goes on.
+pub const RETENTION_FAILED: &str = "retention.failed";
 /// The configuration cannot be used.
 pub const CONFIG_INVALID: &str = "config.invalid";
 /// An address is not written to any more.

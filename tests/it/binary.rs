@@ -17,6 +17,7 @@ mod preview;
 mod process;
 mod quirks;
 mod run;
+mod report;
 mod secrets;
 mod serve;
 mod settings;

@@ -131,6 +131,7 @@ fn the_example_can_be_used_and_shows_the_defaults() {
         "webhook.secret_previous",
         "webhook.signing_key",
         "http.public_url",
+        "report.directory",
         "suppression.key",
         "operator.slack_url",
         "ping.url",

@@ -15,6 +15,8 @@ use reconnectd::daemon::{
 use reconnectd::domain::{IdMint, JobName, OccurrenceState, Timestamp, UserId, from_millis};
 use reconnectd::lifecycle::{Control, RecordingNotifier, Told};
 use reconnectd::ports::{Alarm, Clock};
+use reconnectd::report::reconnect::ReportSettings;
+use reconnectd::retention::RetentionSettings;
 use reconnectd::store::{JobRow, OccurrenceRow, Store};
 use reconnectd::telemetry::Pulse;
 use reconnectd::telemetry::pulse::STALL_LIMIT;
@@ -136,7 +138,18 @@ impl Running {
         let mut ports = pipeline.ports.clone();
         ports.clock = Arc::clone(&clock) as Arc<dyn Clock>;
         let (mint, pulse) = (Arc::new(IdMint::new(11)), Arc::new(Pulse::default()));
-        let live = Live { ports, settings: rig.settings.clone() };
+        let metrics = Arc::clone(&ports.metrics);
+        let live = Live {
+            ports,
+            settings: rig.settings.clone(),
+            watch: pipeline.watch.clone(),
+            report: ReportSettings {
+                period: Duration::from_hours(168),
+                directory: None,
+                keep: std::num::NonZeroU32::MIN,
+            },
+            retention: RetentionSettings { history: Duration::from_hours(24 * 800), operational: Duration::from_hours(2160) },
+        };
         let parts = Arc::new(Parts::new(rig.store.clone(), live, Arc::clone(&mint), Arc::clone(&pulse)));
         let (config, fingerprint) = configuration("0 * * * *").unwrap();
         let setup = Setup {
@@ -148,6 +161,7 @@ impl Running {
             alarm: Arc::new(StepAlarm(Arc::clone(&clock))),
             notifier: Arc::clone(&notifier) as Arc<dyn reconnectd::lifecycle::Notifier>,
             pulse: Arc::clone(&pulse),
+            metrics,
             mint,
             holder: "daemon:1".into(),
             servers: Vec::new(),

@@ -29,6 +29,7 @@ mod pings;
 mod policy;
 mod provider;
 mod random_walks;
+mod report;
 mod scan;
 mod schedule;
 mod sends;

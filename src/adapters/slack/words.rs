@@ -74,6 +74,16 @@ pub(super) fn of_event(event: &OperatorEvent) -> Words {
                 "`reconnectd check` tries it; the next run goes on where this one stopped.".to_owned(),
             ],
         },
+        OperatorEvent::ReportReady { from, to, headline } => Words {
+            headline: format!("The reconnect report from {} to {} is there", from.date_naive(), to.date_naive()),
+            facts: format!(
+                "{} accounts broke, {} people came back, {} incidents are open. Of {} people told, {} work again.",
+                headline.newly_broken, headline.recovered, headline.open, headline.notified, headline.active_again
+            ),
+            steps: vec![
+                "`reconnectd report` prints it; the files are in [report] directory, where one is set.".to_owned(),
+            ],
+        },
     }
 }
 

@@ -83,7 +83,13 @@ fn live(app: &App, built: &Built) -> Result<Live, AppError> {
         clock: Arc::clone(&app.clock),
         metrics: Arc::clone(&app.metrics),
     };
-    Ok(Live { ports, settings: app.settings(false, built.key.clone()), watch: app.watch()? })
+    Ok(Live {
+        ports,
+        settings: app.settings(false, built.key.clone()),
+        watch: app.watch()?,
+        report: app.report_settings(),
+        retention: app.retention_settings(),
+    })
 }
 
 #[async_trait]

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use super::{Exit, monitoring, setup};
 use crate::adapters::alarm::CronAlarm;
-use crate::daemon::{self, Audit, Background, Body, Deliver, End, Failure, FailureKind};
+use crate::daemon::{self, Audit, Background, Body, Deliver, End, Failure, FailureKind, Report, Retention};
 use crate::http::HttpError;
 use crate::lifecycle::{self, ServiceManager};
 use crate::telemetry::{Pulse, events};
@@ -40,7 +40,7 @@ pub(super) async fn run(config: Option<&Path>) -> Exit {
         Ok(servers) => servers,
         Err(error) => return refuse("health and metrics cannot be served", &error, Exit::BadConfiguration),
     };
-    let bodies: Vec<Arc<dyn Body>> = vec![Arc::new(Audit), Arc::new(Deliver)];
+    let bodies: Vec<Arc<dyn Body>> = vec![Arc::new(Audit), Arc::new(Deliver), Arc::new(Report), Arc::new(Retention)];
     let setup = daemon::Setup {
         config: app.config.clone(),
         fingerprint,
@@ -50,6 +50,7 @@ pub(super) async fn run(config: Option<&Path>) -> Exit {
         alarm: Arc::new(alarm),
         notifier: Arc::new(ServiceManager::default()),
         pulse,
+        metrics: Arc::clone(&app.metrics),
         mint: Arc::clone(&app.mint),
         holder: crate::app::holder(),
         servers,

@@ -6,6 +6,7 @@ mod channels;
 mod daemon;
 mod monitor;
 mod policy;
+mod report;
 mod schedule;
 mod signals;
 mod sources;
@@ -45,6 +46,8 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let email = raw.email.map(|email| checker.email(email));
     let webhook = checker.webhooks(raw.webhook);
     let http = checker.http(raw.http);
+    let report = checker.report(raw.report);
+    let retention = checker.retention(raw.retention);
     let suppression = checker.suppression(raw.suppression);
     let operator = checker.operator(raw.operator);
     let ping = checker.ping(raw.ping);
@@ -70,6 +73,8 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
         email,
         webhook,
         http: http?,
+        report: report?,
+        retention: retention?,
         suppression,
         operator,
         ping,

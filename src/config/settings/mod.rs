@@ -3,6 +3,7 @@
 
 mod channels;
 mod policy;
+mod report;
 mod signals;
 
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use url::Url;
 
 pub use channels::{Email, Http, Suppression, Webhook};
 pub use policy::{FirstRun, Policy, Storm};
+pub use report::{Report, Retention};
 pub use signals::{Operator, Ping};
 
 use crate::domain::{QuietHours, ReconnectUrl};
@@ -45,6 +47,10 @@ pub struct Config {
     pub webhook: Vec<Webhook>,
     /// `[http]`: where `reconnectd serve` listens.
     pub http: Http,
+    /// `[report]`: the scheduled reconnect report.
+    pub report: Report,
+    /// `[retention]`: how long what happened is kept.
+    pub retention: Retention,
     /// `[suppression]`: what hides the addresses that are not written to.
     pub suppression: Suppression,
     /// `[operator]`: where the operator is told; none without `slack_url`.

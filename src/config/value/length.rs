@@ -38,6 +38,15 @@ pub(in crate::config) const CATCH_UP: RangeInclusive<Duration> = Duration::ZERO.
 /// Within a day; the schedule itself sets the bound that counts.
 pub(in crate::config) const JITTER: RangeInclusive<Duration> = Duration::ZERO..=DAY;
 
+/// A report about less than a day says little; about more than a year it is no report any more.
+pub(in crate::config) const REPORT_PERIOD: RangeInclusive<Duration> = DAY..=Duration::from_hours(24 * 366);
+/// The report looks back a quarter of a year and a month; ten years are longer than anybody asks.
+pub(in crate::config) const HISTORY: RangeInclusive<Duration> =
+    Duration::from_hours(24 * 180)..=Duration::from_hours(24 * 3650);
+/// A week to look at what went wrong; what is needed longer is history.
+pub(in crate::config) const OPERATIONAL: RangeInclusive<Duration> =
+    Duration::from_hours(24 * 7)..=Duration::from_hours(24 * 3650);
+
 /// A length of time within `range`; `example` is what a refusal shows.
 pub(in crate::config) fn length(
     range: RangeInclusive<Duration>,

@@ -6,6 +6,7 @@ pub(super) mod address;
 pub(super) mod channels;
 pub(super) mod length;
 pub(super) mod policy;
+pub(super) mod report;
 pub(super) mod secret;
 
 use std::num::NonZeroU32;

@@ -19,7 +19,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("plan", &["domain", "fault", "store", "telemetry"]),
     ("deliver", &["domain", "fault", "ports", "store", "telemetry"]),
     ("schedule", &["domain", "store", "ports", "telemetry"]),
-    ("report", &["domain", "store", "telemetry"]),
+    // Of the ports the scheduled report needs what time it is, and which channels carry word of it.
+    ("report", &["domain", "ports", "store", "telemetry"]),
+    ("retention", &["domain", "ports", "store", "telemetry"]),
     ("adapters", &["domain", "ports", "telemetry"]),
     ("simulator", &["domain", "ports", "telemetry"]),
     ("http", &["report", "store", "telemetry", "domain"]),
@@ -34,6 +36,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "lifecycle",
             "http",
             "report",
+            "retention",
             "domain",
             "fault",
             "store",

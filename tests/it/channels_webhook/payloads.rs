@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use jsonschema::Validator;
 use reconnectd::domain::{
-    ChannelName, CloseEvidence, OperatorEvent, OperatorNotice, Recovery, RetrySchedule, Timestamp,
+    ChannelName, CloseEvidence, OperatorEvent, OperatorNotice, Recovery, ReportHeadline, RetrySchedule, Timestamp,
 };
 use serde_json::Value;
 
@@ -87,6 +87,19 @@ fn example_event(kind: EventKind) -> OperatorNotice {
             detail: "mail.acme.example: 535 5.7.8 authentication failed for robot@acme.example".to_owned(),
         },
         EventKind::KeyRefused => OperatorEvent::KeyRefused { status: 401, detail: "[invalid_api_key]".to_owned() },
+        EventKind::ReportReady => OperatorEvent::ReportReady {
+            from: at("2026-11-15T08:00:00Z"),
+            to: at("2026-11-22T08:00:00Z"),
+            headline: ReportHeadline {
+                active_at_start: 18_240,
+                newly_broken: 96,
+                recovered: 61,
+                open: 143,
+                notified: 88,
+                delivered: 85,
+                active_again: 52,
+            },
+        },
         _ => OperatorEvent::EndpointDisabled { channel, detail: "hooks.crm.example: HTTP 410".to_owned() },
     };
     OperatorNotice {

@@ -53,6 +53,11 @@ fn values_at_their_bounds_are_taken() {
         ("[ping]\n", "url = \"https://hc-ping.example/x\"\ntimeout = \"1m\""),
         ("[monitor]\n", "listen = \"off\""),
         ("[monitor]\n", "listen = \"[::1]:0\"\ntextfile = \"/a.prom\""),
+        ("[report]\n", "period = \"1d\"\nkeep = 1\ndirectory = \"reports\""),
+        ("[report]\n", "period = \"366d\"\nkeep = 10000"),
+        ("[retention]\n", "history = \"180d\"\noperational = \"180d\""),
+        ("[retention]\n", "history = \"3650d\"\noperational = \"3650d\""),
+        ("[retention]\n", "operational = \"7d\""),
         ("[suppression]\n", &format!("key = \"{SUPPRESSION}\"")),
     ];
     for (section, lines) in rows {

@@ -108,17 +108,22 @@ impl Rig {
         }
     }
 
-    /// A run that is ready to go.
-    pub fn pipeline(&self) -> Pipeline {
+    /// The channels of a run.
+    pub fn fake_channels(&self) -> Vec<Arc<dyn Channel>> {
         let channel = |name: &&str| -> Arc<dyn Channel> {
             let mut kinds = self.carries.get(name).cloned().unwrap_or_default();
             kinds.push(EventKind::ReconnectRequested);
             Arc::new(FakeChannel(Arc::clone(&self.world), ChannelName::new(*name), kinds))
         };
+        self.channels.iter().map(channel).collect()
+    }
+
+    /// A run that is ready to go.
+    pub fn pipeline(&self) -> Pipeline {
         let ports = Ports {
             directory: Arc::new(FakeDirectory(Arc::clone(&self.world), self.page_size)),
             provider: Arc::new(FakeProvider(Arc::clone(&self.world))),
-            channels: self.channels.iter().map(channel).collect(),
+            channels: self.fake_channels(),
             clock: self.clock.clone(),
             metrics: Arc::clone(&self.metrics),
         };

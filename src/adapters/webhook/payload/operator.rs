@@ -1,10 +1,10 @@
-//! Turns something the operator must know into `storm.held`, `channel.stopped`, `endpoint.disabled` or
-//! `key.refused`.
+//! Turns something the operator must know into `storm.held`, `channel.stopped`, `endpoint.disabled`, `key.refused` or
+//! `report.ready`.
 
 use serde::Serialize;
 
-use super::{MAX_BODY_BYTES, too_large, write};
-use crate::domain::{OperatorEvent, OperatorNotice, scrub};
+use super::{MAX_BODY_BYTES, rfc3339, too_large, write};
+use crate::domain::{OperatorEvent, OperatorNotice, ReportHeadline, scrub};
 use crate::ports::SendError;
 
 /// The longest `detail` in characters: an answer in a few words, for a person.
@@ -32,6 +32,17 @@ enum Data<'a> {
         status: u16,
         detail: String,
     },
+    Report {
+        notification_id: &'a str,
+        period: Period,
+        headline: &'a ReportHeadline,
+    },
+}
+
+#[derive(Serialize)]
+struct Period {
+    from: String,
+    to: String,
 }
 
 /// The event's bytes.
@@ -47,6 +58,9 @@ pub(in super::super) fn of_event(notice: &OperatorNotice) -> Result<String, Send
             accounts_active: *active,
             window_seconds: *window_seconds,
         },
+        OperatorEvent::ReportReady { from, to, headline } => {
+            Data::Report { notification_id, period: Period { from: rfc3339(*from), to: rfc3339(*to) }, headline }
+        }
         OperatorEvent::ChannelStopped { channel, detail } | OperatorEvent::EndpointDisabled { channel, detail } => {
             Data::Channel { notification_id, channel: channel.as_str(), detail: scrub(detail, MAX_DETAIL_CHARS) }
         }

@@ -1,4 +1,4 @@
-//! What `[policy]`, `[quiet]` and `[storm]` refuse.
+//! What `[policy]`, `[quiet]`, `[storm]`, `[report]` and `[retention]` refuse.
 
 use super::Refused;
 
@@ -107,4 +107,21 @@ pub const REFUSED: &[Refused] = &[
     ("storm", "window = \"{P}\"", &["[storm] window: not a length of time", "such as \"24h\", from 1h to 30d"]),
     ("storm", "window = \"59m\"", &["[storm] window: out of range"]),
     ("storm", "window = \"31d\"", &["[storm] window: out of range"]),
+    // history
+    ("report", "directory = \"\"", &["[report] directory: names no directory; give a path, or leave the key out"]),
+    ("report", "period = \"{P}\"", &["[report] period: not a length of time", "such as \"7d\", from 1d to 366d"]),
+    ("report", "period = \"23h\"", &["[report] period: out of range"]),
+    ("report", "period = \"367d\"", &["[report] period: out of range"]),
+    ("report", "keep = 0", &["[report] keep: out of range; set a whole number from 1 to 10000"]),
+    ("report", "keep = 10001", &["[report] keep: out of range"]),
+    ("retention", "history = \"{P}\"", &["[retention] history: not a length of time", "\"800d\", from 180d to 3650d"]),
+    ("retention", "history = \"179d\"", &["[retention] history: out of range"]),
+    ("retention", "history = \"3651d\"", &["[retention] history: out of range"]),
+    ("retention", "operational = \"{P}\"", &["[retention] operational: not a length of time", "from 7d to 3650d"]),
+    ("retention", "operational = \"6d\"", &["[retention] operational: out of range"]),
+    (
+        "retention",
+        "history = \"200d\"\noperational = \"201d\"",
+        &["r.toml:11:1: [retention] operational: longer than history; set it to at most history"],
+    ),
 ];

@@ -1,0 +1,30 @@
+//! What is told of history, and how long it is kept.
+
+use super::Checker;
+use crate::config::errors::fault;
+use crate::config::raw;
+use crate::config::settings::{Report, Retention};
+use crate::config::value::length::{HISTORY, OPERATIONAL, REPORT_PERIOD};
+use crate::config::value::report;
+
+impl Checker<'_> {
+    pub(super) fn report(&mut self, raw: raw::Report) -> Option<Report> {
+        let refused = raw.directory.is_some();
+        let directory = self.optional("report.directory", raw.directory, report::directory);
+        let period = self.length("report.period", raw.period, "7d", REPORT_PERIOD);
+        let keep = self.number("report.keep", raw.keep, 90, report::MAX_KEPT);
+        if refused && directory.is_none() {
+            return None;
+        }
+        Some(Report { directory, period: period?, keep: keep? })
+    }
+
+    pub(super) fn retention(&mut self, raw: raw::Retention) -> Option<Retention> {
+        let history = self.length("retention.history", raw.history, "800d", HISTORY);
+        let operational = self.length("retention.operational", raw.operational, "90d", OPERATIONAL);
+        if operational > history && history.is_some() {
+            self.fault("retention.operational", fault("longer than history", "set it to at most history"));
+        }
+        Some(Retention { history: history?, operational: operational? })
+    }
+}

@@ -1,0 +1,271 @@
+//! From history to the report: asks the state database for sums, and divides.
+//!
+//! Bounded: the database sums up, so what comes back grows with toolkits, weeks and days, not with accounts.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, TimeDelta};
+
+use super::model::{
+    AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, Funnel, Headline, OpenByAge,
+    Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate,
+};
+use super::period::{REPEAT_WITHIN, followed_since, history_needed, same_before};
+use crate::domain::{Followed, Survival, Timestamp, ratio};
+use crate::store::{
+    ActiveAccounts, AuditFigures, AuthConfigBreakages, BreakageFigures, FIRST_MONDAY_MS, Store, StoreError, Stretch,
+    WEEK_MS, WeekFigures, Work,
+};
+
+/// Auth configs that are listed: those of which most broke.
+const AUTH_CONFIGS: u32 = 20;
+/// With fewer breakages than this a share of them says nothing.
+pub const STANDS_OUT_FROM: u64 = 10;
+
+/// No report about this period can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// Part of what it would count was dropped.
+    #[error(
+        "history before {0} was dropped ([retention] history), and a report about this period would need it; ask for a later one"
+    )]
+    Dropped(NaiveDate),
+    /// The state database could not be read.
+    #[error("the state database could not be read for the report")]
+    Store(#[from] StoreError),
+}
+
+/// Makes the report about `period`, as of `now`.
+pub async fn reconnect_report(store: &Store, period: Period, now: Timestamp) -> Result<ReconnectReport, ReportError> {
+    let mut work = store.begin_read().await?;
+    let since = work.history_since().await?;
+    if let Some(since) = since.filter(|since| *since > history_needed(period)) {
+        return Err(ReportError::Dropped(since.date_naive()));
+    }
+    let before = same_before(period);
+    let before = Some(before).filter(|before| since.is_none_or(|since| since <= history_needed(*before)));
+    let report = Reading::of(&mut work, period).await?;
+    let previous = match before {
+        Some(before) => Some(Reading::of(&mut work, before).await?.headline()),
+        None => None,
+    };
+    let headline = report.headline();
+    let stretch = stretch(period);
+    let weeks = work.report_weeks(Stretch { from: followed_since(period), ..stretch }).await?;
+    let repeats = work.report_repeats(stretch, REPEAT_WITHIN.num_milliseconds()).await?;
+    let audits = work.report_audits(stretch).await?;
+    let brought_back = work.report_brought_back(stretch).await?;
+    let channels = work.report_channels(stretch).await?;
+    let old_news_open = work.report_old_news(period.to).await?;
+    work.roll_back();
+    Ok(ReconnectReport {
+        version: REPORT_VERSION,
+        period,
+        generated_at: now,
+        silenced: audits.last.as_ref().map(|(_, counted)| counted.silenced.clone()).unwrap_or_default(),
+        coverage: coverage(period, &audits),
+        breakages: report.breakages.iter().map(breakage).collect(),
+        toolkits: report.toolkits(),
+        auth_configs: report.auth_configs(&headline),
+        old_news_open,
+        funnel: report.funnel(),
+        brought_back: brought_back
+            .into_iter()
+            .map(|(after_notice, recovered)| BroughtBack { after_notice, recovered })
+            .collect(),
+        cohorts: weeks.iter().map(|week| cohort(week, period.to)).collect(),
+        time_to_detect: times(report.detect.clone()),
+        time_to_reconnect: report.reconnect(period),
+        repeat_breakers: RepeatBreakers { incidents: repeats.0, users: repeats.1 },
+        deliveries: channels
+            .into_iter()
+            .map(|of| ChannelHealth {
+                pending: of.planned.saturating_sub(of.delivered + of.dead + of.cancelled),
+                channel: of.channel,
+                planned: of.planned,
+                delivered: of.delivered,
+                dead: of.dead,
+                cancelled: of.cancelled,
+            })
+            .collect(),
+        headline,
+        previous,
+    })
+}
+
+pub(super) fn stretch(period: Period) -> Stretch {
+    Stretch { from: period.from, to: period.to }
+}
+
+/// What a period's headline is made from.
+struct Reading {
+    breakages: Vec<BreakageFigures>,
+    auth_configs: Vec<AuthConfigBreakages>,
+    active: Vec<ActiveAccounts>,
+    funnel: crate::store::FunnelFigures,
+    detect: Vec<Followed>,
+    reconnect: Vec<Followed>,
+}
+
+impl Reading {
+    async fn of(work: &mut Work, period: Period) -> Result<Self, StoreError> {
+        let stretch = stretch(period);
+        let auth_configs = work.report_auth_configs(stretch, AUTH_CONFIGS).await?;
+        let named: Vec<String> = auth_configs.iter().map(|of| of.auth_config.clone()).collect();
+        Ok(Self {
+            breakages: work.report_breakages(stretch).await?,
+            active: work.report_active(period.from, &named).await?,
+            auth_configs,
+            funnel: work.report_funnel(stretch).await?,
+            detect: work.report_detect_times(stretch).await?,
+            reconnect: work.report_reconnect_times(Stretch { from: followed_since(period), ..stretch }).await?,
+        })
+    }
+
+    fn headline(&self) -> Headline {
+        let sum = |what: fn(&BreakageFigures) -> u64| self.breakages.iter().map(what).sum::<u64>();
+        let active_at_start = self.active.iter().map(|of| of.accounts).sum();
+        let newly_broken = sum(|of| of.newly_broken);
+        Headline {
+            active_at_start,
+            newly_broken,
+            break_rate: rate(newly_broken, active_at_start),
+            recovered: sum(|of| of.recovered),
+            gone: sum(|of| of.gone),
+            open: sum(|of| of.open.iter().sum()),
+            notified: self.funnel.notified,
+            delivered: self.funnel.delivered,
+            active_again: self.funnel.active_again,
+            detect_median_seconds: times(self.detect.clone()).median_seconds,
+            reconnect_median_seconds: Survival::estimate(self.reconnect.clone()).after(0.5),
+        }
+    }
+
+    fn funnel(&self) -> Funnel {
+        Funnel {
+            notified: self.funnel.notified,
+            delivered: self.funnel.delivered,
+            link_opened: None,
+            attempt_started: None,
+            active_again: self.funnel.active_again,
+        }
+    }
+
+    fn toolkits(&self) -> Vec<ToolkitRate> {
+        let mut found: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+        for of in &self.active {
+            found.entry(&of.toolkit).or_default().0 += of.accounts;
+        }
+        for of in &self.breakages {
+            found.entry(&of.toolkit).or_default().1 += of.newly_broken;
+        }
+        found
+            .into_iter()
+            .map(|(toolkit, (active_at_start, newly_broken))| ToolkitRate {
+                toolkit: toolkit.to_owned(),
+                active_at_start,
+                newly_broken,
+                break_rate: rate(newly_broken, active_at_start),
+            })
+            .collect()
+    }
+
+    fn auth_configs(&self, headline: &Headline) -> Vec<AuthConfigRate> {
+        let active = |of: &AuthConfigBreakages| {
+            let same = |other: &&ActiveAccounts| other.auth_config == of.auth_config && other.toolkit == of.toolkit;
+            self.active.iter().find(same).map_or(0, |found| found.accounts)
+        };
+        self.auth_configs
+            .iter()
+            .map(|of| {
+                let active_at_start = active(of);
+                let share_of_breakages = ratio(of.newly_broken, headline.newly_broken);
+                let share_of_active = ratio(active_at_start, headline.active_at_start);
+                AuthConfigRate {
+                    auth_config: of.auth_config.clone(),
+                    toolkit: of.toolkit.clone(),
+                    active_at_start,
+                    newly_broken: of.newly_broken,
+                    share_of_breakages,
+                    share_of_active,
+                    stands_out: of.newly_broken >= STANDS_OUT_FROM && share_of_breakages >= 2.0 * share_of_active,
+                }
+            })
+            .collect()
+    }
+
+    fn reconnect(&self, period: Period) -> ReconnectTimes {
+        let curve = Survival::estimate(self.reconnect.clone());
+        ReconnectTimes {
+            followed_since: followed_since(period),
+            incidents: self.reconnect.iter().map(|at| at.ended + at.censored).sum(),
+            recovered: self.reconnect.iter().map(|at| at.ended).sum(),
+            median_seconds: curve.after(0.5),
+            p90_seconds: curve.after(0.9),
+        }
+    }
+}
+
+fn breakage(of: &BreakageFigures) -> Breakage {
+    let [under_1_day, under_7_days, under_30_days, older] = of.open;
+    Breakage {
+        toolkit: of.toolkit.clone(),
+        reason: of.reason.clone(),
+        newly_broken: of.newly_broken,
+        recovered: of.recovered,
+        gone: of.gone,
+        open: OpenByAge { under_1_day, under_7_days, under_30_days, older },
+    }
+}
+
+fn cohort(of: &WeekFigures, to: Timestamp) -> Cohort {
+    let begin = DateTime::from_timestamp_millis(FIRST_MONDAY_MS + of.week * WEEK_MS).unwrap_or_default();
+    let whole_after = |days| begin + TimeDelta::days(7 + days) <= to;
+    let came_back = |recovered: u64, days: i64| CameBack {
+        recovered,
+        rate: rate(recovered, of.opened).filter(|_| whole_after(days)),
+    };
+    let [one, three, seven, thirty] = of.recovered;
+    Cohort {
+        week: begin.date_naive(),
+        opened: of.opened,
+        gone: of.gone,
+        within_1_day: came_back(one, 1),
+        within_3_days: came_back(three, 3),
+        within_7_days: came_back(seven, 7),
+        within_30_days: came_back(thirty, 30),
+    }
+}
+
+fn coverage(period: Period, audits: &AuditFigures) -> Coverage {
+    let seconds = |length: TimeDelta| u64::try_from(length.num_seconds()).unwrap_or(0);
+    let Some((last_at, counted)) = &audits.last else {
+        let longest_gap_seconds = seconds(period.to - period.from);
+        return Coverage { audits_failed: audits.failed, longest_gap_seconds, ..Coverage::default() };
+    };
+    let first_at = audits.first_at.unwrap_or(*last_at);
+    let between = audits.longest_gap_ms.unwrap_or(0) / 1000;
+    let not_learned = counted.users_unknown + counted.users_unqueryable;
+    Coverage {
+        audits_finished: audits.finished,
+        audits_failed: audits.failed,
+        last_audit_at: Some(*last_at),
+        freshness_seconds: Some(seconds(period.to - *last_at)),
+        longest_gap_seconds: between.max(seconds(first_at - period.from)).max(seconds(period.to - *last_at)),
+        users_scanned: counted.users_scanned,
+        users_unknown: counted.users_unknown,
+        users_unqueryable: counted.users_unqueryable,
+        share: rate(counted.users_scanned.saturating_sub(not_learned), counted.users_scanned),
+    }
+}
+
+fn times(seen: Vec<Followed>) -> Times {
+    let count = seen.iter().map(|at| at.ended).sum();
+    let curve = Survival::estimate(seen);
+    Times { count, median_seconds: curve.after(0.5), p90_seconds: curve.after(0.9) }
+}
+
+/// None of nothing.
+fn rate(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| ratio(part, whole))
+}

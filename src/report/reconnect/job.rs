@@ -1,0 +1,184 @@
+//! The scheduled report: computed, written to files, told to the webhooks that carry `report.ready`; once per occurrence.
+//!
+//! The period ends at the instant the report was due, so that doing it again makes the same report. The files of that
+//! day are replaced; the event's id follows from the instant, so a second one is not written. A crash leaves the files of
+//! before or of now, and no event or one: doing it again mends that.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
+
+use super::compute::{ReportError, reconnect_report};
+use super::files::{self, ReportFileError};
+use super::model::{Headline, Period, ReconnectReport};
+use crate::domain::{
+    DeliveryId, EventKind, IdMint, JobName, NotificationId, OperatorEvent, ReportHeadline, RunId, Timestamp, causes,
+    millis, scrub,
+};
+use crate::ports::{Channel, Clock};
+use crate::store::{JobEnd, NewDelivery, NewOperatorEvent, Store, StoreError};
+use crate::telemetry::events;
+
+/// `[report]`, as the job needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportSettings {
+    /// How much time a report is about.
+    pub period: Duration,
+    /// Where files go; none writes none.
+    pub directory: Option<PathBuf>,
+    /// The files of how many days are kept.
+    pub keep: NonZeroU32,
+}
+
+/// The scheduled report was not made, or not written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportJobError {
+    /// It could not be computed.
+    #[error("the report could not be made")]
+    Report(#[from] ReportError),
+    /// Its files could not be written.
+    #[error("the report's files could not be written")]
+    Files(#[from] ReportFileError),
+    /// Word of it could not be put into the outbox.
+    #[error("the state database could not be used")]
+    Store(#[from] StoreError),
+    /// Something in it broke in a way it should not.
+    #[error("writing the report's files ended unexpectedly")]
+    Broken(#[from] tokio::task::JoinError),
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReportDone {
+    /// It is there.
+    Made {
+        /// Its headline figures.
+        headline: Box<Headline>,
+        /// Its JSON file, where files are written.
+        file: Option<PathBuf>,
+    },
+    /// Told to stop before it began to write.
+    Stopped,
+}
+
+/// Everything the scheduled report needs.
+pub struct ReportJob<'a> {
+    /// The state database.
+    pub store: &'a Store,
+    /// What time it is.
+    pub clock: &'a dyn Clock,
+    /// Makes the ids of deliveries.
+    pub mint: &'a IdMint,
+    /// The channels that are configured.
+    pub channels: &'a [Arc<dyn Channel>],
+    /// How it is made.
+    pub settings: &'a ReportSettings,
+    /// What it is logged and remembered under.
+    pub run: &'a RunId,
+}
+
+impl ReportJob<'_> {
+    /// Makes the report that was due at `at`, and remembers how that went in `jobs`.
+    pub async fn run(&self, at: Timestamp, stop: &CancellationToken) -> Result<ReportDone, ReportJobError> {
+        let started_at = self.clock.now();
+        self.note_start(started_at).await?;
+        let done = self.make(at, stop).await;
+        let now = self.clock.now();
+        let duration = (now - started_at).to_std().unwrap_or_default();
+        let detail = done.as_ref().err().map(|error| scrub(&causes(error), 500));
+        let end = match (&done, &detail) {
+            (Ok(ReportDone::Stopped), _) => return done,
+            (_, Some(detail)) => JobEnd::Failed(detail),
+            _ => JobEnd::Succeeded,
+        };
+        if let Some(error) = &detail {
+            tracing::error!(event = events::REPORT_FAILED, error, "The reconnect report could not be made.");
+        }
+        let noted = self.note_end(end, duration, now).await;
+        done.and_then(|done| noted.map(|()| done).map_err(ReportJobError::from))
+    }
+
+    async fn make(&self, at: Timestamp, stop: &CancellationToken) -> Result<ReportDone, ReportJobError> {
+        let length = TimeDelta::from_std(self.settings.period).unwrap_or(TimeDelta::days(7));
+        let period = Period { from: at - length, to: at };
+        let computed = tokio::select! {
+            report = reconnect_report(self.store, period, self.clock.now()) => report?,
+            () = stop.cancelled() => return Ok(ReportDone::Stopped),
+        };
+        let (report, file) = match self.settings.directory.clone() {
+            None => (computed, None),
+            Some(directory) => {
+                let keep = self.settings.keep;
+                let written = tokio::task::spawn_blocking(move || {
+                    files::write(&directory, &computed, keep).map(|path| (computed, Some(path)))
+                });
+                written.await??
+            }
+        };
+        let told = self.tell(&report).await?;
+        let of = &report.headline;
+        tracing::info!(
+            event = events::REPORT_READY,
+            from = %report.period.from.to_rfc3339(), to = %report.period.to.to_rfc3339(),
+            active_at_start = of.active_at_start, newly_broken = of.newly_broken, recovered = of.recovered,
+            incidents_open = of.open, notified = of.notified, delivered = of.delivered, active_again = of.active_again,
+            file = file.as_ref().map(|path| tracing::field::display(path.display())),
+            told, "The reconnect report is there."
+        );
+        Ok(ReportDone::Made { headline: Box::new(report.headline), file })
+    }
+
+    /// Puts word of the report into the outbox, once; says on how many channels.
+    async fn tell(&self, report: &ReconnectReport) -> Result<u64, StoreError> {
+        let now = self.clock.now();
+        let carrying = self.channels.iter().filter(|channel| channel.carries(EventKind::ReportReady));
+        let deliveries: Vec<NewDelivery> = carrying
+            .map(|channel| NewDelivery {
+                id: DeliveryId::new(self.mint.uuid(now)),
+                channel: channel.name().clone(),
+                outside_id: channel.outside_id(&self.mint.uuid(now)),
+            })
+            .collect();
+        let (id, channels) = (event_id(report.period.to), deliveries.len() as u64);
+        let mut work = self.store.begin().await?;
+        if work.has_notification(&id).await? {
+            return Ok(0);
+        }
+        let of = &report.headline;
+        let headline = ReportHeadline {
+            active_at_start: of.active_at_start,
+            newly_broken: of.newly_broken,
+            recovered: of.recovered,
+            open: of.open,
+            notified: of.notified,
+            delivered: of.delivered,
+            active_again: of.active_again,
+        };
+        let event = OperatorEvent::ReportReady { from: report.period.from, to: report.period.to, headline };
+        work.insert_operator_event(&NewOperatorEvent { id, event, deliveries }, self.run, now).await?;
+        work.commit().await?;
+        Ok(channels)
+    }
+
+    async fn note_start(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut work = self.store.begin().await?;
+        work.job_started(JobName::Report, self.run, now).await?;
+        work.commit().await
+    }
+
+    async fn note_end(&self, end: JobEnd<'_>, duration: Duration, now: Timestamp) -> Result<(), StoreError> {
+        let mut work = self.store.begin().await?;
+        work.job_ended(JobName::Report, self.run, end, duration, now).await?;
+        work.commit().await
+    }
+}
+
+/// The same for the same instant, whoever makes the report and how often.
+fn event_id(at: Timestamp) -> NotificationId {
+    let seed = u64::try_from(millis(at)).unwrap_or(0);
+    NotificationId::new(IdMint::new(seed).uuid(at))
+}

@@ -1,0 +1,38 @@
+//! The reconnect report: which accounts break, for how many people, and whether telling them brings them back.
+//!
+//! ```text
+//! [state database] ─▶ sums (src/store/report_*.rs) ─▶ ReconnectReport ─▶ text, JSON, CSV
+//!                                                                    └▶ job: files, the event report.ready
+//! ```
+//!
+//! Computed in SQL over history, in bounded memory. Every form is made from the one [`ReconnectReport`], which holds no
+//! address and no user's id; the list for support ([`users_csv`]), which is asked for by name, holds ids. Nothing here
+//! writes but the job: files that appear whole or not at all, and one event per occurrence.
+
+mod compute;
+mod files;
+mod job;
+mod model;
+mod period;
+mod table;
+mod text;
+mod users;
+
+pub use compute::{ReportError, STANDS_OUT_FROM, reconnect_report};
+pub use files::{FILE_KINDS, ReportFileError};
+pub use job::{ReportDone, ReportJob, ReportJobError, ReportSettings};
+pub use model::{
+    AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, Funnel, Headline, OpenByAge,
+    Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate,
+};
+pub use period::{LONGEST, PeriodError, REPEAT_WITHIN, followed_since, history_needed, same_before};
+pub use table::{csv, safe_cell};
+pub use text::text;
+pub use users::{UsersError, users_csv};
+
+impl ReconnectReport {
+    /// The report as JSON, indented, one line end at the end.
+    pub fn json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string_pretty(self).map(|text| text + "\n")
+    }
+}

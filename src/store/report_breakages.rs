@@ -1,0 +1,306 @@
+//! What broke, what came back and what is open, counted over the incidents of a stretch of time.
+//!
+//! Every figure is as of the end of the stretch, so that the same question has the same answer later. What is old news
+//! (broken before this product started to watch) counts only from when it was released. Everything is summed up by the
+//! database: what comes back is bounded by the number of toolkits and reasons, not by the number of incidents.
+
+use super::{Row, StoreError, Value, Work, sql};
+use crate::domain::{Followed, Timestamp, UserId};
+
+/// A stretch of time: from its first instant to the first after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// The first instant.
+    pub from: Timestamp,
+    /// The first instant after it.
+    pub to: Timestamp,
+}
+
+/// Rows of one answer. Composio has about a thousand toolkits, there are 11 reasons, and a product uses few of either.
+const MOST_ROWS: i64 = 5_000;
+/// Monday 1970-01-05, 00:00 UTC, in milliseconds: weeks are counted from there.
+pub const FIRST_MONDAY_MS: i64 = 4 * 86_400_000;
+/// One week in milliseconds.
+pub const WEEK_MS: i64 = 7 * 86_400_000;
+
+/// What became of the incidents of one toolkit and reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakageFigures {
+    /// The toolkit.
+    pub toolkit: String,
+    /// The code of what the provider's reason points at.
+    pub reason: String,
+    /// Opened in the stretch.
+    pub newly_broken: u64,
+    /// Ended in it because an account works.
+    pub recovered: u64,
+    /// Ended in it because the account is gone.
+    pub gone: u64,
+    /// Open at its end, by how long the account had been broken: under 1, 7 and 30 days, and longer.
+    pub open: [u64; 4],
+}
+
+/// The breakages of one auth config.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthConfigBreakages {
+    /// The auth config.
+    pub auth_config: String,
+    /// Its toolkit.
+    pub toolkit: String,
+    /// Incidents opened in the stretch.
+    pub newly_broken: u64,
+}
+
+/// Accounts that worked at an instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveAccounts {
+    /// Of which toolkit.
+    pub toolkit: String,
+    /// Of which auth config, where it was asked for by name; empty for all others together.
+    pub auth_config: String,
+    /// How many.
+    pub accounts: u64,
+}
+
+/// The incidents opened in one week.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeekFigures {
+    /// Weeks since the one that began on Monday, 1970-01-05.
+    pub week: i64,
+    /// Opened.
+    pub opened: u64,
+    /// Ended because the account is gone.
+    pub gone: u64,
+    /// Recovered within 1, 3, 7 and 30 days.
+    pub recovered: [u64; 4],
+}
+
+impl Work {
+    /// What broke, recovered and is open, by toolkit and reason. (`+` keeps a database from looking through everything that
+    /// was ever opened: what had not ended before is little.)
+    pub async fn report_breakages(&mut self, stretch: Stretch) -> Result<Vec<BreakageFigures>, StoreError> {
+        let select = sql("SELECT i.toolkit, COALESCE(a.reason, 'other') AS reason, \
+             count(CASE WHEN i.opened_at >= $1 AND i.released_at IS NULL THEN 1 END) AS newly_broken, \
+             count(CASE WHEN i.closed_at < $2 AND i.close_evidence IN ('active', 'superseded') THEN 1 END) AS recovered, \
+             count(CASE WHEN i.closed_at < $2 AND i.close_evidence = 'gone' THEN 1 END) AS gone, \
+             count(CASE WHEN (i.closed_at IS NULL OR i.closed_at >= $2) AND $2 - i.broke_at < 86400000 THEN 1 END) AS open_1, \
+             count(CASE WHEN (i.closed_at IS NULL OR i.closed_at >= $2) AND $2 - i.broke_at >= 86400000 \
+             AND $2 - i.broke_at < 604800000 THEN 1 END) AS open_7, \
+             count(CASE WHEN (i.closed_at IS NULL OR i.closed_at >= $2) AND $2 - i.broke_at >= 604800000 \
+             AND $2 - i.broke_at < 2592000000 THEN 1 END) AS open_30, \
+             count(CASE WHEN (i.closed_at IS NULL OR i.closed_at >= $2) AND $2 - i.broke_at >= 2592000000 THEN 1 END) AS open_more \
+             FROM incidents i LEFT JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
+             WHERE i.baseline = 0 AND +i.opened_at < $2 AND (i.released_at IS NULL OR i.released_at < $2) \
+             AND (i.closed_at IS NULL OR i.closed_at >= $1) \
+             GROUP BY i.toolkit, COALESCE(a.reason, 'other') ORDER BY i.toolkit, COALESCE(a.reason, 'other') LIMIT $3");
+        let select = select.bind(stretch.from).bind(stretch.to).bind(MOST_ROWS);
+        self.session.fetch(select).await?.iter().map(breakage_figures).collect()
+    }
+
+    /// Old news that was open, and not released, at the end of the stretch.
+    pub async fn report_old_news(&mut self, at: Timestamp) -> Result<u64, StoreError> {
+        let select = sql("SELECT count(*) AS n FROM incidents WHERE (closed_at IS NULL OR closed_at >= $1) \
+             AND +opened_at < $1 AND (baseline = 1 OR released_at >= $1)");
+        let rows = self.session.fetch(select.bind(at)).await?;
+        rows.first().map_or(Ok(0), |row| count(row, "n"))
+    }
+
+    /// The auth configs of which most broke, the most first.
+    pub async fn report_auth_configs(
+        &mut self,
+        stretch: Stretch,
+        limit: u32,
+    ) -> Result<Vec<AuthConfigBreakages>, StoreError> {
+        let select = sql("SELECT a.auth_config, a.toolkit, count(*) AS n FROM incidents i JOIN accounts a \
+             ON a.user_id = i.user_id AND a.account_id = i.account_id \
+             WHERE i.baseline = 0 AND i.released_at IS NULL AND i.opened_at >= $1 AND i.opened_at < $2 \
+             GROUP BY a.auth_config, a.toolkit ORDER BY n DESC, a.auth_config, a.toolkit LIMIT $3");
+        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to).bind(limit)).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(AuthConfigBreakages {
+                    auth_config: row.text("auth_config")?,
+                    toolkit: row.text("toolkit")?,
+                    newly_broken: count(row, "n")?,
+                })
+            })
+            .collect()
+    }
+
+    /// The accounts that worked just before `at`, by toolkit, those of the auth configs `named` apart: accounts first seen
+    /// before then, of users whose list was read then or later, that were healthy before the first change since.
+    pub async fn report_active(&mut self, at: Timestamp, named: &[String]) -> Result<Vec<ActiveAccounts>, StoreError> {
+        // Those that are healthy now, corrected by those that changed since. A join of all accounts with the changes took
+        // SQLite minutes; CROSS JOIN tells it to begin with the changes, and means nothing to PostgreSQL.
+        let select = sql("WITH since AS (SELECT user_id, account_id, from_condition, ROW_NUMBER() OVER \
+             (PARTITION BY user_id, account_id ORDER BY at, run_id) AS nth FROM transitions WHERE at >= $1), \
+             counted AS (SELECT a.toolkit, a.auth_config, 1 AS n FROM accounts a JOIN users u ON u.user_id = a.user_id \
+             WHERE a.first_seen_at < $2 AND u.observed_at >= $3 AND a.gone_at IS NULL AND a.condition = 'healthy' \
+             UNION ALL SELECT a.toolkit, a.auth_config, CASE WHEN s.from_condition = 'healthy' THEN 1 ELSE 0 END \
+             - CASE WHEN a.gone_at IS NULL AND a.condition = 'healthy' THEN 1 ELSE 0 END AS n \
+             FROM since s CROSS JOIN accounts a CROSS JOIN users u WHERE s.nth = 1 AND a.user_id = s.user_id \
+             AND a.account_id = s.account_id AND u.user_id = s.user_id AND a.first_seen_at < $4 AND u.observed_at >= $5), \
+             named AS (SELECT toolkit, CASE WHEN auth_config IN ({values}) THEN auth_config ELSE '' END AS auth_config, n \
+             FROM counted) \
+             SELECT toolkit, auth_config, CAST(sum(n) AS BIGINT) AS n FROM named GROUP BY toolkit, auth_config \
+             HAVING sum(n) > 0 ORDER BY toolkit, auth_config LIMIT 5000");
+        let mut apart: Vec<Vec<Value>> = named.iter().map(|name| vec![name.as_str().into()]).collect();
+        if apart.is_empty() {
+            apart.push(vec!["".into()]); // No auth config has an empty id that it would be told apart by.
+        }
+        let rows = self.session.fetch(select.bind(at).bind(at).bind(at).bind(at).bind(at).values(apart)).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ActiveAccounts {
+                    toolkit: row.text("toolkit")?,
+                    auth_config: row.text("auth_config")?,
+                    accounts: count(row, "n")?,
+                })
+            })
+            .collect()
+    }
+
+    /// How fast people came back, by the week in which their incident was opened; of the incidents opened in the stretch.
+    pub async fn report_weeks(&mut self, stretch: Stretch) -> Result<Vec<WeekFigures>, StoreError> {
+        let select = sql("SELECT (opened_at - $3) / $4 AS week, count(*) AS opened, \
+             count(CASE WHEN closed_at < $2 AND close_evidence = 'gone' THEN 1 END) AS gone, \
+             count(CASE WHEN closed_at < $2 AND back = 1 AND closed_at - opened_at <= 86400000 THEN 1 END) AS back_1, \
+             count(CASE WHEN closed_at < $2 AND back = 1 AND closed_at - opened_at <= 259200000 THEN 1 END) AS back_3, \
+             count(CASE WHEN closed_at < $2 AND back = 1 AND closed_at - opened_at <= 604800000 THEN 1 END) AS back_7, \
+             count(CASE WHEN closed_at < $2 AND back = 1 AND closed_at - opened_at <= 2592000000 THEN 1 END) AS back_30 \
+             FROM (SELECT opened_at, closed_at, close_evidence, \
+             CASE WHEN close_evidence IN ('active', 'superseded') THEN 1 ELSE 0 END AS back \
+             FROM incidents WHERE baseline = 0 AND released_at IS NULL AND opened_at >= $1 AND opened_at < $2) news \
+             GROUP BY (opened_at - $3) / $4 ORDER BY week");
+        let select = select.bind(stretch.from).bind(stretch.to).bind(FIRST_MONDAY_MS).bind(WEEK_MS);
+        self.session.fetch(select).await?.iter().map(week_figures).collect()
+    }
+
+    /// How long incidents opened in the stretch took to recover, or have lasted by its end, and how many: whole minutes
+    /// below a day, whole hours above, so that there are at most 1,440 durations and 24 for each day more.
+    pub async fn report_reconnect_times(&mut self, stretch: Stretch) -> Result<Vec<Followed>, StoreError> {
+        let select = sql("SELECT CASE WHEN ms < 0 THEN 0 WHEN ms < 86400000 THEN ms / 60000 * 60 \
+             ELSE ms / 3600000 * 3600 END AS seconds, count(CASE WHEN ended = 1 THEN 1 END) AS ended, count(*) AS n \
+             FROM (SELECT CASE WHEN closed_at < $2 THEN closed_at ELSE $2 END - opened_at AS ms, \
+             CASE WHEN closed_at < $2 AND close_evidence IN ('active', 'superseded') THEN 1 ELSE 0 END AS ended \
+             FROM incidents WHERE baseline = 0 AND released_at IS NULL AND opened_at >= $1 AND opened_at < $2) news \
+             GROUP BY seconds ORDER BY seconds");
+        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to)).await?;
+        rows.iter().map(followed).collect()
+    }
+
+    /// How long it took to notice what broke, of the incidents opened in the stretch; in the same steps.
+    pub async fn report_detect_times(&mut self, stretch: Stretch) -> Result<Vec<Followed>, StoreError> {
+        let select = sql("SELECT CASE WHEN ms < 0 THEN 0 WHEN ms < 86400000 THEN ms / 60000 * 60 \
+             ELSE ms / 3600000 * 3600 END AS seconds, count(*) AS ended, count(*) AS n \
+             FROM (SELECT opened_at - broke_at AS ms FROM incidents WHERE baseline = 0 AND released_at IS NULL \
+             AND opened_at >= $1 AND opened_at < $2) news GROUP BY seconds ORDER BY seconds");
+        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to)).await?;
+        rows.iter().map(followed).collect()
+    }
+
+    /// Incidents opened in the stretch of users whose same toolkit had come back less than `within_ms` before, and how
+    /// many users that were.
+    pub async fn report_repeats(&mut self, stretch: Stretch, within_ms: i64) -> Result<(u64, u64), StoreError> {
+        let select = sql("SELECT count(*) AS n, count(DISTINCT i.user_id) AS users FROM incidents i \
+             WHERE i.baseline = 0 AND i.released_at IS NULL AND i.opened_at >= $1 AND i.opened_at < $2 \
+             AND EXISTS (SELECT 1 FROM incidents e WHERE e.user_id = i.user_id AND e.toolkit = i.toolkit \
+             AND e.closed_at <= i.opened_at AND e.closed_at > i.opened_at - $3 AND e.incident_id <> i.incident_id \
+             AND e.close_evidence IN ('active', 'superseded'))");
+        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to).bind(within_ms)).await?;
+        rows.first().map_or(Ok((0, 0)), |row| Ok((count(row, "n")?, count(row, "users")?)))
+    }
+}
+
+/// One incident of the list for support.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncidentLine {
+    /// Its id; the next page begins after it.
+    pub incident: String,
+    /// Whose.
+    pub user: UserId,
+    /// Of which toolkit.
+    pub toolkit: String,
+    /// The account it stands for.
+    pub account: String,
+    /// The code of what the provider's reason points at.
+    pub reason: String,
+    /// When the account broke.
+    pub broke_at: Timestamp,
+    /// When the incident was opened.
+    pub opened_at: Timestamp,
+    /// When it ended.
+    pub closed_at: Option<Timestamp>,
+    /// On which evidence.
+    pub evidence: Option<String>,
+    /// The code of the last decision about it.
+    pub decision: Option<String>,
+    /// How many of its notices arrived.
+    pub notices: u64,
+}
+
+impl Work {
+    /// The incidents that were open at some time of the stretch, by id, after the one named.
+    pub async fn report_incidents(
+        &mut self,
+        stretch: Stretch,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<IncidentLine>, StoreError> {
+        let select = sql("SELECT i.*, COALESCE(a.reason, 'other') AS reason, (SELECT count(DISTINCT n.number) \
+             FROM notification_items n JOIN deliveries d ON d.notification_id = n.notification_id \
+             WHERE n.incident_id = i.incident_id AND n.number >= 0 AND n.spent = 1 AND d.state = 'delivered' \
+             AND d.settled_at < $2 AND (d.said IS NULL OR d.said LIKE '%' || n.incident_id || '%')) AS notices \
+             FROM incidents i LEFT JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
+             WHERE i.incident_id > $3 AND i.opened_at < $2 AND (i.closed_at IS NULL OR i.closed_at >= $1) \
+             ORDER BY i.incident_id LIMIT $4");
+        let select = select.bind(stretch.from).bind(stretch.to).bind(after).bind(limit);
+        self.session.fetch(select).await?.iter().map(incident_line).collect()
+    }
+}
+
+/// A count; never negative.
+pub(super) fn count(row: &Row, column: &str) -> Result<u64, StoreError> {
+    Ok(u64::try_from(row.int(column)?).unwrap_or(0))
+}
+
+fn breakage_figures(row: &Row) -> Result<BreakageFigures, StoreError> {
+    Ok(BreakageFigures {
+        toolkit: row.text("toolkit")?,
+        reason: row.text("reason")?,
+        newly_broken: count(row, "newly_broken")?,
+        recovered: count(row, "recovered")?,
+        gone: count(row, "gone")?,
+        open: [count(row, "open_1")?, count(row, "open_7")?, count(row, "open_30")?, count(row, "open_more")?],
+    })
+}
+
+fn week_figures(row: &Row) -> Result<WeekFigures, StoreError> {
+    Ok(WeekFigures {
+        week: row.int("week")?,
+        opened: count(row, "opened")?,
+        gone: count(row, "gone")?,
+        recovered: [count(row, "back_1")?, count(row, "back_3")?, count(row, "back_7")?, count(row, "back_30")?],
+    })
+}
+
+fn followed(row: &Row) -> Result<Followed, StoreError> {
+    let ended = count(row, "ended")?;
+    Ok(Followed { seconds: count(row, "seconds")?, ended, censored: count(row, "n")? - ended })
+}
+
+fn incident_line(row: &Row) -> Result<IncidentLine, StoreError> {
+    Ok(IncidentLine {
+        incident: row.text("incident_id")?,
+        user: UserId::new(row.text("user_id")?),
+        toolkit: row.text("toolkit")?,
+        account: row.text("account_id")?,
+        reason: row.text("reason")?,
+        broke_at: row.instant("broke_at")?,
+        opened_at: row.instant("opened_at")?,
+        closed_at: row.opt_instant("closed_at")?,
+        evidence: row.opt_text("close_evidence")?,
+        decision: row.opt_text("decision")?,
+        notices: count(row, "notices")?,
+    })
+}

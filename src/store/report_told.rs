@@ -1,0 +1,147 @@
+//! What was said in a stretch of time and what came of it, and how well the audits of that time covered the users.
+//!
+//! As of the end of the stretch, like all figures of the report. What an operator puts back by hand
+//! (`outbox redeliver`) counts as it stands now.
+
+use super::report_breakages::{Stretch, count};
+use super::{Row, StoreError, Work, sql};
+use crate::domain::{RunCounters, Timestamp};
+
+/// How far incidents came that were first told in the stretch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FunnelFigures {
+    /// It was decided to tell.
+    pub notified: u64,
+    /// A notice arrived.
+    pub delivered: u64,
+    /// The account works again, since a notice arrived.
+    pub active_again: u64,
+}
+
+/// What became of the deliveries of one channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelFigures {
+    /// The channel.
+    pub channel: String,
+    /// Decided in the stretch.
+    pub planned: u64,
+    /// Arrived.
+    pub delivered: u64,
+    /// Given up.
+    pub dead: u64,
+    /// Called off.
+    pub cancelled: u64,
+}
+
+/// The audits that ended in a stretch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditFigures {
+    /// Those that went to their end.
+    pub finished: u64,
+    /// Those that failed, or whose process ended.
+    pub failed: u64,
+    /// When the first that went to its end did.
+    pub first_at: Option<Timestamp>,
+    /// The longest time between two ends, in milliseconds; none with fewer than two.
+    pub longest_gap_ms: Option<u64>,
+    /// The last one, when it ended and what it counted.
+    pub last: Option<(Timestamp, RunCounters)>,
+}
+
+impl Work {
+    /// How far the incidents came whose first notice was decided in the stretch.
+    pub async fn report_funnel(&mut self, stretch: Stretch) -> Result<FunnelFigures, StoreError> {
+        let select = sql("SELECT count(*) AS notified, count(CASE WHEN arrived_at < $2 THEN 1 END) AS delivered, \
+             count(CASE WHEN arrived_at < $2 AND closed_at < $2 AND closed_at >= arrived_at \
+             AND close_evidence IN ('active', 'superseded') THEN 1 END) AS active_again \
+             FROM (SELECT i.incident_id, i.closed_at, i.close_evidence, min(CASE WHEN d.state = 'delivered' \
+             AND items.spent = 1 AND (d.said IS NULL OR d.said LIKE '%' || items.incident_id || '%') \
+             THEN d.settled_at END) AS arrived_at \
+             FROM notifications f JOIN notification_items fi ON fi.notification_id = f.notification_id AND fi.number = 0 \
+             JOIN incidents i ON i.incident_id = fi.incident_id \
+             JOIN notification_items items ON items.incident_id = i.incident_id AND items.number >= 0 \
+             LEFT JOIN deliveries d ON d.notification_id = items.notification_id \
+             WHERE f.created_at >= $1 AND f.created_at < $2 \
+             GROUP BY i.incident_id, i.closed_at, i.close_evidence) told");
+        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to)).await?;
+        let Some(row) = rows.first() else { return Ok(FunnelFigures::default()) };
+        Ok(FunnelFigures {
+            notified: count(row, "notified")?,
+            delivered: count(row, "delivered")?,
+            active_again: count(row, "active_again")?,
+        })
+    }
+
+    /// After which notice people came back, of the incidents that recovered in the stretch: the number of the last that
+    /// had arrived by then (0 is the first), none where none had; and how many.
+    pub async fn report_brought_back(&mut self, stretch: Stretch) -> Result<Vec<(Option<u32>, u64)>, StoreError> {
+        let select =
+            sql("SELECT last, count(*) AS n FROM (SELECT (SELECT max(items.number) FROM notification_items items \
+             JOIN deliveries d ON d.notification_id = items.notification_id WHERE items.incident_id = i.incident_id \
+             AND items.number >= 0 AND items.spent = 1 AND d.state = 'delivered' AND d.settled_at <= i.closed_at \
+             AND (d.said IS NULL OR d.said LIKE '%' || items.incident_id || '%')) AS last FROM incidents i \
+             WHERE i.baseline = 0 AND i.closed_at >= $1 AND i.closed_at < $2 \
+             AND i.close_evidence IN ('active', 'superseded')) back GROUP BY last ORDER BY last");
+        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to)).await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            found.push((row.opt_int("last")?.and_then(|last| u32::try_from(last).ok()), count(row, "n")?));
+        }
+        found.sort_unstable(); // The databases do not agree where NULL belongs.
+        Ok(found)
+    }
+
+    /// What became of the notices to users decided in the stretch, by channel.
+    pub async fn report_channels(&mut self, stretch: Stretch) -> Result<Vec<ChannelFigures>, StoreError> {
+        let select = sql("SELECT d.channel, count(*) AS planned, \
+             count(CASE WHEN d.state = 'delivered' AND d.settled_at < $2 THEN 1 END) AS delivered, \
+             count(CASE WHEN d.state = 'dead' AND d.settled_at < $2 THEN 1 END) AS dead, \
+             count(CASE WHEN d.state = 'cancelled' AND d.settled_at < $2 THEN 1 END) AS cancelled \
+             FROM notifications n JOIN deliveries d ON d.notification_id = n.notification_id \
+             WHERE n.created_at >= $1 AND n.created_at < $2 AND n.user_id <> '' \
+             GROUP BY d.channel ORDER BY d.channel LIMIT 1000");
+        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to)).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ChannelFigures {
+                    channel: row.text("channel")?,
+                    planned: count(row, "planned")?,
+                    delivered: count(row, "delivered")?,
+                    dead: count(row, "dead")?,
+                    cancelled: count(row, "cancelled")?,
+                })
+            })
+            .collect()
+    }
+
+    /// The audits that ended in the stretch.
+    pub async fn report_audits(&mut self, stretch: Stretch) -> Result<AuditFigures, StoreError> {
+        let select = sql("SELECT count(CASE WHEN state = 'finished' THEN 1 END) AS finished, \
+             count(CASE WHEN state <> 'finished' THEN 1 END) AS failed, \
+             min(CASE WHEN state = 'finished' THEN finished_at END) AS first_at \
+             FROM runs WHERE finished_at >= $1 AND finished_at < $2");
+        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to)).await?;
+        let Some(row) = rows.first() else { return Ok(AuditFigures::default()) };
+        let select =
+            sql("SELECT max(gap) AS gap FROM (SELECT finished_at - lag(finished_at) OVER (ORDER BY finished_at) \
+             AS gap FROM runs WHERE state = 'finished' AND finished_at >= $1 AND finished_at < $2) gaps");
+        let gaps = self.session.fetch(select.bind(stretch.from).bind(stretch.to)).await?;
+        let gap = gaps.first().map_or(Ok(None), |row| row.opt_int("gap"))?;
+        let select = sql("SELECT finished_at, counters FROM runs WHERE state = 'finished' AND finished_at >= $1 \
+             AND finished_at < $2 ORDER BY finished_at DESC, run_id DESC LIMIT 1");
+        let last = self.session.fetch(select.bind(stretch.from).bind(stretch.to)).await?;
+        Ok(AuditFigures {
+            finished: count(row, "finished")?,
+            failed: count(row, "failed")?,
+            first_at: row.opt_instant("first_at")?,
+            longest_gap_ms: gap.and_then(|gap| u64::try_from(gap).ok()),
+            last: last.first().map(counted).transpose()?,
+        })
+    }
+}
+
+fn counted(row: &Row) -> Result<(Timestamp, RunCounters), StoreError> {
+    let counters = serde_json::from_str(&row.text("counters")?)
+        .map_err(|error| StoreError::Unreadable(format!("runs.counters: {error}")))?;
+    Ok((row.instant("finished_at")?, counters))
+}

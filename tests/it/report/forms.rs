@@ -1,0 +1,135 @@
+//! The report's forms: the JSON is what the published schema says, CSV and text say the same, and none holds a user's id.
+
+use reconnectd::report::reconnect::{ReconnectReport, csv, text, users_csv};
+use serde_json::Value;
+
+use super::*;
+
+const SCHEMA: &str = include_str!("../../../docs/report.schema.json");
+
+/// A schema that knows no keys but its own, so that one that is written and not described is found.
+fn closed(mut schema: Value) -> Value {
+    if let Some(map) = schema.as_object_mut() {
+        if map.contains_key("required") {
+            map.insert("additionalProperties".to_owned(), false.into());
+        }
+        for part in map.values_mut() {
+            *part = closed(part.take());
+        }
+    }
+    if let Some(parts) = schema.as_array_mut() {
+        for part in parts {
+            *part = closed(part.take());
+        }
+    }
+    schema
+}
+
+/// Reports of many histories, one of nothing among them.
+async fn reports() -> Vec<ReconnectReport> {
+    let (folder, path) = sqlite_path();
+    let raw = Raw::open(format!("sqlite://{}", path.display()), Some(folder)).await;
+    let week = periods(0)[0];
+    let mut reports = vec![reconnect_report(&raw.store, week, now()).await.unwrap()];
+    for seed in 200..210 {
+        raw.hold(&random(seed)).await;
+        for period in periods(seed) {
+            reports.push(reconnect_report(&raw.store, period, now()).await.unwrap());
+        }
+    }
+    reports
+}
+
+#[tokio::test]
+async fn the_json_is_what_the_schema_says() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    assert!(jsonschema::meta::is_valid(&schema));
+    let validator = |schema: &Value| jsonschema::options().should_validate_formats(true).build(schema).unwrap();
+    let validators = [validator(&schema), validator(&closed(schema.clone()))];
+    for report in reports().await {
+        let json = report.json().unwrap();
+        assert_eq!(serde_json::from_str::<ReconnectReport>(&json).unwrap(), report, "nothing is lost");
+        let value: Value = serde_json::from_str(&json).unwrap();
+        for validator in &validators {
+            let problems: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+            assert!(problems.is_empty(), "{problems:?}\n{json}");
+        }
+        assert!(
+            !json.contains("user-") && !csv(&report).unwrap().contains("user-") && !text(&report).contains("user-")
+        );
+    }
+}
+
+#[tokio::test]
+async fn csv_and_text_say_what_the_report_says() {
+    for report in reports().await {
+        let (table, page) = (csv(&report).unwrap(), text(&report));
+        let rows: Vec<csv_row::Row> = csv_row::parse(&table);
+        let value = |section: &str, subject: &str, detail: &str, figure: &str| {
+            let same = |row: &&csv_row::Row| row[..4] == [section, subject, detail, figure];
+            rows.iter().find(same).map(|row| row[4].clone())
+        };
+        let headline = &report.headline;
+        assert_eq!(value("headline", "", "", "newly_broken").unwrap(), headline.newly_broken.to_string());
+        assert_eq!(value("funnel", "", "", "link_opened").unwrap(), "");
+        for of in &report.breakages {
+            let open = value("breakages", &of.toolkit, &of.reason, "open_older").unwrap();
+            assert_eq!(open, of.open.older.to_string());
+        }
+        assert_eq!(rows.iter().filter(|row| row[0] == "cohorts" && row[3] == "opened").count(), report.cohorts.len());
+        let line = |what: &str| page.lines().find(|line| line.starts_with(what)).unwrap().to_owned();
+        assert!(line("newly broken").contains(&format!(" {} ", headline.newly_broken)), "{page}");
+        assert!(page.lines().all(|line| line.chars().count() <= 100), "{page}");
+        assert_eq!(page.contains("No audit"), report.coverage.last_audit_at.is_none());
+    }
+}
+
+#[tokio::test]
+async fn the_list_for_support_has_every_incident_of_the_period_and_no_formula() {
+    let (folder, path) = sqlite_path();
+    let raw = Raw::open(format!("sqlite://{}", path.display()), Some(folder)).await;
+    let mut history = random(7);
+    history.incidents.truncate(3);
+    for (n, incident) in history.incidents.iter_mut().enumerate() {
+        incident.user = format!("=user-{n},\"x\"");
+        incident.opened_at = MONDAY_MS - DAY_MS;
+        (incident.closed_at, incident.evidence) = (None, None);
+    }
+    history.incidents[2].opened_at = MONDAY_MS;
+    history.items.clear();
+    raw.hold(&history).await;
+    let mut out = Vec::new();
+    let written = users_csv(&raw.store, periods(0)[0], &mut out).await.unwrap();
+    let rows = csv_row::parse(&String::from_utf8(out).unwrap());
+    assert_eq!((written, rows.len()), (2, 3), "what was opened when the period ended is not in it");
+    let users: Vec<&String> = rows[1..].iter().map(|row| &row[0]).collect();
+    assert_eq!(users, ["'=user-0,\"x\"", "'=user-1,\"x\""]);
+    assert!(rows[1..].iter().all(|row| row[3] == "open"));
+}
+
+/// Reads CSV without the library that wrote it (RFC 4180).
+mod csv_row {
+    pub type Row = Vec<String>;
+
+    pub fn parse(text: &str) -> Vec<Row> {
+        let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
+        let mut chars = text.chars().peekable();
+        while let Some(c) = chars.next() {
+            match c {
+                '"' if quoted && chars.peek() == Some(&'"') => {
+                    cell.push('"');
+                    chars.next();
+                }
+                '"' => quoted = !quoted,
+                ',' if !quoted => row.push(std::mem::take(&mut cell)),
+                '\n' if !quoted => {
+                    row.push(std::mem::take(&mut cell));
+                    rows.push(std::mem::take(&mut row));
+                }
+                '\r' if !quoted => {}
+                c => cell.push(c),
+            }
+        }
+        rows
+    }
+}
