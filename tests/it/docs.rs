@@ -15,7 +15,7 @@ const README: &str = include_str!("../../README.md");
 const OPERATIONS: &str = include_str!("../../docs/operations.md");
 const EVENTS: &str = include_str!("../../src/telemetry/events.rs");
 
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -34,18 +34,18 @@ fn documents() -> Vec<(PathBuf, String)> {
 }
 
 /// A document without its fenced blocks.
-fn prose(text: &str) -> String {
+pub fn prose(text: &str) -> String {
     text.split("```").step_by(2).collect()
 }
 
 /// The part under one `##` heading.
-fn section<'a>(text: &'a str, heading: &str) -> &'a str {
+pub fn section<'a>(text: &'a str, heading: &str) -> &'a str {
     let after = text.split_once(&format!("\n## {heading}\n")).unwrap().1;
     after.split("\n## ").next().unwrap()
 }
 
 /// What stands in backticks in the first column of the tables of a text.
-fn first_column(text: &str) -> BTreeSet<&str> {
+pub fn first_column(text: &str) -> BTreeSet<&str> {
     let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
     rows.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect()
 }
@@ -139,7 +139,7 @@ fn every_table_has_its_row() {
 }
 
 /// A heading as the anchor of a link.
-fn anchor(heading: &str) -> String {
+pub fn anchor(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim().to_lowercase();
     text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_')).collect::<String>().replace(' ', "-")
 }
