@@ -86,7 +86,8 @@ pub enum ReasonHint {
 }
 
 impl ReasonHint {
-    const CODES: [(Self, &'static str); 11] = [
+    /// All hints and their stored codes.
+    pub const CODES: [(Self, &'static str); 11] = [
         (Self::None, "none"),
         (Self::NeverCompleted, "never_completed"),
         (Self::RefreshRefused, "refresh_refused"),

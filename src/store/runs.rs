@@ -145,7 +145,7 @@ fn counters_text(counters: &RunCounters) -> Result<String, StoreError> {
     serde_json::to_string(counters).map_err(|error| StoreError::Unreadable(error.to_string()))
 }
 
-fn run_row(row: &Row) -> Result<RunRow, StoreError> {
+pub(super) fn run_row(row: &Row) -> Result<RunRow, StoreError> {
     Ok(RunRow {
         id: RunId::new(row.text("run_id")?),
         state: row.text("state")?,

@@ -240,6 +240,6 @@ fn storm_row(row: &Row) -> Result<StormRow, StoreError> {
     })
 }
 
-fn count(row: &Row, column: &str) -> Result<u64, StoreError> {
+pub(super) fn count(row: &Row, column: &str) -> Result<u64, StoreError> {
     Ok(u64::try_from(row.int(column)?).unwrap_or(0))
 }

@@ -1,6 +1,17 @@
 //! The names of log events. On-call searches for these; they never change meaning. Every `tracing` call of
 //! this crate carries one as the field `event` and says the rest in a sentence and named fields.
 
+/// Constants, and all of them as a list, so that what counts events knows every name from the start.
+macro_rules! names {
+    ($($(#[$doc:meta])* pub const $id:ident: &str = $name:literal;)*) => {
+        $($(#[$doc])* pub const $id: &str = $name;)*
+
+        /// All names.
+        pub const ALL: &[&str] = &[$($id),*];
+    };
+}
+
+names! {
 /// A run began (or went on from a checkpoint).
 pub const RUN_STARTED: &str = "run.started";
 /// A run ended; carries the counters of the summary.
@@ -75,3 +86,4 @@ pub const HTTP_FAILED: &str = "http.failed";
 pub const HTTP_STOPPED: &str = "http.stopped";
 /// The simulator is listening.
 pub const SIMULATOR_LISTENING: &str = "simulator.listening";
+}

@@ -7,9 +7,11 @@
 
 pub mod events;
 mod fields;
+pub mod health;
 mod line;
 mod log;
 mod mask;
+pub mod metrics;
 
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{EnvFilter, Registry};
 
 pub use line::LineFormat;
+pub use metrics::Metrics;
 
 use crate::domain::RunId;
 use crate::ports::Clock;

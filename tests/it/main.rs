@@ -17,6 +17,7 @@ mod golden_mails;
 mod http;
 mod jobs;
 mod mail_connections;
+mod metrics;
 mod old_news;
 mod outbox;
 mod policy;
