@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod exit_codes;
 mod explain;
+mod journal;
 mod kill_ledger;
 mod killed;
 mod mail;

@@ -38,7 +38,9 @@ fn catalogue(text: &str) -> BTreeMap<&str, Entry<'_>> {
     let entries = rows.map(|row| {
         let (event, rest) = row.split_once("` | ").unwrap();
         let cells: Vec<&str> = rest.split(" | ").collect();
-        let [level, fields, means, act] = cells.as_slice() else { panic!("{event}: five columns, not {}", cells.len() + 1) };
+        let [level, fields, means, act] = cells.as_slice() else {
+            panic!("{event}: five columns, not {}", cells.len() + 1)
+        };
         assert!(!means.is_empty() && !act.is_empty(), "{event}: what it means and what to do");
         (event, Entry { levels: words(level), fields: quoted(fields) })
     });
@@ -142,8 +144,9 @@ fn events_named_in_the_runbook_exist() {
     let kinds: Vec<&str> = reconnectd::domain::EventKind::CODES.iter().map(|(_, code, _)| *code).collect();
     for word in prose(operations).split('`').skip(1).step_by(2) {
         let Some((family, rest)) = word.split_once('.') else { continue };
-        let looks = families.contains(family) && !rest.is_empty() && rest.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-        let file = ["db", "toml", "rs", "service", "timer", "json"].contains(&rest);
+        let looks =
+            families.contains(family) && !rest.is_empty() && rest.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        let file = ["db", "html", "json", "rs", "service", "timer", "toml", "txt"].contains(&rest);
         assert!(!looks || file || names.contains(word) || kinds.contains(&word), "docs/operations.md names {word}");
     }
 }
@@ -158,8 +161,18 @@ fn a_call_is_read_whole() {
             "warn",
             vec!["attempt", "channel", "detail", "n", "user"],
         ),
-        ("error!(target: \"x\", event = events::X, a = if b { 1 } else { 2 }, \"A, b = 1\");", Some("X"), "error", vec!["a"]),
-        ("tracing::debug_span!(\"page\", page = 1, later = tracing::field::Empty);", None, "debug", vec!["later", "page"]),
+        (
+            "error!(target: \"x\", event = events::X, a = if b { 1 } else { 2 }, \"A, b = 1\");",
+            Some("X"),
+            "error",
+            vec!["a"],
+        ),
+        (
+            "tracing::debug_span!(\"page\", page = 1, later = tracing::field::Empty);",
+            None,
+            "debug",
+            vec!["later", "page"],
+        ),
         ("info!(event = events::X, otel.kind = \"client\", \"A\")", Some("X"), "info", vec!["otel.kind"]),
     ] {
         let calls = calls::of("src/x.rs", text);

@@ -60,7 +60,8 @@ fn finished(source: &Source<'_>) -> Vec<Call> {
         let inside = &source.code[open + 1..closing(&source.code, open, '(', ')') - 1];
         let own = arguments(inside);
         let event = own[1].rsplit("::").next().unwrap().trim().to_owned();
-        let mut fields: BTreeSet<String> = own[4..].iter().filter_map(|field| field.split('=').next()).map(str::trim).map(str::to_owned).collect();
+        let mut fields: BTreeSet<String> =
+            own[4..].iter().filter_map(|field| field.split('=').next()).map(str::trim).map(str::to_owned).collect();
         fields.extend(of_every_summary());
         for level in ["info", "warn"] {
             if own[0].trim().trim_start_matches("$level") == "" || own[0].trim() == level {
