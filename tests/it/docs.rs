@@ -120,6 +120,9 @@ fn every_table_has_its_row() {
         let described: BTreeSet<String> = first_column(model).into_iter().map(str::to_owned).collect();
         assert_eq!(described, tables, "docs/architecture.md, Data model, {dialect}");
     }
+    let moved = include_str!("../../docs/operations.md").lines().find_map(|l| l.strip_prefix("for table in ")).unwrap();
+    let moved: BTreeSet<&str> = moved.split(';').next().unwrap().split(' ').collect();
+    assert_eq!(moved, first_column(model), "docs/operations.md, Move from SQLite to PostgreSQL");
     let meta = model.lines().find(|line| line.starts_with("| `meta` ")).unwrap();
     for key in
         ["baseline_started_at", "baseline_finished_at", "baseline_release", "suppression_key", "suppression_key_check"]
