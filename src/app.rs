@@ -48,6 +48,11 @@ pub enum AppError {
 }
 
 impl AppError {
+    /// Whether a person must see to the state database: it is full, corrupt, or of another version.
+    pub fn is_state_unusable(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_unusable())
+    }
+
     /// Whether the configuration must change, rather than something outside.
     pub fn is_configuration(&self) -> bool {
         match self {

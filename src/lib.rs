@@ -10,6 +10,8 @@ pub mod domain;
 pub mod ports;
 pub mod telemetry;
 
+pub mod schedule;
+
 pub mod scan;
 
 pub mod record;
@@ -25,6 +27,8 @@ pub mod pipeline;
 pub mod store;
 
 pub mod http;
+
+pub mod lifecycle;
 
 pub mod adapters;
 pub mod simulator;

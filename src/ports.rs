@@ -223,3 +223,12 @@ pub trait Clock: Send + Sync {
     /// Waits this long on this clock.
     async fn sleep(&self, duration: Duration);
 }
+
+/// What wakes the schedule.
+#[async_trait]
+pub trait Alarm: Send + Sync {
+    /// Returns at `at` by the wall clock, never before it, unless a minute has passed: then it returns too, because
+    /// only a look at the clock tells whether it was moved meanwhile. At once where `at` has come. The caller looks
+    /// at the clock and the schedule again whenever it returns. Dropping the future disarms it.
+    async fn ring(&self, at: Timestamp);
+}

@@ -31,8 +31,6 @@ CREATE TABLE jobs (
     run_id       TEXT COLLATE "C"
 );
 
--- What `status` and the metrics read at any moment: each is an index over what is open, waiting or odd, and so as small
--- as that is.
-CREATE INDEX incidents_open ON incidents (toolkit, decision, user_id, account_id) WHERE closed_at IS NULL;
-CREATE INDEX deliveries_dead ON deliveries (channel) WHERE state = 'dead';
+-- What `status` and the metrics read at any moment: indexes over what is open or odd, and as small as that is.
+CREATE INDEX incidents_open ON incidents (toolkit, user_id, account_id) WHERE closed_at IS NULL;
 CREATE INDEX accounts_unknown ON accounts (user_id) WHERE condition = 'unknown' AND gone_at IS NULL;

@@ -3,6 +3,7 @@
 //! share `spool`, which writes files in place of sending), the stages, the store or the
 //! configuration; `src/app.rs` builds them from plain values.
 
+pub mod alarm;
 pub mod clock;
 pub mod composio;
 pub mod directory;

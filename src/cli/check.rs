@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::explain::when;
 use super::{Exit, output, setup};
-use crate::app::App;
+use crate::app::{App, AppError};
 use crate::ports::{Channel, DirectoryError, ProviderError};
 use crate::store::ChannelState;
 
@@ -68,10 +68,10 @@ async fn state(app: &App) -> (Finding, Vec<ChannelState>) {
                     known = states;
                     Ok(format!("reached, schema up to date ({place})"))
                 }
-                Err(error) => Err((crate::domain::causes(&error), exit_of(error.is_configuration()))),
+                Err(error) => Err((crate::domain::causes(&error), state_exit(&error))),
             }
         }
-        Err(error) => Err((crate::domain::causes(&error), exit_of(error.is_configuration()))),
+        Err(error) => Err((crate::domain::causes(&error), state_exit(&error))),
     };
     (Finding::new("state", outcome), known)
 }
@@ -160,4 +160,8 @@ fn warnings(app: &App, known: &[ChannelState]) -> Vec<Finding> {
 
 fn exit_of(configuration: bool) -> Exit {
     if configuration { Exit::BadConfiguration } else { Exit::Failed }
+}
+
+fn state_exit(error: &AppError) -> Exit {
+    if error.is_state_unusable() { Exit::StateUnusable } else { exit_of(error.is_configuration()) }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 
+use super::drain::{Ended, drained};
 use super::once::{self, Form};
 use super::{Exit, setup};
 
@@ -23,16 +24,15 @@ pub(super) async fn run(config: Option<&Path>, args: DeliverArgs) -> Exit {
         Ok(pipeline) => pipeline,
         Err(exit) => return exit,
     };
-    let outcome = tokio::select! {
-        outcome = pipeline.deliver_only() => Some(outcome),
-        () = once::asked_to_stop() => None,
-    };
-    if outcome.is_none() {
-        once::step_aside(&pipeline).await;
-    }
-    let exit = match outcome {
-        Some(Ok(summary)) => once::report(&summary, args.summary),
-        stopped => once::report_stopped(stopped.and_then(Result::err).as_ref(), args.summary, &pipeline, &process),
+    let limit = process.app.config.daemon.drain_timeout;
+    let exit = match drained(&pipeline.stop, limit, Box::pin(pipeline.deliver_only())).await {
+        Ended::Itself(Ok(summary)) => once::report(&summary, args.summary),
+        Ended::Itself(Err(error)) => once::report_stopped(Some(&error), args.summary, &pipeline, &process),
+        Ended::AtOnce => return once::report_stopped(None, args.summary, &pipeline, &process),
+        Ended::CutOff => {
+            once::step_aside(&pipeline).await;
+            once::report_stopped(None, args.summary, &pipeline, &process)
+        }
     };
     once::close(&pipeline).await;
     exit

@@ -2,13 +2,14 @@
 //!
 //! Results go to standard output, logs to standard error. Exit codes: 0 done (broken accounts are not a
 //! failure), 1 the run failed or is incomplete, 2 the command line or the configuration cannot be used,
-//! 3 the provider refused the key.
+//! 3 the provider refused the key, 4 the state database cannot be used as it is.
 
 mod baseline;
 mod channel;
 mod check;
 mod deliver;
 mod demo;
+mod drain;
 mod explain;
 mod incident_words;
 mod migrate;
@@ -88,6 +89,8 @@ pub(crate) enum Exit {
     BadConfiguration,
     /// The provider refused the key.
     KeyRefused,
+    /// The state database is full, corrupt, or of another version: a person must see to it.
+    StateUnusable,
 }
 
 impl Exit {
@@ -98,6 +101,7 @@ impl Exit {
             Self::Failed => 1,
             Self::BadConfiguration => 2,
             Self::KeyRefused => 3,
+            Self::StateUnusable => 4,
         }
     }
 }
@@ -143,5 +147,7 @@ pub fn main() -> ExitCode {
             Command::Demo(args) => Box::pin(demo::run(args)).await,
         }
     });
+    // Whatever still blocks a thread, a name being looked up for example, must not keep the process.
+    runtime.shutdown_background();
     exit.into()
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::drain::{Ended, drained};
 use super::{Exit, output, setup};
 use crate::domain::RunId;
 use crate::pipeline::{Pipeline, RunError, RunOutcome};
@@ -41,21 +41,23 @@ pub(super) async fn run(config: Option<&Path>, args: OnceArgs) -> Exit {
         Err(exit) => return exit,
     };
     let ticking = bar.follow(pipeline.progress.subscribe());
-    let outcome = tokio::select! {
-        outcome = pipeline.run_once() => Some(outcome),
-        () = asked_to_stop() => None,
-    };
+    let limit = process.app.config.daemon.drain_timeout;
+    let ended = drained(&pipeline.stop, limit, Box::pin(pipeline.run_once())).await;
     ticking.finish();
-    if outcome.is_none() && !args.dry_run {
-        step_aside(&pipeline).await;
-    }
-    let exit = match outcome {
-        Some(Ok(RunOutcome::Ran(summary))) => report(&summary, args.summary),
-        Some(Ok(RunOutcome::HeldElsewhere(held))) => {
+    let exit = match ended {
+        Ended::Itself(Ok(RunOutcome::Ran(summary) | RunOutcome::Stopped(summary))) => report(&summary, args.summary),
+        Ended::Itself(Ok(RunOutcome::HeldElsewhere(held))) => {
             say_held(&held, args.summary, &pipeline.run_id);
             Exit::Done
         }
-        stopped => report_stopped(stopped.and_then(Result::err).as_ref(), args.summary, &pipeline, &process),
+        Ended::Itself(Err(error)) => report_stopped(Some(&error), args.summary, &pipeline, &process),
+        Ended::AtOnce => return report_stopped(None, args.summary, &pipeline, &process),
+        Ended::CutOff => {
+            if !args.dry_run {
+                step_aside(&pipeline).await;
+            }
+            report_stopped(None, args.summary, &pipeline, &process)
+        }
     };
     close(&pipeline).await;
     exit
@@ -107,6 +109,8 @@ fn say_why(error: Option<&RunError>) -> (Exit, String) {
     };
     let (exit, next) = if error.is_unauthorized() {
         (Exit::KeyRefused, "Replace the key before the next run")
+    } else if error.is_state_unusable() {
+        (Exit::StateUnusable, "See to the state database before the next run")
     } else {
         (Exit::Failed, "The next run goes on")
     };
@@ -128,19 +132,6 @@ fn say_held(held: &LeaseHeld, form: Form, run: &RunId) {
     if form == Form::Text || std::io::stderr().is_terminal() {
         let remaining = held.remaining.as_secs();
         output::complain(&format!("another run is under way ({}; its lease lasts {remaining} s more)", held.holder));
-    }
-}
-
-/// Completes when the process is asked to stop (SIGTERM or SIGINT).
-pub(super) async fn asked_to_stop() {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        interrupted = tokio::signal::ctrl_c() => {
-            if interrupted.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Exit, output};
 use crate::app::{App, AppError};
 use crate::config;
 use crate::pipeline::Pipeline;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::telemetry::{self, LineFormat, events};
 
 /// A process that is set up.
@@ -80,8 +80,17 @@ pub(super) async fn on_state<E: std::error::Error + 'static>(
     store.close().await;
     done.unwrap_or_else(|error| {
         output::complain(&crate::domain::causes(&error));
-        Exit::Failed
+        exit_of(&error)
     })
+}
+
+/// The exit code of a command that failed: whether the state database is to be seen to first.
+pub(super) fn exit_of(error: &(dyn std::error::Error + 'static)) -> Exit {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let unusable = |error: &(dyn std::error::Error + 'static)| {
+        error.downcast_ref::<StoreError>().is_some_and(StoreError::is_unusable)
+    };
+    if causes.into_iter().any(unusable) { Exit::StateUnusable } else { Exit::Failed }
 }
 
 /// How log lines look, colours on a terminal only.
@@ -95,6 +104,12 @@ fn refuse(error: &AppError) -> Exit {
     if error.is_configuration() {
         tracing::error!(event = events::CONFIG_INVALID, error = %causes, "The configuration cannot be used.");
         Exit::BadConfiguration
+    } else if error.is_state_unusable() {
+        tracing::error!(
+            event = events::STATE_UNUSABLE, error = %causes, exit_code = Exit::StateUnusable.code(),
+            "Nothing was done, and trying again is of no use before somebody has seen to the state database."
+        );
+        Exit::StateUnusable
     } else {
         tracing::error!(
             event = events::RUN_FAILED, error = %causes, exit_code = Exit::Failed.code(),

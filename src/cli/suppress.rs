@@ -71,7 +71,7 @@ struct ListArgs {
 enum Refusal {
     #[error(transparent)]
     App(#[from] AppError),
-    #[error(transparent)]
+    #[error("the addresses that are not written to cannot be read or changed")]
     Store(#[from] StoreError),
     /// In words that repeat no address.
     #[error("{0}")]

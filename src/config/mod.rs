@@ -21,7 +21,7 @@ use std::path::Path;
 
 pub use errors::{ConfigError, Place, Problem};
 pub use settings::{
-    Composio, Config, Directory, Email, FirstRun, Http, Log, LogFormat, Policy, Reconnect, State, Storm, Suppression,
+    Composio, Config, Daemon, Directory, Email, FirstRun, Http, Log, LogFormat, Policy, Reconnect, State, Storm, Suppression,
     UsersPerRequest, Webhook,
 };
 

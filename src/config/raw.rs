@@ -95,6 +95,7 @@ sections! {
     }
     http Http { listen: Text, public_url: Text }
     suppression Suppression { key: Secret, key_file: SecretFile }
+    daemon Daemon { drain_timeout: Text }
     log Log { format: Text, level: Text }
 }
 
@@ -113,6 +114,7 @@ pub(super) struct Raw {
     pub(super) webhook: Vec<Webhook>,
     pub(super) http: Http,
     pub(super) suppression: Suppression,
+    pub(super) daemon: Daemon,
     pub(super) log: Log,
 }
 

@@ -28,6 +28,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::domain::{
     ChannelName, DeliveryId, IdMint, QuietHours, ReconnectUrl, RetrySchedule, RunCounters, RunId, Timestamp,
@@ -92,6 +94,8 @@ pub struct Deliverer {
     pub pace: Arc<Mutex<Pace>>,
     /// The run attempts are counted to.
     pub run: RunId,
+    /// Nothing more is claimed after this; what is in flight is finished and settled.
+    pub stop: CancellationToken,
     /// The last message on each channel that was refused as it is, with none taken since.
     pub refused: Mutex<HashMap<ChannelName, DeliveryId>>,
 }
@@ -112,6 +116,8 @@ pub enum DeliverError {
 pub struct Delivered {
     /// Channels that refuse us as a sender, and why.
     pub stopped: Vec<(ChannelName, String)>,
+    /// Whether it was asked to stop while something may still have been due.
+    pub interrupted: bool,
 }
 
 impl Deliverer {
@@ -122,12 +128,12 @@ impl Deliverer {
         loop {
             // The permit (a place of the channel's, then the sending rate) comes before the lease: a leased row is worked
             // on at once.
-            while round.error.is_none() {
+            while round.error.is_none() && !self.stop.is_cancelled() {
                 match self.claim(&mut round).await {
                     Ok(Some(claimed)) => {
                         let this = Arc::clone(&self);
                         let channel = claimed.channel.clone();
-                        let task = in_flight.spawn(async move { this.attempt(claimed).await });
+                        let task = in_flight.spawn(async move { this.attempt(claimed).await }.in_current_span());
                         round.places.insert(task.id(), channel);
                     }
                     Ok(None) => break,
@@ -135,13 +141,14 @@ impl Deliverer {
                     Err(error) => round.error = Some(DeliverError::Store(error)),
                 }
             }
-            let joined = match round.permit_at.filter(|_| round.error.is_none()) {
+            let joined = match round.permit_at.filter(|_| round.error.is_none() && !self.stop.is_cancelled()) {
                 Some(at) if !in_flight.is_empty() => {
                     let wait = self.until(at);
                     tokio::select! {
                         biased;
                         joined = in_flight.join_next_with_id() => joined,
                         () = self.clock.sleep(wait) => continue,
+                        () = self.stop.cancelled() => continue,
                     }
                 }
                 _ => in_flight.join_next_with_id().await,
@@ -161,6 +168,10 @@ impl Deliverer {
                         event = events::DELIVERY_RETRY, error = %panic,
                         "An attempt ended without a word; it will be repeated once its lease has lapsed."
                     );
+                }
+                None if self.stop.is_cancelled() => {
+                    round.delivered.interrupted = true;
+                    break;
                 }
                 None if round.error.is_none() && self.wait_for_more(&mut round).await? => {}
                 None => break,
@@ -227,7 +238,7 @@ impl Deliverer {
             && due <= now
             && next_free.is_none_or(|free| free > now)
         {
-            self.clock.sleep(self.until(next_free.map_or(at, |free| free.min(at)))).await;
+            self.pause(self.until(next_free.map_or(at, |free| free.min(at)))).await;
             return Ok(true);
         }
         let Some(next) = next_free.into_iter().chain(next_paced).min() else { return Ok(false) };
@@ -243,8 +254,16 @@ impl Deliverer {
         if wait > LINGER.max(gap) || round.lingered > MOST_LINGER.max(gap * 2) {
             return Ok(false);
         }
-        self.clock.sleep(wait).await;
+        self.pause(wait).await;
         Ok(true)
+    }
+
+    /// Waits with nothing in flight, until it is asked to stop.
+    async fn pause(&self, wait: Duration) {
+        tokio::select! {
+            () = self.clock.sleep(wait) => {}
+            () = self.stop.cancelled() => {}
+        }
     }
 
     /// Whether the sending rates hold for this channel: it writes to people's addresses.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use super::ending::finished;
 use super::{Pipeline, RunError, Running};
 use crate::deliver::{Delivered, Deliverer};
+use crate::domain::JobName;
 use crate::record::Baseline;
 use crate::report::Summary;
 use crate::store::Lease;
@@ -18,7 +19,9 @@ use crate::telemetry::events;
 
 /// Says the summary for who reads logs, without what only an audit can say; a warning where somebody should look.
 fn log_finished(summary: &Summary) {
-    if summary.channels_work() && summary.storms_held.is_empty() {
+    if summary.stopped {
+        finished!(warn, events::DELIVER_FINISHED, summary, "Asked to stop; what is due stays in the outbox.");
+    } else if summary.channels_work() && summary.storms_held.is_empty() {
         finished!(info, events::DELIVER_FINISHED, summary, "What was due went out.");
     } else {
         finished!(warn, events::DELIVER_FINISHED, summary, "What was due went out, as far as it could.");
@@ -26,17 +29,20 @@ fn log_finished(summary: &Summary) {
 }
 
 impl Pipeline {
-    /// Plans, if the right to run is free, and delivers what is due. The summary's counters of the scan are 0.
+    /// Plans, if the right to run is free, and delivers what is due, until it is done or asked to stop. The summary's
+    /// counters of the scan are 0.
     pub async fn deliver_only(&self) -> Result<Summary, RunError> {
         let baseline = Baseline { taking_stock: false, until: None };
         let mut running = self.running(None, baseline, None, self.ports.clock.now());
+        self.note_start(JobName::Deliver).await?;
         let outcome = Box::pin(self.plan_and_deliver(&mut running)).await;
+        self.note_end(JobName::Deliver, &running, &outcome).await?;
         let summary = *self.finish(running, outcome).await?;
         log_finished(&summary);
         Ok(summary)
     }
 
-    async fn plan_and_deliver(&self, running: &mut Running) -> Result<Delivered, RunError> {
+    async fn plan_and_deliver(&self, running: &mut Running) -> Result<Option<Delivered>, RunError> {
         if let Ok(lease) = self.try_lease().await? {
             self.hold(lease);
             let planned = tokio::select! {
@@ -46,7 +52,8 @@ impl Pipeline {
             self.step_aside().await?;
             planned?;
         }
-        Ok(self.deliverer().deliver_due(&mut running.counters).await?)
+        let delivered = self.deliverer().deliver_due(&mut running.counters).await?;
+        Ok((!delivered.interrupted).then_some(delivered))
     }
 
     /// Plans, unless the first run, which only takes stock, has not come to its end, or the newest run did not see
@@ -56,7 +63,10 @@ impl Pipeline {
         let taking_stock = self.settings.baseline_first && !work.has_finished_run().await?;
         let half_seen = work.latest_runs(1).await?.pop().is_none_or(|run| !run.scan_done);
         work.roll_back();
-        if taking_stock || half_seen { Ok(()) } else { self.plan(false, lease, &mut running.counters).await }
+        if !taking_stock && !half_seen {
+            self.plan(false, lease, &mut running.counters).await?;
+        }
+        Ok(())
     }
 
     pub(super) fn deliverer(&self) -> Arc<Deliverer> {
@@ -73,6 +83,7 @@ impl Pipeline {
             settings: self.settings.delivery.clone(),
             pace: Arc::clone(&self.pace),
             run: self.run_id.clone(),
+            stop: self.stop.clone(),
             refused: Mutex::new(HashMap::new()),
         })
     }

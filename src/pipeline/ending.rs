@@ -2,19 +2,25 @@
 //!
 //! A crash before the row is written leaves a run whose process ended: the next one takes over from it.
 
-use chrono::TimeDelta;
+use std::time::Duration;
 
-use super::{META_BASELINE_END, Pipeline, RunError, Running};
+use super::{META_BASELINE_END, Pipeline, RunError, RunOutcome, Running};
 use crate::deliver::Delivered;
-use crate::domain::{RunCounters, Timestamp, causes, millis, scrub};
+use crate::domain::{JobName, RunCounters, Timestamp, causes, millis, scrub};
 use crate::fault;
 use crate::record::Baseline;
 use crate::report::Summary;
-use crate::store::{ChannelState, Lease, RunEnd, StoreError, StormRow};
+use crate::store::{ChannelState, JobEnd, Lease, RunEnd, StoreError, StormRow};
 use crate::telemetry::events;
 
 /// Held storms a summary names; more at once than there are auth configs do not happen.
 const STORMS_NAMED: u32 = 100;
+
+/// The longest reason of a failure that is stored.
+const MAX_DETAIL_CHARS: usize = 500;
+
+/// Why a run that was asked to stop has no end.
+const STOPPED: &str = "stopped by a signal; the next run goes on from what is recorded";
 
 /// What is open, waits and is held at the end of a run.
 #[derive(Default)]
@@ -32,14 +38,22 @@ impl Pipeline {
     pub(super) async fn finish(
         &self,
         mut running: Running,
-        outcome: Result<Delivered, RunError>,
+        outcome: Result<Option<Delivered>, RunError>,
     ) -> Result<Box<Summary>, RunError> {
         let now = self.ports.clock.now();
         self.count_requests(&mut running.counters, running.usage_before);
-        let end = if outcome.is_ok() { RunEnd::Finished } else { RunEnd::Failed };
-        let detail = outcome.as_ref().err().map(|error| scrub(&causes(error), 500));
+        let end = match &outcome {
+            Ok(Some(_)) => RunEnd::Finished,
+            Ok(None) => RunEnd::Abandoned,
+            Err(_) => RunEnd::Failed,
+        };
+        let detail = match &outcome {
+            Ok(Some(_)) => None,
+            Ok(None) => Some(STOPPED.to_owned()),
+            Err(error) => Some(scrub(&causes(error), MAX_DETAIL_CHARS)),
+        };
         if let Some(lease) = &running.lease {
-            let ended = self.end(lease, running.baseline, end, &running.counters, detail.as_deref(), now).await;
+            let ended = self.end(lease, &running, end, detail.as_deref(), now).await;
             if outcome.is_ok() {
                 ended?;
             } else if let Err(error) = ended {
@@ -49,8 +63,10 @@ impl Pipeline {
         let summary = match outcome {
             Ok(delivered) => {
                 let open = self.standing().await?;
-                let stopped = delivered.stopped.iter().map(|(name, _)| name.to_string()).collect();
-                self.sum_up(running, stopped, open, None, now)
+                let channels = delivered.iter().flat_map(|delivered| &delivered.stopped);
+                let channels = channels.map(|(name, _)| name.to_string()).collect();
+                let summary = self.sum_up(running, channels, open, detail, now);
+                Summary { stopped: end == RunEnd::Abandoned, ..summary }
             }
             Err(error) => {
                 // The state database may be what failed; what was counted is worth saying all the same.
@@ -90,11 +106,12 @@ impl Pipeline {
         error: Option<String>,
         now: Timestamp,
     ) -> Summary {
-        let took = (now - running.started_at).max(TimeDelta::zero());
+        let took = took(&running, now);
         Summary {
             run_id: self.run_id.clone(),
             complete: error.is_none() && !running.counters.is_incomplete(),
             error,
+            stopped: false,
             baseline: running.baseline.taking_stock,
             dry_run: self.settings.dry_run,
             resumed_from: running.resumed_from,
@@ -104,25 +121,75 @@ impl Pipeline {
             channels_stopped,
             channels_disabled: standing.channels_disabled,
             channels_lost: standing.channels_lost,
-            duration_ms: u64::try_from(took.num_milliseconds()).unwrap_or(0),
+            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             counters: running.counters,
+        }
+    }
+
+    /// The summary of a run that was asked to stop while it waited for the right to run.
+    pub(super) async fn never_began(&self) -> Result<RunOutcome, RunError> {
+        let baseline = Baseline { taking_stock: false, until: None };
+        let running = self.running(None, baseline, None, self.ports.clock.now());
+        Ok(RunOutcome::Stopped(self.finish(running, Ok(None)).await?))
+    }
+
+    /// Remembers that a job began that has no row of a run.
+    pub(super) async fn note_start(&self, job: JobName) -> Result<(), StoreError> {
+        let mut work = self.store.begin().await?;
+        work.job_started(job, &self.run_id, self.ports.clock.now()).await?;
+        work.commit().await
+    }
+
+    /// Remembers how it ended; where it failed, the state database may be what failed, and that is said elsewhere.
+    pub(super) async fn note_end(
+        &self,
+        job: JobName,
+        running: &Running,
+        outcome: &Result<Option<Delivered>, RunError>,
+    ) -> Result<(), StoreError> {
+        let (end, detail) = match outcome {
+            Ok(Some(_)) => (RunEnd::Finished, None),
+            Ok(None) => return Ok(()),
+            Err(error) => (RunEnd::Failed, Some(scrub(&causes(error), MAX_DETAIL_CHARS))),
+        };
+        let Some(job_end) = job_end(end, detail.as_deref()) else { return Ok(()) };
+        let now = self.ports.clock.now();
+        let noted = async {
+            let mut work = self.store.begin().await?;
+            work.job_ended(job, &self.run_id, job_end, took(running, now), now).await?;
+            work.commit().await
+        };
+        match noted.await {
+            Err(error) if end == RunEnd::Failed => {
+                tracing::warn!(event = events::RUN_UNTIDY, error = %error, "How it ended could not be written.");
+                Ok(())
+            }
+            noted => noted,
         }
     }
 
     async fn end(
         &self,
         lease: &Lease,
-        baseline: Baseline,
+        running: &Running,
         end: RunEnd,
-        counters: &RunCounters,
         detail: Option<&str>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut work = self.store.begin().await?;
         work.renew_lease(lease, self.settings.lease_ttl).await?;
-        work.end_run(&self.run_id, end, counters, detail, now).await?;
-        if baseline.taking_stock && end == RunEnd::Finished {
+        let counters = match (end, &running.silenced_before) {
+            (RunEnd::Abandoned, Some(silenced)) => {
+                RunCounters { silenced: silenced.clone(), ..running.counters.clone() }
+            }
+            _ => running.counters.clone(),
+        };
+        work.end_run(&self.run_id, end, &counters, detail, now).await?;
+        if running.baseline.taking_stock && end == RunEnd::Finished {
             work.set_meta_once(META_BASELINE_END, &millis(now).to_string()).await?;
+        }
+        if let Some(job_end) = job_end(end, detail) {
+            work.job_ended(JobName::Audit, &self.run_id, job_end, took(running, now), now).await?;
         }
         work.release_lease(lease).await?;
         fault::point("end.before_commit");
@@ -130,6 +197,20 @@ impl Pipeline {
         fault::point("end.after_commit");
         Ok(())
     }
+}
+
+/// What an end means for the job; nothing where it was asked to stop and will go on.
+fn job_end(end: RunEnd, detail: Option<&str>) -> Option<JobEnd<'_>> {
+    match end {
+        RunEnd::Finished => Some(JobEnd::Succeeded),
+        RunEnd::Failed => Some(JobEnd::Failed(detail.unwrap_or_default())),
+        RunEnd::Abandoned => None,
+    }
+}
+
+/// How long this process has been at it; a clock that was set back counts as no time.
+fn took(running: &Running, now: Timestamp) -> Duration {
+    (now - running.started_at).to_std().unwrap_or_default()
 }
 
 /// The names of the channels that `which` is true of.
@@ -190,7 +271,9 @@ pub(super) fn log_finished(summary: &Summary) {
             )
         };
     }
-    if summary.complete && summary.channels_work() && summary.storms_held.is_empty() {
+    if summary.stopped {
+        run!(warn, "The run was asked to stop; the next one goes on from what is recorded.");
+    } else if summary.complete && summary.channels_work() && summary.storms_held.is_empty() {
         run!(info, "The run is over.");
     } else {
         run!(warn, "The run is over, and not all of it went well.");

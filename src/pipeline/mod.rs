@@ -1,7 +1,8 @@
 //! One pass of the whole: take the right to run, scan, record, plan, deliver, sum up.
 //!
 //! The only file that sees every stage. A timer, a Kubernetes job, the command line and the tests call
-//! the same [`Pipeline::run_once`]. Guarantees: one run at a time over one state database (a fenced lease,
+//! the same [`Pipeline::run_once`]. Asked to stop ([`Pipeline::stop`]), it takes up nothing new, finishes what is in
+//! flight, and leaves a row the next run goes on from. Guarantees: one run at a time over one state database (a fenced lease,
 //! renewed while it works); a run whose process died is gone on from at its last recorded page by the
 //! next one; a refused key, a removed API version or an answer about somebody else stops the run before
 //! anybody is told anything. A crash leaves recorded pages, whole notifications and leased deliveries, all
@@ -12,10 +13,12 @@ mod ending;
 mod planning;
 mod takeover;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::deliver::{DeliverError, Delivered, DeliverySettings, Pace};
 use crate::domain::{
@@ -100,6 +103,8 @@ pub struct Progress {
 pub enum RunOutcome {
     /// It ran to its end.
     Ran(Box<Summary>),
+    /// It was asked to stop before its end; the next run goes on from what is recorded.
+    Stopped(Box<Summary>),
     /// Another process holds the right to run.
     HeldElsewhere(LeaseHeld),
 }
@@ -125,6 +130,11 @@ impl RunError {
     /// Whether the provider refused the key.
     pub fn is_unauthorized(&self) -> bool {
         matches!(self, Self::Provider(ProviderError::Unauthorized { .. }))
+    }
+
+    /// Whether the state database is full, corrupt or of another version: trying again is of no use.
+    pub fn is_state_unusable(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_unusable())
     }
 }
 
@@ -165,6 +175,9 @@ pub struct Pipeline {
     pub progress: watch::Sender<Progress>,
     /// What a run that failed had counted; set when [`Pipeline::run_once`] gives an error.
     pub failed: OnceLock<Summary>,
+    /// Asks to stop: nothing new is taken up, what is in flight is finished. Whoever asks says how long that may take,
+    /// by dropping the future.
+    pub stop: CancellationToken,
     /// The right to run, while this process has it.
     lease: Mutex<Option<Lease>>,
 }
@@ -178,6 +191,8 @@ struct Running {
     cursor: Option<Cursor>,
     scan_done: bool,
     counters: RunCounters,
+    /// The silences counted before planning, once it has begun: planning again counts its own again.
+    silenced_before: Option<BTreeMap<String, u64>>,
     usage_before: ProviderUsage,
 }
 
@@ -186,19 +201,20 @@ impl Pipeline {
     pub fn new(store: Store, ports: Ports, settings: RunSettings, run_id: RunId, mint: Arc<IdMint>) -> Self {
         let progress = watch::Sender::new(Progress::default());
         let pace = Arc::new(Mutex::new(Pace::new(settings.delivery.pace)));
-        let (failed, lease) = (OnceLock::new(), Mutex::new(None));
-        Self { store, ports, settings, run_id, mint, pace, progress, failed, lease }
+        let (failed, lease, stop) = (OnceLock::new(), Mutex::new(None), CancellationToken::new());
+        Self { store, ports, settings, run_id, mint, pace, progress, failed, stop, lease }
     }
 
     /// Runs once. Waits up to a lease's life for a dead process's lease to lapse; a live one's answers
-    /// [`RunOutcome::HeldElsewhere`]. Dropping the future stops the run; the next one goes on from its
-    /// checkpoint.
+    /// [`RunOutcome::HeldElsewhere`]. Dropping the future stops the run at once, [`Pipeline::stop`] in good order; the
+    /// next one goes on from its checkpoint.
     pub async fn run_once(&self) -> Result<RunOutcome, RunError> {
         let mut running = if self.settings.dry_run {
             self.rehearsal().await?
         } else {
             match self.take_over().await? {
                 Ok(running) => running,
+                Err(_) if self.stop.is_cancelled() => return Ok(self.never_began().await?),
                 Err(held) => {
                     tracing::info!(
                         event = events::RUN_HELD, holder = %held.holder,
@@ -215,19 +231,26 @@ impl Pipeline {
         };
         let summary = self.finish(running, outcome).await?;
         ending::log_finished(&summary);
-        Ok(RunOutcome::Ran(summary))
+        Ok(if summary.stopped { RunOutcome::Stopped(summary) } else { RunOutcome::Ran(summary) })
     }
 
-    async fn stages(&self, running: &mut Running) -> Result<Delivered, RunError> {
+    /// All stages; none where it was asked to stop before their end.
+    async fn stages(&self, running: &mut Running) -> Result<Option<Delivered>, RunError> {
         if !running.scan_done {
             self.scan_and_record(running).await?;
+            if !running.scan_done {
+                return Ok(None);
+            }
         }
         if self.settings.dry_run {
-            return Ok(Delivered::default()); // Each page was planned within its own, rolled back, transaction.
+            return Ok(Some(Delivered::default())); // Each page was planned within its own, rolled back, transaction.
         }
         if let Some(lease) = &running.lease {
             let silenced_before = running.counters.silenced.clone();
-            self.plan(running.baseline.taking_stock, lease, &mut running.counters).await?;
+            running.silenced_before = Some(silenced_before.clone());
+            if !self.plan(running.baseline.taking_stock, lease, &mut running.counters).await? {
+                return Ok(None);
+            }
             // A run that is gone on from plans again and counts its silences again.
             let planned = RunCounters { silenced: silenced_before, ..running.counters.clone() };
             let mut work = self.store.begin().await?;
@@ -238,9 +261,10 @@ impl Pipeline {
             fault::point("planned.after_commit");
         }
         if running.baseline.taking_stock {
-            return Ok(Delivered::default());
+            return Ok(Some(Delivered::default()));
         }
-        Ok(self.deliverer().deliver_due(&mut running.counters).await?)
+        let delivered = self.deliverer().deliver_due(&mut running.counters).await?;
+        Ok((!delivered.interrupted).then_some(delivered))
     }
 
     /// Fetches and records at once: while one page is being recorded, the next is being fetched.
@@ -255,7 +279,7 @@ impl Pipeline {
         let (pages, scanned) = mpsc::channel::<ScannedPage>(PAGES_AHEAD);
         let from = running.cursor.clone();
         let provider = self.ports.provider.as_ref();
-        let scan = scan::scan(directory, provider, self.settings.scan, from, pages);
+        let scan = scan::scan(directory, provider, self.settings.scan, from, pages, &self.stop);
         let record = async {
             let mut scanned = scanned; // Owned here, so that a failure to record tells the scan to stop.
             while let Some(page) = scanned.recv().await {

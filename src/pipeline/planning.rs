@@ -9,22 +9,27 @@ use crate::telemetry::events;
 use super::{Pipeline, RunError};
 
 impl Pipeline {
-    /// Decides about everything that is open or has ended, and writes what is due.
+    /// Decides about everything that is open or has ended, and writes what is due; says whether it came to the end of
+    /// it before it was asked to stop.
     pub(super) async fn plan(
         &self,
         taking_stock: bool,
         lease: &Lease,
         counters: &mut RunCounters,
-    ) -> Result<(), RunError> {
+    ) -> Result<bool, RunError> {
         let channels = self.planned_channels();
         let context = self.plan_context(taking_stock, &channels);
         let fence = Fence { lease, ttl: self.settings.lease_ttl };
         let mut planner = Planner::begin(&self.store, context, fence, counters).await?;
         while let Some(page) = planner.next_page().await? {
             let zones = self.zones_of(page.users_due()).await?;
+            if self.stop.is_cancelled() {
+                return Ok(false);
+            }
             planner.write(page, &zones, counters).await?;
         }
-        Ok(planner.finish(counters).await?)
+        planner.finish(counters).await?;
+        Ok(!self.stop.is_cancelled())
     }
 
     /// Where these users are, read from the directory one by one: they are those about to be told, and nobody's
@@ -32,7 +37,7 @@ impl Pipeline {
     async fn zones_of(&self, users: impl Iterator<Item = &UserId>) -> Result<Zones, DirectoryError> {
         let mut zones = Zones::new();
         if self.settings.quiet.is_on() {
-            for user in users {
+            for user in users.take_while(|_| !self.stop.is_cancelled()) {
                 let contact = match self.ports.directory.contact(user).await {
                     Ok(contact) => contact,
                     // One row that cannot be read (an id that names two people) must not stop everybody's notices: the
@@ -73,6 +78,7 @@ impl Pipeline {
             storm: &self.settings.storm,
             now: self.ports.clock.now(),
             mint: &self.mint,
+            stop: &self.stop,
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::{HEARTBEATS_PER_LEASE, LEASE_NAME, META_BASELINE, META_BASELINE_END, Pipeline, RunError, Running};
-use crate::domain::{RESUME_WITHIN, RunCounters, Timestamp, from_millis, millis};
+use crate::domain::{JobName, RESUME_WITHIN, RunCounters, Timestamp, from_millis, millis};
 use crate::fault;
 use crate::ports::ProviderUsage;
 use crate::record::Baseline;
@@ -52,6 +52,7 @@ impl Pipeline {
             detail: None,
         })
         .await?;
+        work.job_started(JobName::Audit, &self.run_id, now).await?;
         fault::point("begin.before_commit");
         work.commit().await?;
         fault::point("begin.after_commit");
@@ -101,6 +102,7 @@ impl Pipeline {
             cursor: resumable.as_ref().and_then(|run| run.cursor.clone()),
             scan_done: resumable.as_ref().is_some_and(|run| run.scan_done),
             resumed_from: resumable.map(|run| run.id),
+            silenced_before: None,
             counters,
         }
     }
@@ -153,7 +155,10 @@ impl Pipeline {
             }
             remaining_before = Some(held.remaining);
             let pause = ttl / LOOKS_PER_LEASE;
-            tokio::time::sleep(pause).await;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.stop.cancelled() => return Ok(Err(held)),
+            }
             waited += pause;
         }
     }
@@ -209,9 +214,10 @@ impl Pipeline {
     }
 }
 
-/// A run that was killed is finished; one that failed while scanning goes on, so that an outage does not cost
+/// A run that was killed or asked to stop is finished; one that failed while scanning goes on, so that an outage does not cost
 /// the pages before it. One that failed later has nothing left to go on with: the next run scans anew.
 fn can_go_on(run: &RunRow, now: Timestamp) -> bool {
     let fresh = now - run.updated_at <= RESUME_WITHIN;
-    fresh && (run.state == "running" || (run.state == "failed" && !run.scan_done))
+    // Only one that was asked to stop is `abandoned` and the newest: whoever says it of a dead one begins another.
+    fresh && (run.state == "running" || run.state == "abandoned" || (run.state == "failed" && !run.scan_done))
 }

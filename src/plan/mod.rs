@@ -21,6 +21,8 @@ mod storms;
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::domain::{
     ChannelName, DeliveryId, EventKind, IdMint, NoticePolicy, OperatorSilence, QuietHours, RunCounters, RunId,
     StormGuard, Timestamp, UserId,
@@ -62,6 +64,8 @@ pub struct PlanContext<'a> {
     pub now: Timestamp,
     /// Makes ids.
     pub mint: &'a IdMint,
+    /// Nobody more is decided about after this; whoever is being written is written whole.
+    pub stop: &'a CancellationToken,
 }
 
 impl PlanContext<'_> {

@@ -138,6 +138,9 @@ pub(super) async fn write(
     work.commit().await?;
     fault::point("silences.after_commit");
     for (user, due) in page.due {
+        if context.stop.is_cancelled() {
+            return Ok(());
+        }
         let mut work = store.begin().await?;
         work.renew_lease(fence.lease, fence.ttl).await?;
         if notify(&mut work, &user, &due, context).await? {

@@ -41,6 +41,9 @@ pub(super) async fn tell(
             by_user.entry(incident.user.clone()).or_default().push(Ended { incident, told_on, notices });
         }
         for (user, ended) in by_user {
+            if context.stop.is_cancelled() {
+                return Ok(());
+            }
             let mut work = store.begin().await?;
             work.renew_lease(fence.lease, fence.ttl).await?;
             let Some(planned) = tell_user(&mut work, &user, &ended, context).await? else {

@@ -18,6 +18,8 @@ pub struct Summary {
     /// Why the run stopped, where it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether it was asked to stop before its end; the next run goes on from there.
+    pub stopped: bool,
     /// Whether this run only took stock of what is already broken.
     pub baseline: bool,
     /// Whether nothing was written and nothing sent.

@@ -20,6 +20,7 @@ use std::num::NonZeroU32;
 
 use futures_util::future;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use self::asking::Asking;
 use crate::domain::{Cursor, ScannedPage, UserPage};
@@ -81,7 +82,8 @@ pub enum ScanError {
 }
 
 /// Scans the directory from the page behind `from` (or from the start) to its end, sending each page to `out`
-/// once everything about its users is known. Returns when the last page is in the channel.
+/// once everything about its users is known. Returns when the last page is in the channel; after `stop`, when the page
+/// that is being asked about is, and nobody behind it is asked about.
 ///
 /// While nobody receives, at most the channel's capacity and 2 pages are read: one waiting to be sent and the
 /// one behind it.
@@ -91,11 +93,12 @@ pub async fn scan(
     options: ScanOptions,
     from: Option<Cursor>,
     out: mpsc::Sender<ScannedPage>,
+    stop: &CancellationToken,
 ) -> Result<(), ScanError> {
     tokio::select! {
         // The walk first: when its last page was taken and the receiver then dropped, the scan is complete.
         biased;
-        walked = walk(directory, Asking::new(provider, options), from, &out) => walked,
+        walked = walk(directory, Asking::new(provider, options), from, &out, stop) => walked,
         () = out.closed() => Err(ScanError::ConsumerGone),
     }
 }
@@ -105,7 +108,11 @@ async fn walk(
     mut asking: Asking<'_>,
     from: Option<Cursor>,
     out: &mpsc::Sender<ScannedPage>,
+    stop: &CancellationToken,
 ) -> Result<(), ScanError> {
+    if stop.is_cancelled() {
+        return Ok(());
+    }
     let mut page = advanced(from.as_ref(), directory.page(from.as_ref()).await?)?;
     loop {
         let next = page.next;
@@ -120,6 +127,7 @@ async fn walk(
         let (users, ahead) = future::try_join(asking.observe(page.users), read_ahead).await?;
         out.send(ScannedPage { users, next: next.clone() }).await.map_err(|_| ScanError::ConsumerGone)?;
         match ahead {
+            Some(_) if stop.is_cancelled() => return Ok(()),
             Some(read) => page = advanced(next.as_ref(), read?)?,
             None => return Ok(()),
         }

@@ -29,7 +29,19 @@ pub enum StoreError {
     /// The run lease passed to somebody else: nothing was written.
     #[error("the run lease was lost to another process; nothing more is written by this one")]
     LeaseLost,
-    /// Anything else: a full disk, a corrupt file, a broken invariant.
+    /// There is no room left where the database is.
+    #[error(
+        "the state database cannot be written: its disk is full, or its quota is; make room where it is, then start \
+         again: what was committed is there"
+    )]
+    DiskFull(#[source] sqlx::Error),
+    /// What is stored is not what was written, or never was a database.
+    #[error(
+        "the state database is corrupt, or [state] url names a file that is none; stop every process, keep a copy of \
+         it, and put the last backup in its place"
+    )]
+    Corrupt(#[source] sqlx::Error),
+    /// Anything else: a broken invariant.
     #[error("the state database failed")]
     Fatal(#[source] sqlx::Error),
     /// A stored value that this version cannot read.
@@ -38,6 +50,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether trying again is of no use before a person has seen to the database: exit code 4.
+    pub fn is_unusable(&self) -> bool {
+        matches!(self, Self::Schema(_) | Self::DiskFull(_) | Self::Corrupt(_))
+    }
+
     pub(super) fn null(column: &str) -> Self {
         Self::Unreadable(format!("column {column} is NULL"))
     }
@@ -55,6 +72,13 @@ const TRANSIENT_CODES: [&str; 18] = [
 /// insufficient privilege.
 const MISCONFIGURED_CODES: [&str; 5] = ["14", "28P01", "28000", "3D000", "42501"];
 
+/// SQLite: 13 (full), 778 and 4874 (writing the file or growing its shared memory failed: a quota). PostgreSQL: disk
+/// full.
+const FULL_CODES: [&str; 4] = ["13", "778", "4874", "53100"];
+
+/// SQLite: 11 (corrupt) and its kin 267, 523 and 779, 26 (not a database). PostgreSQL: data or an index corrupted.
+const CORRUPT_CODES: [&str; 7] = ["11", "267", "523", "779", "26", "XX001", "XX002"];
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
@@ -64,6 +88,12 @@ impl From<sqlx::Error> for StoreError {
             }
             sqlx::Error::Database(db) if db.code().is_some_and(|code| MISCONFIGURED_CODES.contains(&code.as_ref())) => {
                 Self::Misconfigured(error)
+            }
+            sqlx::Error::Database(db) if db.code().is_some_and(|code| FULL_CODES.contains(&code.as_ref())) => {
+                Self::DiskFull(error)
+            }
+            sqlx::Error::Database(db) if db.code().is_some_and(|code| CORRUPT_CODES.contains(&code.as_ref())) => {
+                Self::Corrupt(error)
             }
             _ => Self::Fatal(error),
         }

@@ -47,6 +47,16 @@ impl Work {
         Ok(Err(LeaseHeld { holder: row.text("holder")?, remaining }))
     }
 
+    /// Who holds the lease `name`; none where it is free or has expired.
+    pub async fn lease_holder(&mut self, name: &str) -> Result<Option<LeaseHeld>, StoreError> {
+        let read = sql("SELECT holder, expires_at - {now} AS remaining FROM leases WHERE name = $1");
+        let rows = self.session.fetch(read.bind(name)).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let remaining = u64::try_from(row.int("remaining")?).unwrap_or(0);
+        let remaining = Duration::from_millis(remaining);
+        Ok((!remaining.is_zero()).then_some(LeaseHeld { holder: row.text("holder")?, remaining }))
+    }
+
     /// Renews a held lease within this transaction, or fails with [`StoreError::LeaseLost`]: so that
     /// everything else the transaction writes is written under the lease or not at all.
     pub async fn renew_lease(&mut self, lease: &Lease, ttl: Duration) -> Result<(), StoreError> {

@@ -139,6 +139,14 @@ impl Work {
         self.session.execute(insert.bind(key).bind(value)).await?;
         Ok(())
     }
+
+    /// Remembers a fact about this installation in place of what was known.
+    pub async fn set_meta(&mut self, key: &str, value: &str) -> Result<(), StoreError> {
+        let upsert = sql("INSERT INTO meta (key, value) VALUES ($1, $2) \
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value");
+        self.session.execute(upsert.bind(key).bind(value)).await?;
+        Ok(())
+    }
 }
 
 /// Rows per multi-row statement: SQLite takes 32,766 arguments, PostgreSQL 65,535; the widest row here

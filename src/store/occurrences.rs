@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::{Lease, LeaseHeld, Row, StoreError, Work, sql};
-use crate::domain::{JobName, OccurrenceState, RunId, Timestamp};
+use crate::domain::{JobName, OccurrenceState, RunId, Timestamp, millis};
 
 /// An occurrence as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,6 +137,44 @@ impl Work {
              ORDER BY scheduled_at DESC LIMIT $3");
         let rows = self.session.fetch(select.bind(job.code()).bind(until).bind(limit)).await?;
         rows.iter().map(occurrence_row).collect()
+    }
+}
+
+impl Work {
+    /// The next occurrences of a job that are due after `after`, oldest first; there are some where the clock ran ahead.
+    pub async fn occurrences_after(
+        &mut self,
+        job: JobName,
+        after: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<OccurrenceRow>, StoreError> {
+        let select = sql("SELECT * FROM occurrences WHERE job = $1 AND scheduled_at > $2 \
+             ORDER BY scheduled_at LIMIT $3");
+        let rows = self.session.fetch(select.bind(job.code()).bind(after).bind(limit)).await?;
+        rows.iter().map(occurrence_row).collect()
+    }
+
+    /// The newest occurrences of a job that are `running`: while its lease is free, those of processes that died.
+    pub async fn running_occurrences(&mut self, job: JobName, limit: u32) -> Result<Vec<OccurrenceRow>, StoreError> {
+        let select = sql("SELECT * FROM occurrences WHERE job = $1 AND state = 'running' \
+             ORDER BY scheduled_at DESC LIMIT $2");
+        let rows = self.session.fetch(select.bind(job.code()).bind(limit)).await?;
+        rows.iter().map(occurrence_row).collect()
+    }
+
+    /// Gives up every occurrence of a job that says `running` except the one at `kept`, and returns how many. For the
+    /// holder of the job's lease alone: to it they are dead processes'.
+    pub async fn give_up_occurrences(
+        &mut self,
+        job: JobName,
+        kept: Option<Timestamp>,
+        detail: &str,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let kept = kept.map_or(i64::MIN, millis);
+        let update = sql("UPDATE occurrences SET state = 'failed', detail = $3, finished_at = $4 \
+             WHERE job = $1 AND state = 'running' AND scheduled_at <> $2");
+        self.session.execute(update.bind(job.code()).bind(kept).bind(detail).bind(now)).await
     }
 }
 

@@ -84,6 +84,46 @@ pub const HTTP_LISTENING: &str = "http.listening";
 pub const HTTP_FAILED: &str = "http.failed";
 /// `serve` stopped.
 pub const HTTP_STOPPED: &str = "http.stopped";
+/// `run` began: configuration read, listeners bound.
+pub const DAEMON_STARTED: &str = "daemon.started";
+/// Something `run` needs cannot be reached; said once per change.
+pub const DAEMON_WAITING: &str = "daemon.waiting";
+/// Everything `run` waited for can be reached.
+pub const DAEMON_CONNECTED: &str = "daemon.connected";
+/// `run` was asked to stop and finishes what is in flight.
+pub const DAEMON_STOPPING: &str = "daemon.stopping";
+/// `run` ended, and why.
+pub const DAEMON_STOPPED: &str = "daemon.stopped";
+/// What was in flight did not finish in time, or a second signal came: it was cut off.
+pub const DAEMON_CUT_OFF: &str = "daemon.cut_off";
+/// Work has made no progress for too long; the service manager is no longer told that all is well.
+pub const DAEMON_STALLED: &str = "daemon.stalled";
+/// The service manager cannot be told anything.
+pub const DAEMON_UNHEARD: &str = "daemon.unheard";
+/// A job of the schedule began.
+pub const JOB_STARTED: &str = "job.started";
+/// A job of the schedule ended; carries how.
+pub const JOB_ENDED: &str = "job.ended";
+/// A job of the schedule failed and is tried again under the same occurrence.
+pub const JOB_RETRY: &str = "job.retry";
+/// The schedule cannot be kept for the moment: the state database does not answer.
+pub const JOB_UNKNOWN: &str = "job.unknown";
+/// The configuration was read anew and what changed is in use.
+pub const CONFIG_RELOADED: &str = "config.reloaded";
+/// The configuration could not be read anew; the old one stays.
+pub const CONFIG_RELOAD_REFUSED: &str = "config.reload_refused";
+/// The state database cannot be used as it is: full, corrupt, or of another version.
+pub const STATE_UNUSABLE: &str = "state.unusable";
 /// The simulator is listening.
 pub const SIMULATOR_LISTENING: &str = "simulator.listening";
+/// Occurrences came while nobody did them (down, asleep, clock forward) and are not made up for.
+pub const SCHEDULE_PASSED_OVER: &str = "schedule.passed_over";
+/// An occurrence is left out because the job is still at work on an earlier one.
+pub const SCHEDULE_SKIPPED: &str = "schedule.skipped";
+/// A process died over an occurrence; another does it again.
+pub const SCHEDULE_TAKEN_OVER: &str = "schedule.taken_over";
+/// A process died over an occurrence too long ago to do it again.
+pub const SCHEDULE_GIVEN_UP: &str = "schedule.given_up";
+/// The alarm clock does not work; the process wakes by waiting instead.
+pub const ALARM_BROKEN: &str = "schedule.alarm_broken";
 }

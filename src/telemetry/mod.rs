@@ -13,6 +13,7 @@ mod line;
 mod log;
 mod mask;
 pub mod metrics;
+pub mod pulse;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use tracing_subscriber::{EnvFilter, Registry};
 
 pub use line::LineFormat;
 pub use metrics::Metrics;
+pub use pulse::Pulse;
 
 use crate::domain::RunId;
 use crate::ports::Clock;

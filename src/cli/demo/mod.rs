@@ -138,6 +138,7 @@ impl Stage {
     async fn audit(&self) -> anyhow::Result<Summary> {
         match self.pipeline().await?.run_once().await? {
             RunOutcome::Ran(summary) => Ok(*summary),
+            RunOutcome::Stopped(_) => anyhow::bail!("the run was asked to stop"),
             RunOutcome::HeldElsewhere(held) => anyhow::bail!("another run is under way ({})", held.holder),
         }
     }

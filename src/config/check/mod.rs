@@ -3,6 +3,7 @@
 //! Every section is checked whatever the others say, so that one run of `check` shows all there is to mend.
 
 mod channels;
+mod daemon;
 mod policy;
 mod sources;
 
@@ -42,6 +43,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let webhook = checker.webhooks(raw.webhook);
     let http = checker.http(raw.http);
     let suppression = checker.suppression(raw.suppression);
+    let daemon = checker.daemon(raw.daemon);
     let log = checker.log(raw.log);
     if !problems.is_empty() {
         return None;
@@ -62,6 +64,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
         webhook,
         http: http?,
         suppression,
+        daemon: daemon?,
         log: log?,
     })
 }

@@ -42,6 +42,8 @@ pub struct Config {
     pub http: Http,
     /// `[suppression]`: what hides the addresses that are not written to.
     pub suppression: Suppression,
+    /// `[daemon]`: how `reconnectd run` lives and ends.
+    pub daemon: Daemon,
     /// `[log]`: what is written to standard error.
     pub log: Log,
 }
@@ -141,6 +143,13 @@ pub struct Reconnect {
     pub url: ReconnectUrl,
     /// `product`: the product's name as its users know it; one line, at most 100 characters.
     pub product: String,
+}
+
+/// `[daemon]`
+#[derive(Debug, Clone)]
+pub struct Daemon {
+    /// `drain_timeout`: how long what is in flight may take to finish once the process is asked to stop; 0 s to 10 min.
+    pub drain_timeout: Duration,
 }
 
 /// `[log]`

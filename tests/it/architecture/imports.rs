@@ -7,7 +7,8 @@ use super::code::{Source, closing};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("ports", &["domain"]),
-    ("config", &["domain"]),
+    // A schedule is judged where it is written: config hands out a timetable.
+    ("config", &["domain", "schedule"]),
     ("telemetry", &["domain", "ports"]),
     ("store", &["domain"]),
     ("scan", &["domain", "ports", "telemetry"]),
@@ -49,8 +50,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// They put everything together.
 const MAY_IMPORT_ALL: [&str; 4] = ["app", "cli", "main", "lib"];
 
-/// Of the ports, the schedule may name the clock alone.
-const SCHEDULE_PORT: &str = "Clock";
+/// Of the ports, the schedule may name what tells the time and wakes at one.
+const SCHEDULE_PORTS: [&str; 2] = ["Clock", "Alarm"];
 
 /// Crates that tie a module to the outside, and where alone they may be named.
 const CRATES: &[(&str, &[&str])] = &[
@@ -84,8 +85,11 @@ pub fn check(source: &Source<'_>, report: &mut Report<'_>) {
             let permitted = if allowed.is_empty() { "nothing".to_owned() } else { allowed.join(", ") };
             let rule = format!("{own} must not import {target}");
             report.add(line, rule, format!("it may import {permitted}: pass a value, or move the code"));
-        } else if own == "schedule" && target == "ports" && path.get(1).is_none_or(|name| name != SCHEDULE_PORT) {
-            report.add(line, "schedule may import no port but Clock", "pass a value");
+        } else if own == "schedule"
+            && target == "ports"
+            && path.get(1).is_none_or(|name| !SCHEDULE_PORTS.contains(&name.as_str()))
+        {
+            report.add(line, "schedule may import no port but Clock and Alarm", "pass a value");
         }
     }
 }
@@ -234,8 +238,12 @@ fn forbidden_imports_are_found_however_they_are_written() {
             ],
         ),
         ("src/record/x.rs", "use crate::ports::Provider;", &["2: record must not import ports"]),
-        ("src/schedule/x.rs", "use crate::ports::{Clock};", &[]),
-        ("src/schedule/x.rs", "use crate::ports::{Clock, Provider};", &["2: schedule may import no port but Clock"]),
+        ("src/schedule/x.rs", "use crate::ports::{Alarm, Clock};", &[]),
+        (
+            "src/schedule/x.rs",
+            "use crate::ports::{Clock, Provider};",
+            &["2: schedule may import no port but Clock and Alarm"],
+        ),
         (
             "src/adapters/email/smtp.rs",
             "use crate::adapters::webhook::X;",

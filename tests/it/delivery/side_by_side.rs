@@ -118,6 +118,7 @@ async fn delivering_alone_plans_too_unless_a_run_is_under_way_or_stock_is_being_
         // The right to run was given back at once.
         match rig.pipeline().run_once().await.unwrap() {
             RunOutcome::Ran(summary) => assert_eq!(summary.counters.deliveries_sent, 0),
+            RunOutcome::Stopped(summary) => panic!("stopped: {summary:?}"),
             RunOutcome::HeldElsewhere(held) => panic!("held by {}", held.holder),
         }
         let runs = rig.store.begin_read().await.unwrap().latest_runs(10).await.unwrap();

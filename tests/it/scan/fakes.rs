@@ -16,6 +16,7 @@ use reconnectd::domain::{
 use reconnectd::ports::{AccountList, Directory, DirectoryError, Provider, ProviderError, ProviderUsage};
 use reconnectd::scan::{ScanError, ScanOptions, UsersPerRequest, scan};
 use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
 
 /// Users in a fixed order; the cursor is the position of the next one.
 pub struct Users {
@@ -284,7 +285,7 @@ pub async fn scan_all(
         }
         taken
     };
-    let (result, taken) = tokio::join!(scan(directory, provider, options, from, out), collect);
+    let (result, taken) = tokio::join!(scan(directory, provider, options, from, out, never_stops()), collect);
     (taken, result)
 }
 
@@ -304,4 +305,9 @@ pub async fn drive<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
         tokio::task::yield_now().await;
     }
     None
+}
+
+/// For scans that nobody stops.
+pub fn never_stops() -> &'static CancellationToken {
+    Box::leak(Box::default())
 }

@@ -125,6 +125,7 @@ impl Rig {
     pub async fn try_run(&self) -> Result<Summary, RunError> {
         match self.pipeline().run_once().await? {
             RunOutcome::Ran(summary) => Ok(*summary),
+            RunOutcome::Stopped(summary) => panic!("stopped: {summary:?}"),
             RunOutcome::HeldElsewhere(held) => panic!("held by {}", held.holder),
         }
     }
