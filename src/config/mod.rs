@@ -21,8 +21,8 @@ use std::path::Path;
 
 pub use errors::{ConfigError, Place, Problem};
 pub use settings::{
-    Composio, Config, Daemon, Directory, Email, FirstRun, Http, Log, LogFormat, Policy, Reconnect, State, Storm, Suppression,
-    UsersPerRequest, Webhook,
+    Composio, Config, Daemon, Directory, Email, FirstRun, Http, Log, LogFormat, Policy, Reconnect, State, Storm,
+    Suppression, UsersPerRequest, Webhook,
 };
 
 /// The file read where none is named, in the working directory; it may be absent.

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a step that fails ends its test")]
 
+pub mod expressions;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
@@ -74,6 +76,19 @@ fn every_alert_says_how_bad_what_and_where_to_read_on() {
         }
         assert_eq!(keys["runbook_url"], format!("{RUNBOOKS}{}", alert.to_lowercase()), "{alert}");
     }
+}
+
+#[test]
+fn every_metric_and_label_of_the_rules_exists() {
+    let mut checked = 0;
+    for block in RULES.split("- alert: ").skip(1) {
+        let (alert, rest) = block.split_once('\n').unwrap();
+        let expression = rest.split("expr: ").nth(1).unwrap().split("\n        for: ").next().unwrap();
+        let expression = expression.split("\n        labels:").next().unwrap();
+        assert_eq!(expressions::offences(expression), Vec::<String>::new(), "{alert}");
+        checked += expressions::names(expression).len();
+    }
+    assert!(checked > 30, "only {checked} names were found");
 }
 
 /// The runbook: one section per alert, each with what it means, where to look, what to do and when it is over.

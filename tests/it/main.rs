@@ -9,6 +9,7 @@ mod channels_webhook;
 mod config;
 mod crashes;
 mod delivery;
+mod deploy_grafana;
 mod deploy_prometheus;
 mod directory;
 mod docs;

@@ -16,7 +16,8 @@ async fn an_error_that_stops_the_run_stops_it_at_once() {
         let provider = World::with_faults(hanging.into_iter().chain([("u12", fault)]));
         let directory = Users::numbered(40, 10);
         let (out, mut pages) = mpsc::channel(9);
-        let ended = drive(pin!(scan(&directory, &provider, fixed(4, 1), None, out, never_stops()))).await.expect("it must end");
+        let ended =
+            drive(pin!(scan(&directory, &provider, fixed(4, 1), None, out, never_stops()))).await.expect("it must end");
         match (fault, ended.unwrap_err()) {
             (Fault::Unauthorized, ScanError::Provider(ProviderError::Unauthorized { .. }))
             | (Fault::Gone, ScanError::Provider(ProviderError::Gone)) => {}
