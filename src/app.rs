@@ -18,6 +18,7 @@ use crate::adapters::email::{EmailChannel, EmailLimits, EmailSettings, EmailSett
 use crate::adapters::webhook::{self, WebhookChannel, WebhookSettings, WebhookSettingsError};
 use crate::config::{Config, Email, FirstRun, Reconnect, UsersPerRequest};
 use crate::deliver::{DeliverySettings, LEAVE_ALONE_AFTER, PaceLimits};
+use crate::http::HttpError;
 use crate::domain::{AddressKey, ChannelName, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard, Unsubscribe};
 use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
@@ -42,6 +43,9 @@ pub enum AppError {
     /// `[state]` cannot be used or reached.
     #[error("the state database cannot be used")]
     Store(#[from] StoreError),
+    /// The public pages cannot be rendered.
+    #[error("the public pages cannot be served")]
+    Pages(#[from] HttpError),
     /// The operating system has no randomness to give.
     #[error("a secret key cannot be made")]
     Randomness(#[source] getrandom::Error),
@@ -57,7 +61,7 @@ impl AppError {
     pub fn is_configuration(&self) -> bool {
         match self {
             Self::Composio(_) | Self::Email(_) | Self::Webhook(_) => true,
-            Self::Randomness(_) => false,
+            Self::Randomness(_) | Self::Pages(_) => false,
             Self::Directory(error) => matches!(error, DirectoryError::Misconfigured { .. }),
             Self::Store(error) => matches!(
                 error,
@@ -133,10 +137,26 @@ impl App {
         Ok(Arc::new(SqlDirectory::connect(settings).await?))
     }
 
+    /// The same process by another configuration.
+    pub fn with(&self, config: Config) -> Self {
+        let (clock, mint) = (Arc::clone(&self.clock), Arc::clone(&self.mint));
+        Self { config, clock, mint, run_id: self.run_id.clone() }
+    }
+
     /// The API asked about accounts.
     pub fn provider(&self) -> Result<Arc<dyn Provider>, AppError> {
+        Ok(Arc::new(self.composio()?))
+    }
+
+    /// The same, by its name.
+    pub fn composio(&self) -> Result<ComposioProvider, AppError> {
+        Ok(ComposioProvider::new(self.composio_settings(), Arc::clone(&self.clock), seed())?)
+    }
+
+    /// Where it is and how gently it is asked.
+    pub fn composio_settings(&self) -> ComposioSettings {
         let section = &self.config.composio;
-        let settings = ComposioSettings {
+        ComposioSettings {
             base_url: section.base_url.clone(),
             api_key: section.api_key.clone(),
             requests_per_minute: section.requests_per_minute.get(),
@@ -144,8 +164,7 @@ impl App {
             max_attempts: section.max_attempts.get(),
             timeout_connect: section.timeout_connect,
             timeout_total: section.timeout_total,
-        };
-        Ok(Arc::new(ComposioProvider::new(settings, Arc::clone(&self.clock), seed())?))
+        }
     }
 
     /// How people are told.
@@ -285,7 +304,7 @@ pub fn email_settings(reconnect: &Reconnect, email: &Email, notices: u32) -> Ema
 }
 
 /// How this process names itself to others: host and process id.
-fn holder() -> String {
+pub fn holder() -> String {
     let host = hostname::get().map_or_else(|_| "localhost".to_owned(), |name| name.to_string_lossy().into_owned());
     format!("{host}:{}", std::process::id())
 }

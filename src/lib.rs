@@ -28,6 +28,7 @@ pub mod store;
 
 pub mod http;
 
+pub mod daemon;
 pub mod lifecycle;
 
 pub mod adapters;

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{SubsecRound as _, TimeDelta};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use crate::domain::Timestamp;
@@ -27,6 +27,9 @@ pub const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
 /// The scheduler cuts instants to whole seconds: by so much it may ring early, and by more only if the clock was moved.
 const WHOLE_SECOND: Duration = Duration::from_secs(1);
+
+/// The scheduler removes a job within a millisecond; one that does not is broken and must not keep our task.
+const REMOVAL: Duration = Duration::from_secs(5);
 
 /// The alarm clock could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -47,38 +50,44 @@ impl CronAlarm {
         Ok(Self { scheduler, clock })
     }
 
-    /// Puts a job for the whole second at or after `at` into the scheduler.
-    async fn arm(&self, at: Timestamp) -> Result<(Armed, mpsc::Receiver<()>), JobSchedulerError> {
+    /// Puts a job for the whole second at or after `at` into the scheduler, until the first half of the result is
+    /// dropped. The second half rings, or is closed where the scheduler does not take the job.
+    fn arm(&self, at: Timestamp) -> (oneshot::Sender<()>, mpsc::Receiver<()>) {
         let second = at.trunc_subsecs(0);
         let second = if second < at { second + TimeDelta::seconds(1) } else { second };
         let (ringer, rings) = mpsc::channel(1);
-        let instant = second.format("%-S %-M %-H %-d %-m * %Y").to_string();
-        let job = Job::new_async(instant, move |_, _| {
-            let ringer = ringer.clone();
-            Box::pin(async move {
-                // Full: it rang before. Closed: nobody waits any more.
-                let _ = ringer.try_send(());
-            })
-        })?;
-        let id = self.scheduler.add(job).await?;
-        Ok((Armed { scheduler: self.scheduler.clone(), id }, rings))
+        let (armed, disarmed) = oneshot::channel();
+        // A task of its own: a call that is dropped between two steps of the scheduler would leave its job there.
+        tokio::spawn(hold(self.scheduler.clone(), second, ringer, disarmed));
+        (armed, rings)
     }
 }
 
-/// A job in the scheduler, taken out when this is dropped.
-struct Armed {
-    scheduler: JobScheduler,
-    id: uuid::Uuid,
-}
-
-impl Drop for Armed {
-    fn drop(&mut self) {
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let (scheduler, id) = (self.scheduler.clone(), self.id);
-        runtime.spawn(async move {
-            // A job that stays rings once into a channel that is closed, at an instant that never comes again.
-            let _ = scheduler.remove(&id).await;
-        });
+/// Keeps a job in the scheduler until nobody waits for it any more.
+async fn hold(scheduler: JobScheduler, at: Timestamp, ringer: mpsc::Sender<()>, disarmed: oneshot::Receiver<()>) {
+    let instant = at.format("%-S %-M %-H %-d %-m * %Y").to_string();
+    let job = Job::new_async(instant, move |_, _| {
+        let ringer = ringer.clone();
+        Box::pin(async move {
+            // Full: it rang before. Closed: nobody waits any more.
+            let _ = ringer.try_send(());
+        })
+    });
+    let added = match job {
+        Ok(job) => scheduler.add(job).await,
+        Err(error) => Err(error),
+    };
+    match added {
+        Ok(id) => {
+            // Nothing is ever sent: it ends when the other half is dropped.
+            let _ = disarmed.await;
+            // A job that stays would ring once more into a channel that is closed.
+            let _ = tokio::time::timeout(REMOVAL, scheduler.remove(&id)).await;
+        }
+        Err(error) => tracing::warn!(
+            event = events::ALARM_BROKEN, error = %error,
+            "The alarm clock cannot be set; the process waits for the next instant without it."
+        ),
     }
 }
 
@@ -90,19 +99,12 @@ impl Alarm for CronAlarm {
         }
         let look_again = tokio::time::sleep(LOOK_AGAIN);
         tokio::pin!(look_again);
-        let rung = match self.arm(at).await {
-            Ok((_armed, mut rings)) => tokio::select! {
-                rung = rings.recv() => rung.is_some(),
-                () = &mut look_again => return,
-            },
-            Err(error) => {
-                tracing::warn!(
-                    event = events::ALARM_BROKEN, error = %error,
-                    "The alarm clock cannot be set; the schedule is looked at by waiting instead."
-                );
-                false
-            }
+        let (armed, mut rings) = self.arm(at);
+        let rung = tokio::select! {
+            rung = rings.recv() => rung.is_some(),
+            () = &mut look_again => return,
         };
+        drop(armed);
         // Rung or not, nothing begins before its time.
         if let Ok(rest) = (at - self.clock.now()).to_std()
             && (!rung || rest <= WHOLE_SECOND)

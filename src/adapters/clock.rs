@@ -42,6 +42,11 @@ impl ManualClock {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.0.fetch_add(by, Ordering::SeqCst);
     }
+
+    /// Sets the clock, forwards or backwards.
+    pub fn set(&self, to: Timestamp) {
+        self.0.store(millis(to), Ordering::SeqCst);
+    }
 }
 
 #[async_trait]

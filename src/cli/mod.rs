@@ -19,6 +19,8 @@ mod outbox;
 mod output;
 mod preview;
 mod progress;
+mod run;
+mod schedule;
 mod serve;
 mod setup;
 mod silence;
@@ -45,6 +47,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Do every job of the schedule at its time, until told to stop: the daemon.
+    Run,
     /// Audit all users once and deliver what is due.
     Once(once::OnceArgs),
     /// Deliver what is due without an audit; may run as often and in as many processes as you like.
@@ -63,6 +67,8 @@ enum Command {
     Suppress(suppress::SuppressArgs),
     /// Keep quiet about a user, a toolkit or an auth config for a while.
     Silence(silence::SilenceArgs),
+    /// Print the next five instants of every job of the daemon, in UTC and local time.
+    Schedule(schedule::ScheduleArgs),
     /// Serve the pages behind the unsubscribe links in mails.
     Serve,
     /// See mass breakages whose users are not told, and decide about them.
@@ -130,10 +136,12 @@ pub fn main() -> ExitCode {
     let exit = runtime.block_on(async {
         let config = cli.config.as_deref();
         match cli.command {
+            Command::Run => Box::pin(run::run(config)).await,
             Command::Once(args) => Box::pin(once::run(config, args)).await,
             Command::Deliver(args) => Box::pin(deliver::run(config, args)).await,
             Command::Channel(args) => Box::pin(channel::run(config, args)).await,
             Command::Check => Box::pin(check::run(config)).await,
+            Command::Schedule(args) => schedule::run(config, &args),
             Command::Migrate => Box::pin(migrate::run(config)).await,
             Command::Explain(args) => Box::pin(explain::run(config, args)).await,
             Command::Outbox(args) => Box::pin(outbox::run(config, args)).await,

@@ -7,14 +7,16 @@ use std::sync::Arc;
 use super::progress::ProgressBar;
 use super::{Exit, output};
 use crate::app::{App, AppError};
-use crate::config;
+use crate::config::{self, Fingerprint};
 use crate::pipeline::Pipeline;
 use crate::store::{Store, StoreError};
-use crate::telemetry::{self, LineFormat, events};
+use crate::telemetry::{self, LineFormat, LogHandle, events};
 
 /// A process that is set up.
 pub(super) struct Process {
     pub app: App,
+    /// Changes the log while the process runs.
+    pub log: LogHandle,
 }
 
 /// Reads the configuration and starts the log.
@@ -24,7 +26,16 @@ pub(super) fn start(path: Option<&Path>) -> Result<Process, Exit> {
 
 /// The same, and a progress bar that keeps out of the log's way.
 pub(super) fn start_with_progress(path: Option<&Path>) -> Result<(ProgressBar, Process), Exit> {
-    let config = config::load(path, config::environment()).map_err(|error| {
+    start_whole(path).map(|(bar, process, _)| (bar, process))
+}
+
+/// The same, and what the configuration was made of, for who reads it anew later.
+pub(super) fn start_comparable(path: Option<&Path>) -> Result<(Process, Fingerprint), Exit> {
+    start_whole(path).map(|(_, process, fingerprint)| (process, fingerprint))
+}
+
+fn start_whole(path: Option<&Path>) -> Result<(ProgressBar, Process, Fingerprint), Exit> {
+    let (config, fingerprint) = config::load_comparable(path, config::environment()).map_err(|error| {
         output::complain(&error.to_string());
         Exit::BadConfiguration
     })?;
@@ -38,11 +49,11 @@ pub(super) fn start_with_progress(path: Option<&Path>) -> Result<(ProgressBar, P
         clock: Arc::clone(&app.clock),
         secrets: app.config.secrets(),
     };
-    telemetry::init(log, bar.clone()).map_err(|error| {
+    let log = telemetry::init(log, bar.clone()).map_err(|error| {
         output::complain(&format!("the log cannot be started: {error}"));
         Exit::BadConfiguration
     })?;
-    Ok((bar, Process { app }))
+    Ok((bar, Process { app, log }, fingerprint))
 }
 
 impl Process {

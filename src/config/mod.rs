@@ -9,6 +9,7 @@
 
 mod check;
 mod errors;
+mod fingerprint;
 mod merge;
 mod nearest;
 mod raw;
@@ -20,6 +21,7 @@ mod value;
 use std::path::Path;
 
 pub use errors::{ConfigError, Place, Problem};
+pub use fingerprint::Fingerprint;
 pub use settings::{
     Composio, Config, Daemon, Directory, Email, FirstRun, Http, Log, LogFormat, Policy, Reconnect, State, Storm,
     Suppression, UsersPerRequest, Webhook,
@@ -33,6 +35,14 @@ pub const DEFAULT_FILE: &str = "reconnectd.toml";
 ///
 /// `env` is the process environment as [`environment`] gives it.
 pub fn load(path: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
+    load_or_default(path, Path::new(DEFAULT_FILE), env).map(|(config, _)| config)
+}
+
+/// The same, and what it was made of, to be compared with what is read another time.
+pub fn load_comparable(
+    path: Option<&Path>,
+    env: impl Iterator<Item = (String, String)>,
+) -> Result<(Config, Fingerprint), ConfigError> {
     load_or_default(path, Path::new(DEFAULT_FILE), env)
 }
 
@@ -42,7 +52,7 @@ pub fn load_mail(
     path: Option<&Path>,
     env: impl Iterator<Item = (String, String)>,
 ) -> Result<(Reconnect, Email, Http), ConfigError> {
-    let (raw, places, mut problems) = read(path, Path::new(DEFAULT_FILE), env)?;
+    let (raw, places, mut problems, _) = read(path, Path::new(DEFAULT_FILE), env)?;
     check::check_mail(raw, &places, &mut problems).ok_or_else(|| ConfigError::new(problems))
 }
 
@@ -62,16 +72,18 @@ fn load_or_default(
     path: Option<&Path>,
     default: &Path,
     env: impl Iterator<Item = (String, String)>,
-) -> Result<Config, ConfigError> {
-    let (raw, places, mut problems) = read(path, default, env)?;
-    check::check(raw, &places, &mut problems).ok_or_else(|| ConfigError::new(problems))
+) -> Result<(Config, Fingerprint), ConfigError> {
+    // The fingerprint first: a file that changes in between counts as changed once more, never as known.
+    let (raw, places, mut problems, fingerprint) = read(path, default, env)?;
+    let config = check::check(raw, &places, &mut problems).ok_or_else(|| ConfigError::new(problems))?;
+    Ok((config, fingerprint))
 }
 
 fn read(
     path: Option<&Path>,
     default: &Path,
     env: impl Iterator<Item = (String, String)>,
-) -> Result<(raw::Raw, source::Places, Vec<Problem>), ConfigError> {
+) -> Result<(raw::Raw, source::Places, Vec<Problem>, Fingerprint), ConfigError> {
     let file = path.or_else(|| default.exists().then_some(default));
     let (mut table, mut places) = match file {
         Some(file) => source::read_file(file).map_err(|problem| ConfigError::new(vec![problem]))?,
@@ -79,8 +91,9 @@ fn read(
     };
     let mut problems = Vec::new();
     merge::apply(&mut table, &mut places, env, &mut problems);
+    let fingerprint = Fingerprint::of(&table);
     let raw = raw::read(table, &places, &mut problems);
-    Ok((raw, places, problems))
+    Ok((raw, places, problems, fingerprint))
 }
 
 #[cfg(test)]
@@ -104,14 +117,14 @@ mod tests {
     fn the_default_file_may_be_absent_but_a_named_one_may_not() {
         let dir = tempfile::tempdir().unwrap();
         let default = dir.path().join("reconnectd.toml");
-        let config = load_or_default(None, &default, enough()).unwrap();
+        let (config, _) = load_or_default(None, &default, enough()).unwrap();
         assert_eq!(config.state.url.expose_secret(), "sqlite://reconnectd.db");
 
         let error = load_or_default(Some(&default), &default, enough()).unwrap_err().to_string();
         assert!(error.contains("the configuration file cannot be read (entity not found)"), "{error}");
 
         std::fs::write(&default, "[state]\nurl = \"sqlite://elsewhere.db\"\n").unwrap();
-        let config = load_or_default(None, &default, enough()).unwrap();
+        let (config, _) = load_or_default(None, &default, enough()).unwrap();
         assert_eq!(config.state.url.expose_secret(), "sqlite://elsewhere.db");
     }
 }

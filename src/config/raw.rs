@@ -95,6 +95,13 @@ sections! {
     }
     http Http { listen: Text, public_url: Text }
     suppression Suppression { key: Secret, key_file: SecretFile }
+    schedule Schedule {
+        timezone: Text, catch_up: Text,
+        audit: Text, audit_timezone: Text, audit_jitter: Text,
+        deliver: Text, deliver_timezone: Text, deliver_jitter: Text,
+        report: Text, report_timezone: Text, report_jitter: Text,
+        retention: Text, retention_timezone: Text, retention_jitter: Text,
+    }
     daemon Daemon { drain_timeout: Text }
     log Log { format: Text, level: Text }
 }
@@ -114,6 +121,7 @@ pub(super) struct Raw {
     pub(super) webhook: Vec<Webhook>,
     pub(super) http: Http,
     pub(super) suppression: Suppression,
+    pub(super) schedule: Schedule,
     pub(super) daemon: Daemon,
     pub(super) log: Log,
 }

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::errors::{Fault, fault, shown};
 
 /// Keys, passwords and connection URLs are far shorter; a larger file is not the one that was meant.
-const MAX_SECRET_BYTES: u64 = 64 * 1024;
+pub(super) const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
 /// A secret and the name of the key that gave it, `x` or `x_file`.
 #[derive(Debug)]

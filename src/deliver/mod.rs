@@ -37,7 +37,7 @@ use crate::domain::{
 use crate::fault;
 use crate::ports::{Channel, Clock, Directory, Provider, ProviderError};
 use crate::store::{ClaimedDelivery, Store, StoreError};
-use crate::telemetry::events;
+use crate::telemetry::{Pulse, events};
 
 pub use pace::{Pace, PaceLimits};
 use round::Round;
@@ -96,6 +96,8 @@ pub struct Deliverer {
     pub run: RunId,
     /// Nothing more is claimed after this; what is in flight is finished and settled.
     pub stop: CancellationToken,
+    /// Told of every attempt.
+    pub pulse: Arc<Pulse>,
     /// The last message on each channel that was refused as it is, with none taken since.
     pub refused: Mutex<HashMap<ChannelName, DeliveryId>>,
 }
@@ -155,6 +157,7 @@ impl Deliverer {
             };
             match joined {
                 Some(Ok((task, (claimed, ended)))) => {
+                    self.pulse.beat();
                     round.places.remove(&task);
                     if ended.as_ref().is_ok_and(|ended| !ended.reached) && self.is_paced(&claimed.channel) {
                         self.pace().give_back();
@@ -260,6 +263,7 @@ impl Deliverer {
 
     /// Waits with nothing in flight, until it is asked to stop.
     async fn pause(&self, wait: Duration) {
+        self.pulse.beat();
         tokio::select! {
             () = self.clock.sleep(wait) => {}
             () = self.stop.cancelled() => {}

@@ -103,6 +103,12 @@ impl Pace {
         Ok(())
     }
 
+    /// From now on these rates hold. A rate that has grown is reached as after any minute, by doubling.
+    pub fn set_limits(&mut self, limits: PaceLimits) {
+        self.everybody.rate = self.everybody.rate.clamp(1, limits.per_minute.get());
+        self.limits = limits;
+    }
+
     /// Gives a permit back under which nothing was sent.
     pub(super) fn give_back(&mut self) {
         let all = &mut self.everybody;

@@ -53,6 +53,9 @@ pub enum HttpError {
         #[source]
         source: std::io::Error,
     },
+    /// The listener has no address any more.
+    #[error("[http] listen: the listener is gone")]
+    Unbound(#[source] std::io::Error),
     /// The pages cannot be rendered: a defect of the program.
     #[error("the pages cannot be rendered")]
     Pages(#[source] minijinja::Error),

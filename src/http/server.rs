@@ -52,10 +52,15 @@ pub struct Server {
 impl Server {
     /// Listens on `address`; port 0 takes a free one, see [`Server::address`].
     pub async fn bind(address: SocketAddr, site: Site) -> Result<Self, HttpError> {
+        let listener =
+            TcpListener::bind(address).await.map_err(|source| HttpError::Listen { address, source })?;
+        Self::on(listener, site)
+    }
+
+    /// Answers on a listener that is bound already.
+    pub fn on(listener: TcpListener, site: Site) -> Result<Self, HttpError> {
         let router = router(site)?;
-        let failed = |source| HttpError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        let address = listener.local_addr().map_err(HttpError::Unbound)?;
         Ok(Self { listener, address, router })
     }
 

@@ -84,6 +84,7 @@ impl Pipeline {
             pace: Arc::clone(&self.pace),
             run: self.run_id.clone(),
             stop: self.stop.clone(),
+            pulse: Arc::clone(&self.pulse),
             refused: Mutex::new(HashMap::new()),
         })
     }

@@ -32,7 +32,7 @@ use crate::record::{Baseline, RecordContext, record_page};
 use crate::report::Summary;
 use crate::scan::{self, ScanError, ScanOptions};
 use crate::store::{Lease, LeaseHeld, Store, StoreError};
-use crate::telemetry::events;
+use crate::telemetry::{Pulse, events};
 
 /// The right to run lapses this long after its last renewal, unless [`RunSettings::lease_ttl`] says otherwise;
 /// a killed run can be gone on from after that.
@@ -178,6 +178,8 @@ pub struct Pipeline {
     /// Asks to stop: nothing new is taken up, what is in flight is finished. Whoever asks says how long that may take,
     /// by dropping the future.
     pub stop: CancellationToken,
+    /// Told whenever work moves.
+    pub pulse: Arc<Pulse>,
     /// The right to run, while this process has it.
     lease: Mutex<Option<Lease>>,
 }
@@ -202,7 +204,8 @@ impl Pipeline {
         let progress = watch::Sender::new(Progress::default());
         let pace = Arc::new(Mutex::new(Pace::new(settings.delivery.pace)));
         let (failed, lease, stop) = (OnceLock::new(), Mutex::new(None), CancellationToken::new());
-        Self { store, ports, settings, run_id, mint, pace, progress, failed, stop, lease }
+        let pulse = Arc::new(Pulse::default());
+        Self { store, ports, settings, run_id, mint, pace, progress, failed, stop, pulse, lease }
     }
 
     /// Runs once. Waits up to a lease's life for a dead process's lease to lapse; a live one's answers
@@ -333,6 +336,7 @@ impl Pipeline {
             work.commit().await?;
             fault::point("page.after_commit");
         }
+        self.pulse.beat();
         tracing::debug!(
             event = events::PAGE_RECORDED,
             users = page.users.len(),

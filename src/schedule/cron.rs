@@ -36,9 +36,9 @@ const MAX_SET_TIMES: usize = 96;
 /// The days of each month at their most.
 const MOST_DAYS: [u16; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
-/// A search that failed begins anew a day later, so often: a zone may leave out a whole day (Pacific/Apia in 2011), and
-/// croner gives up on gaps longer than two hours.
-const SEARCHES: u32 = 4;
+/// A search that failed begins anew an hour later, for two days: a zone may leave out a whole day (Pacific/Apia in 2011),
+/// and croner gives up on gaps longer than two hours.
+const SEARCHES: u32 = 48;
 
 /// What is wrong with a schedule and what to write instead; repeats nothing of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +55,7 @@ pub(super) fn fault(what: impl Into<String>, remedy: impl Into<String>) -> CronF
 }
 
 /// A schedule that can be followed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CronExpression {
     text: String,
     /// One where a `*` stands among second, minute and hour; else one per set time of the day, because croner calls a
@@ -68,6 +68,12 @@ pub struct CronExpression {
 impl std::fmt::Display for CronExpression {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+impl std::fmt::Debug for CronExpression {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CronExpression({})", self.text)
     }
 }
 
@@ -178,8 +184,8 @@ fn shortest_gap(cron: &Cron) -> u32 {
 }
 
 fn search(cron: &Cron, from: Timestamp, zone: Tz) -> Option<Timestamp> {
-    (0..SEARCHES).find_map(|days| {
-        let start = from.checked_add_signed(TimeDelta::days(days.into()))?.with_timezone(&zone);
+    (0..SEARCHES).find_map(|hours| {
+        let start = from.checked_add_signed(TimeDelta::hours(hours.into()))?.with_timezone(&zone);
         let found = cron.find_next_occurrence(&start, false).ok()?.to_utc();
         (found > from).then_some(found)
     })

@@ -2,7 +2,7 @@
 //! writes the line.
 
 use std::io::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
@@ -22,14 +22,23 @@ pub(super) struct LogLayer<W> {
     format: LineFormat,
     run_id: RunId,
     clock: Arc<dyn Clock>,
-    mask: Mask,
+    mask: Arc<RwLock<Mask>>,
     writer: W,
 }
 
 impl<W> LogLayer<W> {
     pub(super) fn new(settings: LogSettings, writer: W) -> Self {
         let LogSettings { format, run_id, clock, secrets, .. } = settings;
-        Self { format, run_id, clock, mask: Mask::new(secrets), writer }
+        Self { format, run_id, clock, mask: Arc::new(RwLock::new(Mask::new(secrets))), writer }
+    }
+
+    /// What it hides, to be added to.
+    pub(super) fn mask(&self) -> Arc<RwLock<Mask>> {
+        Arc::clone(&self.mask)
+    }
+
+    fn hidden(&self) -> RwLockReadGuard<'_, Mask> {
+        self.mask.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -41,27 +50,33 @@ where
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
         let mut fields = Fields::default();
-        attributes.record(&mut Recorder { fields: &mut fields, mask: &self.mask });
+        attributes.record(&mut Recorder { fields: &mut fields, mask: &self.hidden() });
         span.extensions_mut().insert(fields);
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
         if let Some(fields) = span.extensions_mut().get_mut::<Fields>() {
-            values.record(&mut Recorder { fields, mask: &self.mask });
+            values.record(&mut Recorder { fields, mask: &self.hidden() });
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
-        event.record(&mut Recorder { fields: &mut fields, mask: &self.mask });
+        event.record(&mut Recorder { fields: &mut fields, mask: &self.hidden() });
         for span in context.event_scope(event).into_iter().flatten() {
             if let Some(outer) = span.extensions().get::<Fields>() {
                 fields.add_outer(outer);
             }
         }
         let (level, target) = (*event.metadata().level(), event.metadata().target());
-        let line = Line { at: self.clock.now(), level, target, run_id: &self.run_id, fields };
+        // Of several runs in one process, each says which it is; what is said outside them is the process's.
+        let own = match fields.take("run_id") {
+            Some(serde_json::Value::String(run)) => Some(RunId::new(run)),
+            _ => None,
+        };
+        let run_id = own.as_ref().unwrap_or(&self.run_id);
+        let line = Line { at: self.clock.now(), level, target, run_id, fields };
         let text = self.format.render(line);
         // Standard error may be closed; there is nowhere left to say so, and the run does not depend on it.
         let _ = self.writer.make_writer_for(event.metadata()).write_all(text.as_bytes());

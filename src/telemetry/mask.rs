@@ -22,10 +22,21 @@ pub(super) struct Mask {
 }
 
 impl Mask {
-    pub(super) fn new(mut secrets: Vec<SecretString>) -> Self {
-        secrets.retain(|secret| secret.expose_secret().len() >= MIN_SECRET_BYTES);
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
-        Self { secrets }
+    pub(super) fn new(secrets: Vec<SecretString>) -> Self {
+        let mut mask = Self { secrets: Vec::new() };
+        mask.add(secrets);
+        mask
+    }
+
+    /// These too.
+    pub(super) fn add(&mut self, secrets: Vec<SecretString>) {
+        for secret in secrets {
+            let text = secret.expose_secret();
+            if text.len() >= MIN_SECRET_BYTES && !self.secrets.iter().any(|known| known.expose_secret() == text) {
+                self.secrets.push(secret);
+            }
+        }
+        self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
     }
 
     /// `text` fit to be logged.

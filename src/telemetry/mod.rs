@@ -15,12 +15,12 @@ mod mask;
 pub mod metrics;
 pub mod pulse;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use secrecy::SecretString;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::{EnvFilter, Registry};
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 pub use line::LineFormat;
 pub use metrics::Metrics;
@@ -51,6 +51,9 @@ pub enum TelemetryError {
     /// The level is no level and no list of them.
     #[error("logging: [log] level cannot be used")]
     Level(#[source] tracing_subscriber::filter::ParseError),
+    /// The log of this process is not there any more.
+    #[error("logging: the log is gone")]
+    Gone(#[source] reload::Error),
     /// A subscriber was installed before.
     #[error("logging: already started in this process")]
     Started(#[source] tracing::subscriber::SetGlobalDefaultError),
@@ -65,12 +68,14 @@ pub fn masked(text: &str, secrets: Vec<SecretString>) -> String {
 /// Starts logging for the process. `writer` gives the place a line goes to: `std::io::stderr`, or one that
 /// moves a progress bar out of the way first; it gets every line, with its newline, in one call of `write_all`.
 /// Where standard error is systemd's journal, each line begins with its priority.
-pub fn init<W>(settings: LogSettings, writer: W) -> Result<(), TelemetryError>
+pub fn init<W>(settings: LogSettings, writer: W) -> Result<LogHandle, TelemetryError>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let writer = journal::Priorities { inner: writer, on: journal::is_standard_error() };
-    tracing::subscriber::set_global_default(subscriber(settings, writer)?).map_err(TelemetryError::Started)
+    let (subscriber, handle) = adjustable(settings, writer)?;
+    tracing::subscriber::set_global_default(subscriber).map_err(TelemetryError::Started)?;
+    Ok(handle)
 }
 
 /// The same without installing it, for a scope or a test.
@@ -78,8 +83,44 @@ pub fn subscriber<W>(settings: LogSettings, writer: W) -> Result<impl tracing::S
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::builder().parse(directives(&settings.level)).map_err(TelemetryError::Level)?;
-    Ok(Registry::default().with(filter).with(log::LogLayer::new(settings, writer)))
+    adjustable(settings, writer).map(|(subscriber, _)| subscriber)
+}
+
+/// The same, and what changes it later.
+pub fn adjustable<W>(
+    settings: LogSettings,
+    writer: W,
+) -> Result<(impl tracing::Subscriber + Send + Sync, LogHandle), TelemetryError>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let (filter, level) = reload::Layer::new(filter(&settings.level)?);
+    let layer = log::LogLayer::new(settings, writer);
+    let handle = LogHandle { level, mask: layer.mask() };
+    Ok((Registry::default().with(filter).with(layer), handle))
+}
+
+fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::builder().parse(directives(level)).map_err(TelemetryError::Level)
+}
+
+/// Changes the log of a process that runs.
+#[derive(Clone)]
+pub struct LogHandle {
+    level: reload::Handle<EnvFilter, Registry>,
+    mask: Arc<RwLock<mask::Mask>>,
+}
+
+impl LogHandle {
+    /// From now on this level, or list of levels, holds.
+    pub fn set_level(&self, level: &str) -> Result<(), TelemetryError> {
+        self.level.reload(filter(level)?).map_err(TelemetryError::Gone)
+    }
+
+    /// From now on these texts are hidden too; those hidden before stay so, because they may still be said.
+    pub fn also_hide(&self, secrets: Vec<SecretString>) {
+        self.mask.write().unwrap_or_else(PoisonError::into_inner).add(secrets);
+    }
 }
 
 /// A bare level is meant for this program. Libraries stay at `warn`, or below it where the level is lower.

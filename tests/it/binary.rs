@@ -14,6 +14,7 @@ mod outbox;
 mod preview;
 mod process;
 mod quirks;
+mod run;
 mod secrets;
 mod serve;
 mod settings;

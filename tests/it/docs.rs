@@ -125,9 +125,15 @@ fn every_table_has_its_row() {
     let moved: BTreeSet<&str> = moved.split(';').next().unwrap().split(' ').collect();
     assert_eq!(moved, first_column(model), "docs/operations.md, Move from SQLite to PostgreSQL");
     let meta = model.lines().find(|line| line.starts_with("| `meta` ")).unwrap();
-    for key in
-        ["baseline_started_at", "baseline_finished_at", "baseline_release", "suppression_key", "suppression_key_check"]
-    {
+    for key in [
+        "baseline_started_at",
+        "baseline_finished_at",
+        "baseline_release",
+        "suppression_key",
+        "suppression_key_check",
+        "schedule_seed",
+        "schedule_since.JOB",
+    ] {
         assert!(meta.contains(&format!("`{key}`")), "{key}: {meta}");
     }
 }

@@ -25,6 +25,7 @@ mod policy;
 mod provider;
 mod random_walks;
 mod scan;
+mod schedule;
 mod sends;
 mod simulator;
 mod store;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use url::Url;
@@ -14,12 +15,14 @@ use super::settings::{ComposioSettings, ComposioSettingsError};
 use super::wire::{Page, parse_page};
 use crate::domain::{Account, AccountId, IdMint, UserId};
 use crate::ports::{AccountList, Clock, Provider, ProviderError, ProviderUsage};
+use crate::telemetry::Pulse;
 
 /// Composio over HTTPS. One per process: it holds the limiter all tasks share.
 pub struct ComposioProvider {
     sender: Sender,
     limiter: Limiter,
-    rules: RetryRules,
+    max_attempts: AtomicU32,
+    pulse: Arc<Pulse>,
     mint: IdMint,
     clock: Arc<dyn Clock>,
     list_url: ListUrl,
@@ -27,7 +30,7 @@ pub struct ComposioProvider {
 
 impl fmt::Debug for ComposioProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ComposioProvider").field("rules", &self.rules).finish_non_exhaustive()
+        f.debug_struct("ComposioProvider").field("max_attempts", &self.max_attempts).finish_non_exhaustive()
     }
 }
 
@@ -40,11 +43,28 @@ impl ComposioProvider {
         Ok(Self {
             sender,
             limiter: Limiter::new(settings.requests_per_minute, settings.reserve),
-            rules: RetryRules { max_attempts: settings.max_attempts, deadline: DEADLINE },
+            max_attempts: AtomicU32::new(settings.max_attempts),
+            pulse: Arc::default(),
             mint: IdMint::new(seed),
             clock,
             list_url: ListUrl::new(settings.base_url)?,
         })
+    }
+
+    /// The same, telling `pulse` of every attempt.
+    #[must_use]
+    pub fn with_pulse(self, pulse: Arc<Pulse>) -> Self {
+        Self { pulse, ..self }
+    }
+
+    /// From now on these settings hold, but for the address, which stays; for requests that wait for their permit too.
+    /// There is one limiter before and after. Nothing changes where they are refused.
+    pub fn adjust(&self, settings: &ComposioSettings) -> Result<(), ComposioSettingsError> {
+        settings.validate()?;
+        self.sender.replace(settings)?;
+        self.limiter.adjust(settings.requests_per_minute, settings.reserve);
+        self.max_attempts.store(settings.max_attempts, Ordering::Relaxed);
+        Ok(())
     }
 
     /// One page, with repetitions.
@@ -52,9 +72,14 @@ impl ComposioProvider {
         let attempt = |number| async move {
             let now = self.clock.now();
             let request_id = self.mint.uuid(now);
-            self.sender.get(Attempt { url, number, many_users, request_id: &request_id, now }, &self.limiter).await
+            self.pulse.beat(); // Its permit came, perhaps after a pause.
+            let attempt = Attempt { url, number, many_users, request_id: &request_id, now };
+            let answer = self.sender.get(attempt, &self.limiter).await;
+            self.pulse.beat();
+            answer
         };
-        let body = with_retries(self.rules, &self.limiter, &self.mint, attempt).await?;
+        let rules = RetryRules { max_attempts: self.max_attempts.load(Ordering::Relaxed), deadline: DEADLINE };
+        let body = with_retries(rules, &self.limiter, &self.mint, attempt).await?;
         parse_page(&body).map_err(ProviderError::Malformed)
     }
 }

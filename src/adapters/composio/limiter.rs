@@ -5,7 +5,7 @@
 //! twice as fast (the run lease prevents that).
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use governor::clock::Clock;
@@ -35,13 +35,26 @@ type Governor = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<
 /// The window where an answer names none (contract, section 4: one minute since April 2026).
 const USUAL_WINDOW: Duration = Duration::from_mins(1);
 
+/// A change of the rate is seen by whoever waits for a permit after this long at the latest.
+const LONGEST_STEP: Duration = Duration::from_secs(1);
+
+/// One evenly spaced permit after the other.
+fn governor(requests_per_minute: u32) -> Governor {
+    let per_minute = NonZeroU32::new(requests_per_minute).unwrap_or(NonZeroU32::MIN);
+    // 60 s spread over at most u32::MAX requests is never zero, so the period is never refused.
+    let quota = Quota::with_period(Duration::from_mins(1) / per_minute.get())
+        .unwrap_or_else(|| Quota::per_minute(per_minute))
+        .allow_burst(NonZeroU32::MIN);
+    RateLimiter::direct_with_clock(quota, TokioClock)
+}
+
 /// See the module.
 pub(super) struct Limiter {
-    governor: Governor,
+    governor: Mutex<Arc<Governor>>,
     /// Held by the task whose turn it is; tokio's mutex hands over in the order of asking.
     turn: tokio::sync::Mutex<()>,
     paused_until: Mutex<Option<Instant>>,
-    reserve: f64,
+    reserve: Mutex<f64>,
 }
 
 /// What the answer's headers say of the organisation's budget.
@@ -55,17 +68,26 @@ struct Budget {
 impl Limiter {
     /// `requests_per_minute` of 0 counts as 1; the settings refuse it earlier.
     pub(super) fn new(requests_per_minute: u32, reserve: f64) -> Self {
-        let per_minute = NonZeroU32::new(requests_per_minute).unwrap_or(NonZeroU32::MIN);
-        // 60 s spread over at most u32::MAX requests is never zero, so the period is never refused.
-        let quota = Quota::with_period(Duration::from_mins(1) / per_minute.get())
-            .unwrap_or_else(|| Quota::per_minute(per_minute))
-            .allow_burst(NonZeroU32::MIN);
         Self {
-            governor: RateLimiter::direct_with_clock(quota, TokioClock),
+            governor: Mutex::new(Arc::new(governor(requests_per_minute))),
             turn: tokio::sync::Mutex::new(()),
             paused_until: Mutex::new(None),
-            reserve,
+            reserve: Mutex::new(reserve),
         }
+    }
+
+    /// From now on this rate and this reserve hold, for those who wait already too. The next permit comes a whole
+    /// new period from now at the earliest, so that the change itself lets nobody through early.
+    pub(super) fn adjust(&self, requests_per_minute: u32, reserve: f64) {
+        *self.reserve.lock().unwrap_or_else(PoisonError::into_inner) = reserve;
+        let fresh = governor(requests_per_minute);
+        // Its one free permit stands for the last one of the old rate.
+        let _ = fresh.check();
+        *self.governor.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+    }
+
+    fn governor(&self) -> Arc<Governor> {
+        Arc::clone(&self.governor.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Waits for the right to send one request.
@@ -76,9 +98,10 @@ impl Limiter {
                 sleep_until(until).await;
                 continue;
             }
-            match self.governor.check() {
+            match self.governor().check() {
                 Ok(()) => return,
-                Err(not_yet) => sleep(not_yet.wait_time_from(TokioClock.now())).await,
+                // In short steps, so that a rate that changes meanwhile is seen.
+                Err(not_yet) => sleep(not_yet.wait_time_from(TokioClock.now()).min(LONGEST_STEP)).await,
             }
         }
     }
@@ -107,7 +130,7 @@ impl Limiter {
     /// may still dip into the reserve, one each.
     pub(super) fn observe(&self, headers: &HeaderMap) {
         if let Some(budget) = Budget::read(headers)
-            && budget.remaining <= budget.limit * self.reserve
+            && budget.remaining <= budget.limit * *self.reserve.lock().unwrap_or_else(PoisonError::into_inner)
         {
             self.pause(budget.window, "reserve");
         }

@@ -5,6 +5,7 @@
 
 use std::error::Error as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
@@ -29,11 +30,16 @@ const POOL_IDLE: Duration = Duration::from_secs(30);
 
 /// Sends requests and counts them.
 pub(super) struct Sender {
-    client: Client,
-    timeout_total: Duration,
+    line: RwLock<Arc<Line>>,
     requests: AtomicU64,
     retries: AtomicU64,
     deprecation_logged: AtomicBool,
+}
+
+/// How requests go out; replaced as a whole.
+struct Line {
+    client: Client,
+    timeout_total: Duration,
 }
 
 /// What one attempt needs to know.
@@ -51,6 +57,85 @@ pub(super) struct Attempt<'a> {
 
 impl Sender {
     pub(super) fn new(settings: &ComposioSettings) -> Result<Self, ComposioSettingsError> {
+        Ok(Self {
+            line: RwLock::new(Arc::new(Line::new(settings)?)),
+            requests: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+            deprecation_logged: AtomicBool::new(false),
+        })
+    }
+
+    /// Requests from now on go out by these settings; those under way end by the old ones.
+    pub(super) fn replace(&self, settings: &ComposioSettings) -> Result<(), ComposioSettingsError> {
+        let line = Arc::new(Line::new(settings)?);
+        *self.line.write().unwrap_or_else(PoisonError::into_inner) = line;
+        Ok(())
+    }
+
+    fn line(&self) -> Arc<Line> {
+        Arc::clone(&self.line.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn usage(&self) -> ProviderUsage {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ProviderUsage { requests: read(&self.requests), retries: read(&self.retries) }
+    }
+
+    /// Makes the attempt; the caller has taken the permit. The budget the answer shows goes to `limiter`.
+    pub(super) async fn get(&self, attempt: Attempt<'_>, limiter: &Limiter) -> Result<Vec<u8>, Failure> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        if attempt.number > 1 {
+            self.retries.fetch_add(1, Ordering::Relaxed);
+        }
+        let line = self.line();
+        let request = line.client.get(attempt.url.clone()).header("x-request-id", attempt.request_id);
+        let mut response = request.send().await.map_err(|error| line.broken(&error, attempt))?;
+        let status = response.status();
+        let asked = retry_after(response.headers(), attempt.now);
+        // An answer that says how long to wait knows better when the window turns over than our rule.
+        if asked.is_none() {
+            limiter.observe(response.headers());
+        }
+        self.note_deprecation(response.headers());
+        if let Some(kind) = transient_kind(status) {
+            return Err(Failure::Transient(Transient {
+                kind,
+                what: format!("HTTP {}", status.as_u16()),
+                retry_after: asked,
+                forbidden: response.headers().get("x-should-retry").is_some_and(|value| value == "false"),
+                request_id: attempt.request_id.to_owned(),
+            }));
+        }
+        if !status.is_success() {
+            // The status decides; a body that breaks off or is too long only loses the slug.
+            let body = read_body(&mut response, MAX_ERROR_BODY_BYTES).await.ok().flatten().unwrap_or_default();
+            return Err(Failure::Final(final_error(status, &body)));
+        }
+        let body = read_body(&mut response, MAX_BODY_BYTES).await.map_err(|error| line.broken(&error, attempt))?;
+        body.ok_or_else(|| {
+            let mib = MAX_BODY_BYTES / 1024 / 1024;
+            Failure::Final(ProviderError::Malformed(format!("larger than {mib} MiB")))
+        })
+    }
+
+    fn note_deprecation(&self, headers: &HeaderMap) {
+        let text = |name: &str| {
+            headers.get(name).map(|value| value.to_str().map_or_else(|_| "unreadable".into(), |text| scrub(text, 80)))
+        };
+        let (deprecation, sunset) = (text("deprecation"), text("sunset"));
+        if (deprecation.is_some() || sunset.is_some()) && !self.deprecation_logged.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                event = events::PROVIDER_DEPRECATION,
+                deprecation = deprecation.as_deref().unwrap_or(""),
+                sunset = sunset.as_deref().unwrap_or(""),
+                "The provider announced the end of the endpoint that lists accounts."
+            );
+        }
+    }
+}
+
+impl Line {
+    fn new(settings: &ComposioSettings) -> Result<Self, ComposioSettingsError> {
         let mut key = HeaderValue::from_str(settings.api_key.expose_secret())
             .map_err(|_| ComposioSettingsError::new("api_key", "holds a character that no header can carry"))?;
         key.set_sensitive(true);
@@ -77,54 +162,7 @@ impl Sender {
         let client = builder
             .build()
             .map_err(|error| ComposioSettingsError::new("base_url", format!("cannot be used: {error}")))?;
-        Ok(Self {
-            client,
-            timeout_total: settings.timeout_total,
-            requests: AtomicU64::new(0),
-            retries: AtomicU64::new(0),
-            deprecation_logged: AtomicBool::new(false),
-        })
-    }
-
-    pub(super) fn usage(&self) -> ProviderUsage {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        ProviderUsage { requests: read(&self.requests), retries: read(&self.retries) }
-    }
-
-    /// Makes the attempt; the caller has taken the permit. The budget the answer shows goes to `limiter`.
-    pub(super) async fn get(&self, attempt: Attempt<'_>, limiter: &Limiter) -> Result<Vec<u8>, Failure> {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        if attempt.number > 1 {
-            self.retries.fetch_add(1, Ordering::Relaxed);
-        }
-        let request = self.client.get(attempt.url.clone()).header("x-request-id", attempt.request_id);
-        let mut response = request.send().await.map_err(|error| self.broken(&error, attempt))?;
-        let status = response.status();
-        let asked = retry_after(response.headers(), attempt.now);
-        // An answer that says how long to wait knows better when the window turns over than our rule.
-        if asked.is_none() {
-            limiter.observe(response.headers());
-        }
-        self.note_deprecation(response.headers());
-        if let Some(kind) = transient_kind(status) {
-            return Err(Failure::Transient(Transient {
-                kind,
-                what: format!("HTTP {}", status.as_u16()),
-                retry_after: asked,
-                forbidden: response.headers().get("x-should-retry").is_some_and(|value| value == "false"),
-                request_id: attempt.request_id.to_owned(),
-            }));
-        }
-        if !status.is_success() {
-            // The status decides; a body that breaks off or is too long only loses the slug.
-            let body = read_body(&mut response, MAX_ERROR_BODY_BYTES).await.ok().flatten().unwrap_or_default();
-            return Err(Failure::Final(final_error(status, &body)));
-        }
-        let body = read_body(&mut response, MAX_BODY_BYTES).await.map_err(|error| self.broken(&error, attempt))?;
-        body.ok_or_else(|| {
-            let mib = MAX_BODY_BYTES / 1024 / 1024;
-            Failure::Final(ProviderError::Malformed(format!("larger than {mib} MiB")))
-        })
+        Ok(Self { client, timeout_total: settings.timeout_total })
     }
 
     fn broken(&self, error: &reqwest::Error, attempt: Attempt<'_>) -> Failure {
@@ -144,21 +182,6 @@ impl Sender {
         };
         let request_id = attempt.request_id.to_owned();
         Failure::Transient(Transient { kind, what, retry_after: None, forbidden: false, request_id })
-    }
-
-    fn note_deprecation(&self, headers: &HeaderMap) {
-        let text = |name: &str| {
-            headers.get(name).map(|value| value.to_str().map_or_else(|_| "unreadable".into(), |text| scrub(text, 80)))
-        };
-        let (deprecation, sunset) = (text("deprecation"), text("sunset"));
-        if (deprecation.is_some() || sunset.is_some()) && !self.deprecation_logged.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                event = events::PROVIDER_DEPRECATION,
-                deprecation = deprecation.as_deref().unwrap_or(""),
-                sunset = sunset.as_deref().unwrap_or(""),
-                "The provider announced the end of the endpoint that lists accounts."
-            );
-        }
     }
 }
 

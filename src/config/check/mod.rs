@@ -5,6 +5,7 @@
 mod channels;
 mod daemon;
 mod policy;
+mod schedule;
 mod sources;
 
 use std::num::NonZeroU32;
@@ -43,6 +44,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let webhook = checker.webhooks(raw.webhook);
     let http = checker.http(raw.http);
     let suppression = checker.suppression(raw.suppression);
+    let schedule = checker.schedule(raw.schedule);
     let daemon = checker.daemon(raw.daemon);
     let log = checker.log(raw.log);
     if !problems.is_empty() {
@@ -64,6 +66,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
         webhook,
         http: http?,
         suppression,
+        schedule: schedule?,
         daemon: daemon?,
         log: log?,
     })

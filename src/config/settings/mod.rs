@@ -14,6 +14,7 @@ pub use channels::{Email, Http, Suppression, Webhook};
 pub use policy::{FirstRun, Policy, Storm};
 
 use crate::domain::{QuietHours, ReconnectUrl};
+use crate::schedule::Timetable;
 
 /// Everything an operator can set.
 #[derive(Debug, Clone)]
@@ -42,6 +43,9 @@ pub struct Config {
     pub http: Http,
     /// `[suppression]`: what hides the addresses that are not written to.
     pub suppression: Suppression,
+    /// `[schedule]`: when the daemon does which job, jobs that are off left out. `catch_up` is at most 7 d; each
+    /// jitter is shorter than the shortest time between two instants of its job.
+    pub schedule: Timetable,
     /// `[daemon]`: how `reconnectd run` lives and ends.
     pub daemon: Daemon,
     /// `[log]`: what is written to standard error.

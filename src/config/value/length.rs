@@ -31,6 +31,11 @@ pub(in crate::config) const DISABLE_AFTER: RangeInclusive<Duration> = HOUR..=Dur
 /// No exchange with a server takes longer than ten minutes; 0 stops at once.
 pub(in crate::config) const DRAIN_TIMEOUT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_mins(10);
 
+/// What was missed a week ago is the next one's business by any schedule.
+pub(in crate::config) const CATCH_UP: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(24 * 7);
+/// Within a day; the schedule itself sets the bound that counts.
+pub(in crate::config) const JITTER: RangeInclusive<Duration> = Duration::ZERO..=DAY;
+
 /// A length of time within `range`; `example` is what a refusal shows.
 pub(in crate::config) fn length(
     range: RangeInclusive<Duration>,
@@ -47,7 +52,7 @@ pub(in crate::config) fn length(
 }
 
 /// A bound in the largest unit that divides it; humantime would write 365 d as months, days, hours and minutes.
-pub(super) fn shown(length: Duration) -> String {
+pub(in crate::config) fn shown(length: Duration) -> String {
     let units = [(DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s"), (Duration::from_millis(1), "ms")];
     let mut whole =
         units.iter().filter(|(unit, _)| length >= *unit && length.as_millis().is_multiple_of(unit.as_millis()));

@@ -38,6 +38,13 @@ fn values_at_their_bounds_are_taken() {
         (&hook, "disable_after = \"30d\""),
         (&hook, "events = [\"endpoint.disabled\"]"),
         (&hook, &format!("signing_key = \"{WHSK_LONG}\"")),
+        ("[schedule]\n", "timezone = \"Australia/Lord_Howe\"\ncatch_up = \"0s\""),
+        (
+            "[schedule]\n",
+            "catch_up = \"7d\"\naudit = \"off\"\ndeliver = \"off\"\nreport = \" OFF \"\nretention = \"off\"",
+        ),
+        ("[schedule]\n", "audit_jitter = \"0s\"\nreport_jitter = \"23h 59m\"\ndeliver_jitter = \"299s\""),
+        ("[schedule]\n", "audit = \"*/5 * * * *\"\ndeliver = \"* * * * * *\"\nreport = \"@weekly\""),
         ("[http]\n", "listen = \"[::1]:0\"\npublic_url = \"http://127.0.0.1:8480/notices\""),
         ("[suppression]\n", &format!("key = \"{SUPPRESSION}\"")),
     ];

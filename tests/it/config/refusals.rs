@@ -2,6 +2,7 @@
 
 mod delivery;
 mod policy;
+mod schedule;
 
 use super::{EXAMPLE, LEAST, PLANTED, load};
 
@@ -95,7 +96,9 @@ const REFUSED: &[Refused] = &[
 
 #[test]
 fn refusals_name_key_place_and_remedy_and_never_the_value() {
-    for (section, lines, expected) in REFUSED.iter().chain(policy::REFUSED).chain(delivery::REFUSED) {
+    for (section, lines, expected) in
+        REFUSED.iter().chain(policy::REFUSED).chain(delivery::REFUSED).chain(schedule::REFUSED)
+    {
         let lines = lines.replace("{P}", PLANTED);
         let keys: Vec<&str> = lines.lines().filter_map(|line| line.split(" = ").next()).collect();
         let text = match *section {

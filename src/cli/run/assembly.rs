@@ -1,0 +1,136 @@
+//! The real world for the daemon: configuration into adapters, once, and anew when it is reloaded.
+//!
+//! One provider is built per process; a reload adjusts it. Channels and settings are built anew.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::net::TcpListener;
+
+use crate::adapters::composio::ComposioProvider;
+use crate::app::{App, AppError};
+use crate::config::{self, Config, ConfigError, Fingerprint};
+use crate::daemon::{Assembly, Background, Connected, Failure, FailureKind, Live, Parts, Trouble};
+use crate::domain::AddressKey;
+use crate::http::{Server, Site};
+use crate::pipeline::Ports;
+use crate::ports::{Directory, Provider};
+use crate::store::Store;
+use crate::telemetry::{LogHandle, Pulse, events};
+
+/// See the module.
+pub(super) struct Real {
+    app: App,
+    path: Option<PathBuf>,
+    log: LogHandle,
+    pulse: Arc<Pulse>,
+    /// Bound, and waiting for the state database.
+    pages: Mutex<Option<TcpListener>>,
+    built: Mutex<Option<Built>>,
+}
+
+/// What outlives a reload.
+#[derive(Clone)]
+struct Built {
+    provider: Arc<ComposioProvider>,
+    directory: Arc<dyn Directory>,
+    key: AddressKey,
+}
+
+impl Real {
+    pub(super) fn new(
+        app: &App,
+        path: Option<PathBuf>,
+        log: LogHandle,
+        pulse: Arc<Pulse>,
+        pages: Option<TcpListener>,
+    ) -> Self {
+        Self { app: app.with(app.config.clone()), path, log, pulse, pages: Mutex::new(pages), built: Mutex::default() }
+    }
+
+    /// The one provider of this process: a second would be a second door.
+    fn provider(&self, app: &App) -> Result<Arc<ComposioProvider>, AppError> {
+        let built = self.built.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(built) = built {
+            return Ok(built.provider);
+        }
+        Ok(Arc::new(app.composio()?.with_pulse(Arc::clone(&self.pulse))))
+    }
+
+    fn server(&self, app: &App, store: &Store, key: AddressKey) -> Result<Option<Background>, AppError> {
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(listener) = pages.take() else { return Ok(None) };
+        let clock = Arc::clone(&app.clock);
+        let site = Site {
+            product: app.config.reconnect.product.clone(),
+            key,
+            store: store.clone(),
+            now: Arc::new(move || clock.now()),
+        };
+        let server = Server::on(listener, site)?;
+        tracing::info!(event = events::HTTP_LISTENING, address = %server.address(), "Listening.");
+        Ok(Some(Box::new(move |stop| Box::pin(async move { server.run(stop.cancelled()).await }))))
+    }
+}
+
+/// What holds for jobs that begin from now on.
+fn live(app: &App, built: &Built) -> Result<Live, AppError> {
+    let ports = Ports {
+        directory: Arc::clone(&built.directory),
+        provider: Arc::clone(&built.provider) as Arc<dyn Provider>,
+        channels: app.channels()?,
+        clock: Arc::clone(&app.clock),
+    };
+    Ok(Live { ports, settings: app.settings(false, built.key.clone()) })
+}
+
+#[async_trait]
+impl Assembly for Real {
+    async fn connect(&self, config: &Config) -> Result<Connected, Trouble> {
+        let app = self.app.with(config.clone());
+        let in_the = |with: &'static str| move |error: AppError| Trouble { with, failure: failure(&error) };
+        let provider = self.provider(&app).map_err(in_the("the provider"))?;
+        app.channels().map_err(in_the("the channels"))?;
+        let directory = app.directory().await.map_err(in_the("the directory"))?;
+        let store = app.store().await.map_err(in_the("the state database"))?;
+        let key = app.address_key(&store).await.map_err(in_the("the state database"))?;
+        let built = Built { provider, directory, key: key.clone() };
+        let live = live(&app, &built).map_err(in_the("the channels"))?;
+        let servers = self.server(&app, &store, key).map_err(in_the("the pages"))?.into_iter().collect();
+        *self.built.lock().unwrap_or_else(PoisonError::into_inner) = Some(built);
+        let parts = Arc::new(Parts::new(store, live, Arc::clone(&app.mint), Arc::clone(&self.pulse)));
+        Ok(Connected { parts, servers })
+    }
+
+    fn apply(&self, config: &Config, parts: &Parts) -> Result<(), Failure> {
+        let app = self.app.with(config.clone());
+        let built = self.built.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(built) = built else { return Ok(()) };
+        let live = live(&app, &built).map_err(|error| failure(&error))?;
+        let refused = |error| failure(&AppError::Composio(error));
+        built.provider.adjust(&app.composio_settings()).map_err(refused)?;
+        parts.replace(live);
+        Ok(())
+    }
+
+    fn apply_log(&self, config: &Config) -> Result<(), Failure> {
+        self.log.also_hide(config.secrets());
+        self.log.set_level(&config.log.level).map_err(|error| Failure::new(FailureKind::Configuration, &error))
+    }
+
+    fn reread(&self) -> Result<(Config, Fingerprint), ConfigError> {
+        config::load_comparable(self.path.as_deref(), config::environment())
+    }
+}
+
+fn failure(error: &AppError) -> Failure {
+    let class = if error.is_configuration() {
+        FailureKind::Configuration
+    } else if error.is_state_unusable() {
+        FailureKind::StateUnusable
+    } else {
+        FailureKind::Passing
+    };
+    Failure::new(class, error)
+}

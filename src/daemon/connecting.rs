@@ -1,0 +1,114 @@
+//! Waiting for everything to be reachable: tried again with longer and longer pauses, said once per change.
+//!
+//! Nothing is stored but the beginning of the schedule. Dropping it leaves nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::assembly::{Assembly, Connected, Trouble};
+use super::board::Board;
+use super::body::{Failure, FailureKind};
+use crate::config::Config;
+use crate::domain::IdMint;
+use crate::ports::{Clock, ProviderError};
+use crate::schedule::Claims;
+use crate::store::StoreError;
+use crate::telemetry::events;
+
+/// The first pause; each is twice as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// One try to reach everything; the adapters' own limits are shorter, but for a name that is being looked up.
+const TRY_LIMIT: Duration = Duration::from_mins(2);
+/// The key is looked at for so long at the start; a provider that is down is met by the first audit.
+const KEY_LIMIT: Duration = Duration::from_secs(30);
+/// An occurrence's claim lapses this long after its process died: as long as the right to run does.
+const CLAIM_TTL: Duration = crate::pipeline::LEASE_TTL;
+
+/// What connecting needs, apart from the daemon so that it can go on beside it.
+pub(super) struct Connecting {
+    pub assembly: Arc<dyn Assembly>,
+    pub config: Arc<Config>,
+    pub clock: Arc<dyn Clock>,
+    pub mint: Arc<IdMint>,
+    pub holder: String,
+    pub board: Arc<Board>,
+}
+
+/// Everything reached, and the schedule followed from here on.
+pub(super) struct Ready {
+    pub connected: Connected,
+    pub claims: Claims,
+    pub seed: String,
+}
+
+impl Connecting {
+    /// Tries until it succeeds, or fails for good.
+    pub(super) async fn connect(self) -> Result<Ready, Trouble> {
+        let mut pause = FIRST_PAUSE;
+        let mut said: Option<Trouble> = None;
+        loop {
+            let trouble = match tokio::time::timeout(TRY_LIMIT, self.try_once()).await {
+                Ok(Ok(ready)) => {
+                    self.board.waits_for(None);
+                    if said.is_some() {
+                        tracing::info!(event = events::DAEMON_CONNECTED, "Everything can be reached now.");
+                    }
+                    return Ok(ready);
+                }
+                Ok(Err(trouble)) => trouble,
+                Err(_) => Trouble {
+                    with: "everything",
+                    failure: Failure { class: FailureKind::Passing, words: "no answer in time".into() },
+                },
+            };
+            if trouble.failure.class != FailureKind::Passing {
+                return Err(trouble);
+            }
+            if said.as_ref() != Some(&trouble) {
+                tracing::warn!(
+                    event = events::DAEMON_WAITING, dependency = trouble.with, error = %trouble.failure.words,
+                    "It cannot be reached; it is tried again until it can. Nothing else is done meanwhile."
+                );
+                self.board.waits_for(Some(trouble.with.to_owned()));
+                said = Some(trouble);
+            }
+            self.clock.sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn try_once(&self) -> Result<Ready, Trouble> {
+        let connected = self.assembly.connect(&self.config).await?;
+        let store = connected.parts.store.clone();
+        let claims = Claims { store, clock: Arc::clone(&self.clock), holder: self.holder.clone(), ttl: CLAIM_TTL };
+        let fresh = self.mint.uuid(self.clock.now());
+        let seed = claims.begin(&self.config.schedule, &fresh).await.map_err(|error| state_trouble(&error))?;
+        self.look_at_key(&connected).await?;
+        Ok(Ready { connected, claims, seed })
+    }
+
+    /// A key that is refused is found at the start, not at the first audit.
+    async fn look_at_key(&self, connected: &Connected) -> Result<(), Trouble> {
+        let provider = Arc::clone(&connected.parts.live().ports.provider);
+        let words = match tokio::time::timeout(KEY_LIMIT, provider.check()).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error @ ProviderError::Unauthorized { .. })) => {
+                let failure = Failure::new(FailureKind::KeyRefused, &error);
+                return Err(Trouble { with: "the provider", failure });
+            }
+            Ok(Err(error)) => crate::domain::causes(&error),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        tracing::warn!(
+            event = events::DAEMON_WAITING, dependency = "the provider", error = %words,
+            "It cannot be reached; the jobs begin all the same and try again until it can."
+        );
+        Ok(())
+    }
+}
+
+fn state_trouble(error: &StoreError) -> Trouble {
+    Trouble { with: "the state database", failure: Failure::from(error) }
+}

@@ -1,0 +1,136 @@
+//! The end: nothing new is begun, what is in flight is finished in time or cut off, and what was held is given back.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::End;
+use super::body::{Failure, FailureKind};
+use super::control::Daemon;
+use crate::lifecycle::{Control, Told};
+use crate::telemetry::events;
+
+/// For giving back what was cut off, and for servers to finish requests under way (their own limit is 15 s).
+const TIDY_LIMIT: Duration = Duration::from_secs(5);
+const CLOSE_LIMIT: Duration = Duration::from_secs(16);
+
+/// How the jobs ended.
+enum Drained {
+    InTime,
+    TooLate,
+    AtOnce,
+}
+
+impl Daemon {
+    /// Ends in good order.
+    pub(super) async fn drain(mut self, controls: &mut mpsc::Receiver<Control>) -> End {
+        tracing::info!(
+            event = events::DAEMON_STOPPING, status = self.board.sentence(),
+            drain_timeout_ms = u64::try_from(self.config.daemon.drain_timeout.as_millis()).unwrap_or(u64::MAX),
+            "Asked to stop: nothing new is begun, what is in flight is finished. A second signal ends it at once."
+        );
+        let end = match self.finish_jobs(controls).await {
+            Drained::InTime => End::Stopped,
+            Drained::TooLate => End::CutOff,
+            Drained::AtOnce => return self.at_once(),
+        };
+        self.close().await;
+        tracing::info!(event = events::DAEMON_STOPPED, "The daemon ended as asked.");
+        end
+    }
+
+    /// Ends because it cannot go on, but in good order.
+    pub(super) async fn fail(mut self, failure: Failure, controls: &mut mpsc::Receiver<Control>) -> End {
+        let event = match failure.class {
+            FailureKind::StateUnusable => events::STATE_UNUSABLE,
+            FailureKind::Configuration => events::CONFIG_INVALID,
+            _ => events::RUN_FAILED,
+        };
+        tracing::error!(event, error = %failure.words, "The daemon cannot go on and ends. {}", next(failure.class));
+        if let Drained::AtOnce = self.finish_jobs(controls).await {
+            return self.at_once();
+        }
+        self.close().await;
+        End::Failed(failure)
+    }
+
+    /// Ends now; every commit is whole, and what was held lapses by itself.
+    #[expect(clippy::needless_pass_by_value, reason = "nothing may be done with the daemon after this")]
+    pub(super) fn at_once(self) -> End {
+        tracing::warn!(event = events::DAEMON_CUT_OFF, "A second signal: it ends at once; nothing is lost.");
+        End::AtOnce
+    }
+
+    async fn finish_jobs(&mut self, controls: &mut mpsc::Receiver<Control>) -> Drained {
+        self.stop.cancel();
+        self.setup.notifier.tell(&Told::Stopping);
+        self.say(format!("stopping; {}", self.board.sentence()));
+        let deadline = tokio::time::sleep(self.config.daemon.drain_timeout);
+        tokio::pin!(deadline);
+        loop {
+            tokio::select! {
+                biased;
+                ended = self.jobs.join_next() => {
+                    if ended.is_none() {
+                        return Drained::InTime;
+                    }
+                }
+                control = controls.recv() => match control {
+                    Some(Control::Stop | Control::StopNow) => return Drained::AtOnce,
+                    Some(Control::Reload) => {}
+                    None => deadline.as_mut().await,
+                },
+                () = &mut deadline => break,
+            }
+        }
+        self.cut_off().await;
+        Drained::TooLate
+    }
+
+    /// Drops what is still in flight and gives back what it held.
+    async fn cut_off(&mut self) {
+        tracing::warn!(
+            event = events::DAEMON_CUT_OFF, status = self.board.sentence(),
+            "What was in flight did not finish in time and is cut off; nothing of it is lost."
+        );
+        self.jobs.shutdown().await;
+        let Some(at_work) = &self.at_work else { return };
+        let give_back = async {
+            for claimed in self.board.at_work() {
+                if let Some(pipeline) = at_work.parts.latest(claimed.job) {
+                    pipeline.step_aside().await?;
+                }
+                at_work.claims.give_back(&claimed).await?;
+            }
+            Ok::<(), crate::store::StoreError>(())
+        };
+        if !matches!(tokio::time::timeout(TIDY_LIMIT, give_back).await, Ok(Ok(()))) {
+            tracing::warn!(
+                event = events::RUN_UNTIDY,
+                "What was in flight could not be given back; it lapses by itself within a minute."
+            );
+        }
+    }
+
+    /// The servers, then the database.
+    async fn close(&mut self) {
+        self.close.cancel();
+        let served = async { while self.servers.join_next().await.is_some() {} };
+        if tokio::time::timeout(CLOSE_LIMIT, served).await.is_err() {
+            self.servers.shutdown().await;
+        }
+        if let Some(at_work) = self.at_work.take() {
+            // A connection that is busy with an interrupted statement must not keep the process.
+            tokio::time::timeout(TIDY_LIMIT, at_work.parts.store.close()).await.ok();
+        }
+    }
+}
+
+fn next(class: FailureKind) -> &'static str {
+    match class {
+        FailureKind::Passing => "Start it again.",
+        FailureKind::KeyRefused => "Replace the key, then start it again.",
+        FailureKind::StateUnusable => "See to the state database, then start it again.",
+        FailureKind::Configuration => "Mend the configuration, then start it again.",
+    }
+}
