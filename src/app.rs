@@ -15,15 +15,21 @@ use crate::adapters::clock::SystemClock;
 use crate::adapters::composio::{ComposioProvider, ComposioSettings, ComposioSettingsError};
 use crate::adapters::directory::{DirectorySettings, SqlDirectory};
 use crate::adapters::email::{EmailChannel, EmailLimits, EmailSettings, EmailSettingsError};
+use crate::adapters::watched::{self, WatchedDirectory};
 use crate::adapters::webhook::{self, WebhookChannel, WebhookSettings, WebhookSettingsError};
 use crate::config::{Config, Email, FirstRun, Reconnect, UsersPerRequest};
 use crate::deliver::{DeliverySettings, LEAVE_ALONE_AFTER, PaceLimits};
+use crate::domain::{
+    AddressKey, ChannelName, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard, Unsubscribe, causes,
+};
 use crate::http::HttpError;
-use crate::domain::{AddressKey, ChannelName, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard, Unsubscribe};
 use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
+use crate::report::{TruthReader, write_textfile};
 use crate::scan::{self, ScanOptions};
 use crate::store::{Store, StoreError};
+use crate::telemetry::Metrics;
+use crate::telemetry::health::Dependency;
 
 /// Something the configuration names cannot be built or reached.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +90,10 @@ pub struct App {
     pub mint: Arc<IdMint>,
     /// On every log line of this process.
     pub run_id: RunId,
+    /// What this process counts.
+    pub metrics: Arc<Metrics>,
+    /// What the state database says, as metrics; reads it once it is open.
+    pub truth: Arc<TruthReader>,
 }
 
 impl App {
@@ -92,22 +102,55 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mint = Arc::new(IdMint::new(seed()));
         let run_id = RunId::new(mint.uuid(clock.now()));
-        Self { config, clock, mint, run_id }
+        Self::over(config, clock, mint, run_id)
+    }
+
+    /// A process on another clock.
+    pub fn over(config: Config, clock: Arc<dyn Clock>, mint: Arc<IdMint>, run_id: RunId) -> Self {
+        let (metrics, channels) = (Arc::new(Metrics::new()), channel_names(&config));
+        metrics.expect_channels(channels.iter().map(ChannelName::as_str));
+        for dependency in [Dependency::State, Dependency::Directory, Dependency::Provider] {
+            metrics.health().expect(dependency);
+        }
+        for channel in &channels {
+            metrics.health().expect(Dependency::Channel(channel));
+        }
+        let wall = Arc::clone(&clock);
+        let truth = TruthReader::new(Arc::clone(&metrics), channels, Arc::new(move || wall.now()));
+        Self { config, clock, mint, run_id, metrics, truth: Arc::new(truth) }
     }
 
     /// The state database, its schema up to date. An SQLite file is made where there is none.
     pub async fn store(&self) -> Result<Store, AppError> {
-        let store = Store::open(self.config.state.url.expose_secret()).await?;
-        store.migrate().await?;
-        Ok(store)
+        self.opened(Store::open(self.config.state.url.expose_secret()).await).await
     }
 
     /// The same, but where there is no SQLite file none is made: what asks about a state and finds it empty, because
     /// it looked in another directory, would say that all is well.
     pub async fn existing_store(&self) -> Result<Store, AppError> {
-        let store = Store::open_existing(self.config.state.url.expose_secret()).await?;
-        store.migrate().await?;
-        Ok(store)
+        self.opened(Store::open_existing(self.config.state.url.expose_secret()).await).await
+    }
+
+    /// Brings the schema up to date, and lets the metrics read what is stored.
+    async fn opened(&self, store: Result<Store, StoreError>) -> Result<Store, AppError> {
+        let ready = async {
+            let store = store?;
+            store.migrate().await?;
+            Ok::<_, StoreError>(store)
+        };
+        let ready = ready.await;
+        match &ready {
+            Ok(store) => self.truth.read_from(store.clone()).await,
+            Err(error) => self.metrics.health().fails(Dependency::State, &causes(error), self.clock.now()),
+        }
+        Ok(ready?)
+    }
+
+    /// Writes `[monitor] textfile`, where there is one.
+    pub async fn write_textfile(&self) {
+        if let Some(path) = &self.config.monitor.textfile {
+            write_textfile(path, &self.metrics, &self.truth).await;
+        }
     }
 
     /// The secret behind stored address hashes and unsubscribe links: the configured one, else the one kept in the
@@ -134,13 +177,16 @@ impl App {
             filter: section.filter.clone(),
             page_size: section.page_size.get(),
         };
-        Ok(Arc::new(SqlDirectory::connect(settings).await?))
+        let connected = SqlDirectory::connect(settings).await;
+        watched::note(&connected, &self.metrics, self.clock.now());
+        Ok(Arc::new(WatchedDirectory::new(connected?, Arc::clone(&self.metrics), Arc::clone(&self.clock))))
     }
 
     /// The same process by another configuration.
     pub fn with(&self, config: Config) -> Self {
         let (clock, mint) = (Arc::clone(&self.clock), Arc::clone(&self.mint));
-        Self { config, clock, mint, run_id: self.run_id.clone() }
+        let (metrics, truth) = (Arc::clone(&self.metrics), Arc::clone(&self.truth));
+        Self { config, clock, mint, run_id: self.run_id.clone(), metrics, truth }
     }
 
     /// The API asked about accounts.
@@ -150,7 +196,8 @@ impl App {
 
     /// The same, by its name.
     pub fn composio(&self) -> Result<ComposioProvider, AppError> {
-        Ok(ComposioProvider::new(self.composio_settings(), Arc::clone(&self.clock), seed())?)
+        let provider = ComposioProvider::new(self.composio_settings(), Arc::clone(&self.clock), seed())?;
+        Ok(provider.counting_into(&self.metrics))
     }
 
     /// Where it is and how gently it is asked.
@@ -191,8 +238,7 @@ impl App {
 
     /// The names of the channels that are configured.
     pub fn channel_names(&self) -> Vec<ChannelName> {
-        let email = self.config.email.iter().map(|_| ChannelName::new("email"));
-        email.chain(self.config.webhook.iter().map(|hook| webhook_channel(&hook.name))).collect()
+        channel_names(&self.config)
     }
 
     /// The `whpk_…` text by which the receivers of this channel verify its `v1a` signatures, where it signs so.
@@ -277,11 +323,18 @@ impl App {
         let (provider, channels) = (self.provider()?, self.channels()?);
         let store = if dry_run { self.existing_store().await? } else { self.store().await? };
         let directory = self.directory().await?;
-        let ports = Ports { directory, provider, channels, clock: Arc::clone(&self.clock) };
+        let (clock, metrics) = (Arc::clone(&self.clock), Arc::clone(&self.metrics));
+        let ports = Ports { directory, provider, channels, clock, metrics };
         let key = self.key_for(&store, dry_run).await?;
         let (settings, mint) = (self.settings(dry_run, key), Arc::clone(&self.mint));
         Ok(Pipeline::new(store, ports, settings, self.run_id.clone(), mint))
     }
+}
+
+/// The names of the channels that are configured.
+fn channel_names(config: &Config) -> Vec<ChannelName> {
+    let email = config.email.iter().map(|_| ChannelName::new("email"));
+    email.chain(config.webhook.iter().map(|hook| webhook_channel(&hook.name))).collect()
 }
 
 /// What a webhook's deliveries are stored under.

@@ -9,4 +9,5 @@ pub mod composio;
 pub mod directory;
 pub mod email;
 mod spool;
+pub mod watched;
 pub mod webhook;

@@ -34,6 +34,6 @@ pub(super) async fn run(config: Option<&Path>, args: DeliverArgs) -> Exit {
             once::report_stopped(None, args.summary, &pipeline, &process)
         }
     };
-    once::close(&pipeline).await;
+    once::close(&pipeline, &process).await;
     exit
 }

@@ -13,6 +13,7 @@ mod drain;
 mod explain;
 mod incident_words;
 mod migrate;
+mod monitoring;
 mod once;
 mod operator;
 mod outbox;

@@ -59,7 +59,7 @@ pub(super) async fn run(config: Option<&Path>, args: OnceArgs) -> Exit {
             report_stopped(None, args.summary, &pipeline, &process)
         }
     };
-    close(&pipeline).await;
+    close(&pipeline, &process).await;
     exit
 }
 
@@ -146,7 +146,12 @@ pub(super) async fn step_aside(pipeline: &Pipeline) {
     }
 }
 
-pub(super) async fn close(pipeline: &Pipeline) {
+/// Leaves the metrics where they are looked for, and the state database as it should be left.
+pub(super) async fn close(pipeline: &Pipeline, process: &setup::Process) {
+    if !pipeline.settings.dry_run {
+        process.app.write_textfile().await;
+    }
+    process.end().await;
     if tokio::time::timeout(CLOSE_LIMIT, pipeline.store.close()).await.is_err() {
         output::complain("the state database did not close in time");
     }

@@ -5,10 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use super::setup::Process;
-use super::{Exit, setup};
+use super::{Exit, monitoring, setup};
 use crate::app::AppError;
+use crate::daemon::Background;
 use crate::http::{HttpError, Server, Site};
 use crate::store::Store;
 use crate::telemetry::events;
@@ -34,6 +36,7 @@ pub(super) async fn run(config: Option<&Path>) -> Exit {
         Err(exit) => return exit,
     };
     let served = serve(&process, &store).await;
+    process.end().await;
     store.close().await;
     let Err(error) = served else { return Exit::Done };
     let causes = crate::domain::causes(&error);
@@ -59,16 +62,32 @@ async fn serve(process: &Process, store: &Store) -> Result<(), ServeError> {
     };
     let server = Server::bind(app.config.http.listen, site).await?;
     announce(server.address(), app.config.http.public_url.is_some());
-    server
-        .run(async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        })
-        .await;
+    let stopping = CancellationToken::new();
+    let asked = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stopping.cancel();
+    };
+    tokio::join!(server.run(asked), monitoring::run(monitored(process).await, &stopping));
     tracing::info!(event = events::HTTP_STOPPED, "Stopped; requests under way were finished.");
     Ok(())
+}
+
+/// What it does for those who watch it. That it cannot is said, and no reason to keep people from unsubscribing.
+async fn monitored(process: &Process) -> Vec<Background> {
+    let ready = async {
+        let listener = monitoring::listen(&process.app).await?;
+        monitoring::background(process, Arc::default(), listener)
+    };
+    ready.await.unwrap_or_else(|error| {
+        tracing::error!(
+            event = events::MONITOR_FAILED, error = %crate::domain::causes(&error),
+            "Neither health nor metrics are served; everything else is."
+        );
+        Vec::new()
+    })
 }
 
 fn announce(address: SocketAddr, linked: bool) {

@@ -10,13 +10,16 @@ use crate::app::{App, AppError};
 use crate::config::{self, Fingerprint};
 use crate::pipeline::Pipeline;
 use crate::store::{Store, StoreError};
-use crate::telemetry::{self, LineFormat, LogHandle, events};
+use crate::telemetry::otlp::{Otlp, OtlpError, OtlpSettings};
+use crate::telemetry::{self, LineFormat, LogHandle, Signals, events};
 
 /// A process that is set up.
 pub(super) struct Process {
     pub app: App,
     /// Changes the log while the process runs.
     pub log: LogHandle,
+    /// Exports, where the `OTEL_*` variables ask for it.
+    pub otlp: Option<Arc<Otlp>>,
 }
 
 /// Reads the configuration and starts the log.
@@ -49,14 +52,33 @@ fn start_whole(path: Option<&Path>) -> Result<(ProgressBar, Process, Fingerprint
         clock: Arc::clone(&app.clock),
         secrets: app.config.secrets(),
     };
-    let log = telemetry::init(log, bar.clone()).map_err(|error| {
+    let otlp = otlp(&app).map_err(|error| {
+        output::complain(&crate::domain::causes(&error));
+        Exit::BadConfiguration
+    })?;
+    let tracer = otlp.as_ref().and_then(|otlp| otlp.tracer());
+    let signals = Signals { metrics: Some(Arc::clone(&app.metrics)), tracer };
+    let log = telemetry::init(log, signals, bar.clone()).map_err(|error| {
         output::complain(&format!("the log cannot be started: {error}"));
         Exit::BadConfiguration
     })?;
-    Ok((bar, Process { app, log }, fingerprint))
+    Ok((bar, Process { app, log, otlp }, fingerprint))
+}
+
+/// What the `OTEL_*` variables ask for.
+fn otlp(app: &App) -> Result<Option<Arc<Otlp>>, OtlpError> {
+    let settings = OtlpSettings::read(|name| std::env::var(name).ok())?;
+    settings.map(|settings| Otlp::start(settings, app.clock.now()).map(Arc::new)).transpose()
 }
 
 impl Process {
+    /// The end of a process that worked: what is left to export is exported, within 5 s.
+    pub(super) async fn end(&self) {
+        if let Some(otlp) = &self.otlp {
+            otlp.finish(&self.app.metrics, self.app.clock.as_ref()).await;
+        }
+    }
+
     /// The state database as it is, or an exit code after saying why not: no SQLite file is made.
     pub(super) async fn store(&self) -> Result<Store, Exit> {
         self.app.existing_store().await.map_err(|error| refuse(&error))
@@ -69,7 +91,15 @@ impl Process {
 
     /// Everything one run needs, or an exit code after saying why not.
     pub(super) async fn pipeline(&self, dry_run: bool) -> Result<Pipeline, Exit> {
-        self.app.pipeline(dry_run).await.map_err(|error| refuse(&error))
+        match self.app.pipeline(dry_run).await {
+            Ok(pipeline) => Ok(pipeline),
+            Err(error) => {
+                let exit = refuse(&error);
+                self.app.write_textfile().await;
+                self.end().await;
+                Err(exit)
+            }
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn run(arguments: SimulateArgs) -> Exit {
         clock: Arc::clone(&clock),
         secrets: Vec::new(),
     };
-    if let Err(error) = telemetry::init(log, std::io::stderr) {
+    if let Err(error) = telemetry::init(log, telemetry::Signals::default(), std::io::stderr) {
         output::complain(&format!("the log cannot be started: {error}"));
         return Exit::Failed;
     }

@@ -103,6 +103,7 @@ sections! {
         retention: Text, retention_timezone: Text, retention_jitter: Text,
     }
     daemon Daemon { drain_timeout: Text }
+    monitor Monitor { listen: Text, textfile: Text }
     log Log { format: Text, level: Text }
 }
 
@@ -123,6 +124,7 @@ pub(super) struct Raw {
     pub(super) suppression: Suppression,
     pub(super) schedule: Schedule,
     pub(super) daemon: Daemon,
+    pub(super) monitor: Monitor,
     pub(super) log: Log,
 }
 

@@ -97,7 +97,8 @@ impl Working {
             let seconds = self.began.elapsed().as_secs().max(1);
             let new = done.saturating_sub(*before);
             // Writing to a String cannot fail.
-            let _ = write!(words, ", {done} of {total} users, {}.{} per second", new / seconds, new * 10 / seconds % 10);
+            let _ =
+                write!(words, ", {done} of {total} users, {}.{} per second", new / seconds, new * 10 / seconds % 10);
         }
         words
     }

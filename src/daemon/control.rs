@@ -147,7 +147,9 @@ impl Daemon {
         let stalled = self.setup.pulse.stalled(Instant::now());
         match stalled {
             Some(silent) if !self.stalled => tracing::error!(
-                event = events::DAEMON_STALLED, silent_s = silent.as_secs(), status = self.board.sentence(),
+                event = events::DAEMON_STALLED,
+                silent_s = silent.as_secs(),
+                status = self.board.sentence(),
                 "Work has made no progress for so long; the service manager is not told that it lives until it does."
             ),
             _ => {}
@@ -185,7 +187,8 @@ impl Daemon {
             }
         };
         let changed = fingerprint.changed(&self.setup.fingerprint);
-        let (waiting, applied): (Vec<String>, Vec<String>) = changed.into_iter().partition(|key| reload::needs_restart(key));
+        let (waiting, applied): (Vec<String>, Vec<String>) =
+            changed.into_iter().partition(|key| reload::needs_restart(key));
         let merged = reload::merged(&self.config, fresh);
         if let Err(words) = self.put_in_use(&merged).await {
             refused(&words);
@@ -200,10 +203,17 @@ impl Daemon {
         });
         let (changed, needs_restart) = (applied.join(", "), waiting.join(", "));
         if waiting.is_empty() {
-            tracing::info!(event = events::CONFIG_RELOADED, changed, needs_restart, "The configuration was read anew and is in use.");
+            tracing::info!(
+                event = events::CONFIG_RELOADED,
+                changed,
+                needs_restart,
+                "The configuration was read anew and is in use."
+            );
         } else {
             tracing::warn!(
-                event = events::CONFIG_RELOADED, changed, needs_restart,
+                event = events::CONFIG_RELOADED,
+                changed,
+                needs_restart,
                 "The configuration was read anew and is in use, but for the keys that need a restart."
             );
         }

@@ -25,7 +25,8 @@ impl Daemon {
     /// Ends in good order.
     pub(super) async fn drain(mut self, controls: &mut mpsc::Receiver<Control>) -> End {
         tracing::info!(
-            event = events::DAEMON_STOPPING, status = self.board.sentence(),
+            event = events::DAEMON_STOPPING,
+            status = self.board.sentence(),
             drain_timeout_ms = u64::try_from(self.config.daemon.drain_timeout.as_millis()).unwrap_or(u64::MAX),
             "Asked to stop: nothing new is begun, what is in flight is finished. A second signal ends it at once."
         );
@@ -90,7 +91,8 @@ impl Daemon {
     /// Drops what is still in flight and gives back what it held.
     async fn cut_off(&mut self) {
         tracing::warn!(
-            event = events::DAEMON_CUT_OFF, status = self.board.sentence(),
+            event = events::DAEMON_CUT_OFF,
+            status = self.board.sentence(),
             "What was in flight did not finish in time and is cut off; nothing of it is lost."
         );
         self.jobs.shutdown().await;

@@ -106,7 +106,10 @@ impl Job {
             () = self.follow_progress(claimed.job) => return (run, Err(StoreError::LeaseLost)),
         };
         let finish = finish.unwrap_or_else(|panic| {
-            Finish::Failed(Failure { class: FailureKind::Passing, words: format!("its task ended without a word: {panic}") })
+            Finish::Failed(Failure {
+                class: FailureKind::Passing,
+                words: format!("its task ended without a word: {panic}"),
+            })
         });
         self.note_end(&run, &finish, began).await;
         (run, Ok(finish))
@@ -158,7 +161,8 @@ impl Job {
                 let wait = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(failures.min(16))).min(LONGEST_RETRY);
                 let at = self.now() + TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
                 let next_due = schedule.next_after(claimed.scheduled_at);
-                let too_late = claimed.scheduled_at.checked_add_signed(TimeDelta::from_std(catch_up).unwrap_or_default());
+                let too_late =
+                    claimed.scheduled_at.checked_add_signed(TimeDelta::from_std(catch_up).unwrap_or_default());
                 if next_due.is_none_or(|due| at < due) && too_late.is_none_or(|late| at < late) {
                     return Next::Again(wait, failure.words);
                 }

@@ -15,6 +15,7 @@
 //! clock; the delivery is then tried again under the same id.
 
 mod attempt;
+mod counting;
 mod look;
 mod pace;
 mod reach;
@@ -37,7 +38,7 @@ use crate::domain::{
 use crate::fault;
 use crate::ports::{Channel, Clock, Directory, Provider, ProviderError};
 use crate::store::{ClaimedDelivery, Store, StoreError};
-use crate::telemetry::{Pulse, events};
+use crate::telemetry::{Metrics, Pulse, events, spans};
 
 pub use pace::{Pace, PaceLimits};
 use round::Round;
@@ -96,6 +97,8 @@ pub struct Deliverer {
     pub run: RunId,
     /// Nothing more is claimed after this; what is in flight is finished and settled.
     pub stop: CancellationToken,
+    /// What is counted, and how channels fare.
+    pub metrics: Arc<Metrics>,
     /// Told of every attempt.
     pub pulse: Arc<Pulse>,
     /// The last message on each channel that was refused as it is, with none taken since.
@@ -135,7 +138,14 @@ impl Deliverer {
                     Ok(Some(claimed)) => {
                         let this = Arc::clone(&self);
                         let channel = claimed.channel.clone();
-                        let task = in_flight.spawn(async move { this.attempt(claimed).await }.in_current_span());
+                        let span = spans::delivery(
+                            &claimed.id,
+                            &claimed.notification,
+                            &claimed.channel,
+                            &claimed.user,
+                            claimed.attempt,
+                        );
+                        let task = in_flight.spawn(async move { this.attempt(claimed).await }.instrument(span));
                         round.places.insert(task.id(), channel);
                     }
                     Ok(None) => break,

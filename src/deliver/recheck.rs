@@ -21,6 +21,8 @@ pub(super) struct Rechecked {
     pub dropped: Vec<Silence>,
     /// What is kept back now and was told on another channel already: why, and when it may be said here.
     pub told_elsewhere: Option<(Silence, Timestamp)>,
+    /// Since when each incident counts that is told here for the first time: its opening, or its release.
+    pub first_told_since: Vec<Timestamp>,
     /// Incidents the fresh list is the evidence to close.
     pub closed: Vec<IncidentClose>,
 }
@@ -104,6 +106,9 @@ pub(super) fn recheck(before: &Before<'_>, fresh: Vec<Account>, url: &ReconnectU
         if let Some(reason) = silence_of(&subject.account, subject.condition) {
             result.dropped.push(reason);
             continue;
+        }
+        if planned.number == 0 {
+            result.first_told_since.push(incident.released_at.unwrap_or(incident.opened_at));
         }
         result.items.push(NoticeItem {
             incident: incident.id.clone(),

@@ -41,6 +41,18 @@ enum Says {
     Gone(String),
 }
 
+impl Says {
+    /// Whether the channel works, or why not, the attempt's own words being `detail`; none where nothing was said.
+    fn works<'a>(&'a self, detail: &'a str) -> Option<Result<(), &'a str>> {
+        match self {
+            Self::Nothing => None,
+            Self::Works => Some(Ok(())),
+            Self::Fails => Some(Err(detail)),
+            Self::Stops(why) | Self::Gone(why) => Some(Err(why)),
+        }
+    }
+}
+
 /// What goes into the transaction.
 struct Ending<'a> {
     looked: &'a Rechecked,
@@ -94,6 +106,11 @@ impl Deliverer {
         let written = with_patience(SETTLE_TRIES, SETTLE_PAUSE, || self.write(claimed, &ending, now)).await?;
         if written.ours {
             log(claimed, &ending.settlement, &outcome);
+            self.count_attempt(claimed, &ending.settlement, &outcome, &looked.first_told_since, now);
+            self.note_channel(claimed, ending.says.works(&ending.settlement.detail), now);
+            if written.suppressed {
+                self.metrics.address_refused();
+            }
             log_consequences(claimed, &written);
         } else {
             outcome = Outcome::LeaseLost;

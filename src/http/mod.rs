@@ -1,4 +1,5 @@
-//! The pages behind the links in mails, over HTTP: today the one on which a person says "no more".
+//! The pages behind the links in mails, over HTTP: today the one on which a person says "no more". Beside them, on a
+//! listener of its own, what monitoring asks (`monitor`).
 //!
 //! Turns a request into a page, and a one-click POST (RFC 8058) into a suppressed address. Guarantees: a GET or
 //! HEAD never reads or writes the state database, so scanners, previews and prefetching do nothing; a POST
@@ -8,6 +9,7 @@
 //! lost is asked for again.
 
 mod language;
+pub mod monitor;
 mod one_click;
 mod page;
 mod rate;
@@ -45,8 +47,10 @@ pub struct Site {
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// The port is taken or not allowed, or the address is not this host's.
-    #[error("[http] listen: listening on {address} failed")]
+    #[error("{key}: listening on {address} failed")]
     Listen {
+        /// The key of the configuration that names it.
+        key: &'static str,
         /// The address asked for.
         address: SocketAddr,
         /// The operating system's words.

@@ -52,14 +52,16 @@ pub struct Server {
 impl Server {
     /// Listens on `address`; port 0 takes a free one, see [`Server::address`].
     pub async fn bind(address: SocketAddr, site: Site) -> Result<Self, HttpError> {
-        let listener =
-            TcpListener::bind(address).await.map_err(|source| HttpError::Listen { address, source })?;
-        Self::on(listener, site)
+        Self::over(listen("[http] listen", address).await?, router(site)?)
     }
 
     /// Answers on a listener that is bound already.
     pub fn on(listener: TcpListener, site: Site) -> Result<Self, HttpError> {
-        let router = router(site)?;
+        Self::over(listener, router(site)?)
+    }
+
+    /// Answers on a listener with the routes of `router`.
+    pub(super) fn over(listener: TcpListener, router: Router) -> Result<Self, HttpError> {
         let address = listener.local_addr().map_err(HttpError::Unbound)?;
         Ok(Self { listener, address, router })
     }
@@ -106,6 +108,11 @@ impl Server {
             );
         }
     }
+}
+
+/// Listens on `address`, which the configuration's `key` names.
+pub(super) async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, HttpError> {
+    TcpListener::bind(address).await.map_err(|source| HttpError::Listen { key, address, source })
 }
 
 /// One connection, one request: the pages are small, and nobody keeps a line open for a second one.

@@ -8,14 +8,17 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use tracing::Instrument as _;
+
 use super::ending::finished;
 use super::{Pipeline, RunError, Running};
 use crate::deliver::{Delivered, Deliverer};
-use crate::domain::JobName;
+use crate::domain::{JobName, RunCounters};
 use crate::record::Baseline;
 use crate::report::Summary;
 use crate::store::Lease;
-use crate::telemetry::events;
+use crate::telemetry::metrics::{JobOutcome, Stage};
+use crate::telemetry::{events, spans};
 
 /// Says the summary for who reads logs, without what only an audit can say; a warning where somebody should look.
 fn log_finished(summary: &Summary) {
@@ -32,6 +35,21 @@ impl Pipeline {
     /// Plans, if the right to run is free, and delivers what is due, until it is done or asked to stop. The summary's
     /// counters of the scan are 0.
     pub async fn deliver_only(&self) -> Result<Summary, RunError> {
+        let (span, job) = (spans::run(&self.run_id, JobName::Deliver), self.ports.metrics.job_begins(JobName::Deliver));
+        let outcome = Box::pin(self.plan_and_deliver_once()).instrument(span.clone()).await;
+        job.ended(match &outcome {
+            Ok(summary) if summary.stopped => JobOutcome::Stopped,
+            Ok(_) => JobOutcome::Done,
+            Err(_) => JobOutcome::Failed,
+        });
+        self.note_state(outcome.as_ref().err());
+        if outcome.is_err() {
+            spans::run_failed(&span);
+        }
+        outcome
+    }
+
+    async fn plan_and_deliver_once(&self) -> Result<Summary, RunError> {
         let baseline = Baseline { taking_stock: false, until: None };
         let mut running = self.running(None, baseline, None, self.ports.clock.now());
         self.note_start(JobName::Deliver).await?;
@@ -52,7 +70,7 @@ impl Pipeline {
             self.step_aside().await?;
             planned?;
         }
-        let delivered = self.deliverer().deliver_due(&mut running.counters).await?;
+        let delivered = self.deliver(&mut running.counters).await?;
         Ok((!delivered.interrupted).then_some(delivered))
     }
 
@@ -67,6 +85,15 @@ impl Pipeline {
             self.plan(false, lease, &mut running.counters).await?;
         }
         Ok(())
+    }
+
+    /// Delivers what is due; counts what became of it, and how long it took.
+    pub(super) async fn deliver(&self, counters: &mut RunCounters) -> Result<Delivered, RunError> {
+        let (before, began) = (counters.clone(), self.ports.clock.now());
+        let delivered = self.deliverer().deliver_due(counters).await;
+        self.ports.metrics.run_counted(&before, counters);
+        self.stage_ended(Stage::Deliver, began);
+        Ok(delivered?)
     }
 
     pub(super) fn deliverer(&self) -> Arc<Deliverer> {
@@ -84,6 +111,7 @@ impl Pipeline {
             pace: Arc::clone(&self.pace),
             run: self.run_id.clone(),
             stop: self.stop.clone(),
+            metrics: Arc::clone(&self.ports.metrics),
             pulse: Arc::clone(&self.pulse),
             refused: Mutex::new(HashMap::new()),
         })

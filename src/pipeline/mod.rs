@@ -19,11 +19,12 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::deliver::{DeliverError, Delivered, DeliverySettings, Pace};
 use crate::domain::{
-    Cursor, IdMint, NoticePolicy, QuietHours, ReconnectUrl, RetrySchedule, RunCounters, RunId, ScannedPage, StormGuard,
-    Timestamp, UserId,
+    Cursor, IdMint, JobName, NoticePolicy, QuietHours, ReconnectUrl, RetrySchedule, RunCounters, RunId, ScannedPage,
+    StormGuard, Timestamp, UserId, causes,
 };
 use crate::fault;
 use crate::plan;
@@ -32,7 +33,9 @@ use crate::record::{Baseline, RecordContext, record_page};
 use crate::report::Summary;
 use crate::scan::{self, ScanError, ScanOptions};
 use crate::store::{Lease, LeaseHeld, Store, StoreError};
-use crate::telemetry::{Pulse, events};
+use crate::telemetry::health::Dependency;
+use crate::telemetry::metrics::{JobOutcome, Stage};
+use crate::telemetry::{Metrics, Pulse, events, spans};
 
 /// The right to run lapses this long after its last renewal, unless [`RunSettings::lease_ttl`] says otherwise;
 /// a killed run can be gone on from after that.
@@ -60,6 +63,8 @@ pub struct Ports {
     pub channels: Vec<Arc<dyn Channel>>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// What is counted, and how whatever is used fares.
+    pub metrics: Arc<Metrics>,
 }
 
 /// How a run behaves.
@@ -212,6 +217,22 @@ impl Pipeline {
     /// [`RunOutcome::HeldElsewhere`]. Dropping the future stops the run at once, [`Pipeline::stop`] in good order; the
     /// next one goes on from its checkpoint.
     pub async fn run_once(&self) -> Result<RunOutcome, RunError> {
+        let (span, job) = (spans::run(&self.run_id, JobName::Audit), self.ports.metrics.job_begins(JobName::Audit));
+        let outcome = Box::pin(self.audit()).instrument(span.clone()).await;
+        job.ended(match &outcome {
+            Ok(RunOutcome::Ran(_)) => JobOutcome::Done,
+            Ok(RunOutcome::Stopped(_)) => JobOutcome::Stopped,
+            Ok(RunOutcome::HeldElsewhere(_)) => JobOutcome::Held,
+            Err(error) => {
+                spans::run_failed(&span);
+                self.note_state(Some(error));
+                JobOutcome::Failed
+            }
+        });
+        outcome
+    }
+
+    async fn audit(&self) -> Result<RunOutcome, RunError> {
         let mut running = if self.settings.dry_run {
             self.rehearsal().await?
         } else {
@@ -240,7 +261,11 @@ impl Pipeline {
     /// All stages; none where it was asked to stop before their end.
     async fn stages(&self, running: &mut Running) -> Result<Option<Delivered>, RunError> {
         if !running.scan_done {
-            self.scan_and_record(running).await?;
+            let began = self.ports.clock.now();
+            let scanned = self.scan_and_record(running).await;
+            self.ports.metrics.audit_progress(0, 0);
+            self.stage_ended(Stage::Scan, began);
+            scanned?;
             if !running.scan_done {
                 return Ok(None);
             }
@@ -266,7 +291,7 @@ impl Pipeline {
         if running.baseline.taking_stock {
             return Ok(Some(Delivered::default()));
         }
-        let delivered = self.deliverer().deliver_due(&mut running.counters).await?;
+        let delivered = self.deliver(&mut running.counters).await?;
         Ok((!delivered.interrupted).then_some(delivered))
     }
 
@@ -274,8 +299,7 @@ impl Pipeline {
     async fn scan_and_record(&self, running: &mut Running) -> Result<(), RunError> {
         let directory = self.ports.directory.as_ref();
         let total = directory.count().await?;
-        let done = running.counters.users_scanned;
-        self.progress.send_replace(Progress { done, total: total.max(done) });
+        self.note_progress(running.counters.users_scanned, total);
         if running.cursor.is_none() {
             running.counters.users_blank = directory.count_blank().await?;
         }
@@ -287,8 +311,7 @@ impl Pipeline {
             let mut scanned = scanned; // Owned here, so that a failure to record tells the scan to stop.
             while let Some(page) = scanned.recv().await {
                 self.record_patiently(&page, running).await?;
-                let done = running.counters.users_scanned;
-                self.progress.send_replace(Progress { done, total: total.max(done) });
+                self.note_progress(running.counters.users_scanned, total);
             }
             Ok::<(), RunError>(())
         };
@@ -335,6 +358,8 @@ impl Pipeline {
             fault::point("page.before_commit");
             work.commit().await?;
             fault::point("page.after_commit");
+            self.ports.metrics.run_counted(&running.counters, &counters);
+            self.note_state(None);
         }
         self.pulse.beat();
         tracing::debug!(
@@ -347,6 +372,26 @@ impl Pipeline {
         running.cursor.clone_from(&page.next);
         running.scan_done = scan_done;
         Ok(())
+    }
+
+    fn note_progress(&self, done: u64, total: u64) {
+        self.ports.metrics.audit_progress(done, total.max(done));
+        self.progress.send_replace(Progress { done, total: total.max(done) });
+    }
+
+    /// How the state database fared: well, or where it is what failed, not.
+    fn note_state(&self, error: Option<&RunError>) {
+        let (health, now) = (self.ports.metrics.health(), self.ports.clock.now());
+        match error {
+            None => health.works(Dependency::State, now),
+            Some(RunError::Store(error)) => health.fails(Dependency::State, &causes(error), now),
+            Some(_) => {}
+        }
+    }
+
+    fn stage_ended(&self, stage: Stage, began: Timestamp) {
+        let took = (self.ports.clock.now() - began).to_std().unwrap_or_default();
+        self.ports.metrics.stage(stage, took);
     }
 
     /// Adds what the provider was asked since this process took the run over.

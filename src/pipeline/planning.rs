@@ -5,13 +5,27 @@ use crate::plan::{Fence, PlanContext, PlannedChannel, Planner, Zones};
 use crate::ports::{Channel, DirectoryError};
 use crate::store::Lease;
 use crate::telemetry::events;
+use crate::telemetry::metrics::Stage;
 
 use super::{Pipeline, RunError};
 
 impl Pipeline {
     /// Decides about everything that is open or has ended, and writes what is due; says whether it came to the end of
-    /// it before it was asked to stop.
+    /// it before it was asked to stop. Counts what was decided, and how long it took.
     pub(super) async fn plan(
+        &self,
+        taking_stock: bool,
+        lease: &Lease,
+        counters: &mut RunCounters,
+    ) -> Result<bool, RunError> {
+        let (before, began) = (counters.clone(), self.ports.clock.now());
+        let planned = self.plan_pages(taking_stock, lease, counters).await;
+        self.ports.metrics.run_counted(&before, counters);
+        self.stage_ended(Stage::Plan, began);
+        planned
+    }
+
+    async fn plan_pages(
         &self,
         taking_stock: bool,
         lease: &Lease,

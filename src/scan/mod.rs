@@ -21,10 +21,12 @@ use std::num::NonZeroU32;
 use futures_util::future;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use self::asking::Asking;
 use crate::domain::{Cursor, ScannedPage, UserPage};
 use crate::ports::{Directory, DirectoryError, Provider, ProviderError};
+use crate::telemetry::spans;
 
 /// How the provider is asked.
 #[derive(Debug, Clone, Copy)]
@@ -114,6 +116,7 @@ async fn walk(
         return Ok(());
     }
     let mut page = advanced(from.as_ref(), directory.page(from.as_ref()).await?)?;
+    let mut number = 0;
     loop {
         let next = page.next;
         // What came of reading ahead is looked at only after this page is sent: a directory that fails on the
@@ -124,7 +127,10 @@ async fn walk(
                 None => None,
             })
         };
-        let (users, ahead) = future::try_join(asking.observe(page.users), read_ahead).await?;
+        number += 1;
+        let asked = spans::page(number, page.users.len());
+        let observe = asking.observe(page.users).instrument(asked);
+        let (users, ahead) = future::try_join(observe, read_ahead).await?;
         out.send(ScannedPage { users, next: next.clone() }).await.map_err(|_| ScanError::ConsumerGone)?;
         match ahead {
             Some(_) if stop.is_cancelled() => return Ok(()),

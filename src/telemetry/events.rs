@@ -114,6 +114,14 @@ pub const CONFIG_RELOADED: &str = "config.reloaded";
 pub const CONFIG_RELOAD_REFUSED: &str = "config.reload_refused";
 /// The state database cannot be used as it is: full, corrupt, or of another version.
 pub const STATE_UNUSABLE: &str = "state.unusable";
+/// Health and metrics are served.
+pub const MONITOR_LISTENING: &str = "monitor.listening";
+/// Health and metrics cannot be served; the rest goes on.
+pub const MONITOR_FAILED: &str = "monitor.failed";
+/// The metrics could not be written as a file.
+pub const TEXTFILE_FAILED: &str = "textfile.failed";
+/// Traces or metrics could not be exported over OTLP; said once until they can again.
+pub const OTLP_FAILED: &str = "otlp.failed";
 /// The simulator is listening.
 pub const SIMULATOR_LISTENING: &str = "simulator.listening";
 /// Occurrences came while nobody did them (down, asleep, clock forward) and are not made up for.

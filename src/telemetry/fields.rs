@@ -25,9 +25,15 @@ impl Fields {
         Some(self.0.remove(at).1)
     }
 
-    /// Adds those fields of an enclosing span that are not set nearer to the event.
-    pub(super) fn add_outer(&mut self, outer: &Fields) {
-        for (name, value) in &outer.0 {
+    /// The text of a field; none where it is not there or no text.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| *known == name)?.1.as_str()
+    }
+
+    /// Adds those fields of an enclosing span that are not set nearer to the event, without `but` and without those
+    /// with a dot in their names, which are attributes of OpenTelemetry.
+    pub(super) fn add_outer(&mut self, outer: &Fields, but: &str) {
+        for (name, value) in outer.0.iter().filter(|(name, _)| *name != but && !name.contains('.')) {
             if !self.0.iter().any(|(known, _)| known == name) {
                 self.0.push((name, value.clone()));
             }

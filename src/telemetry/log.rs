@@ -17,6 +17,9 @@ use super::mask::Mask;
 use crate::domain::RunId;
 use crate::ports::Clock;
 
+/// The field of a span that names its run; it takes the place of the process's own on the lines within.
+const RUN_ID: &str = "run_id";
+
 /// Writes every event that the filter lets through.
 pub(super) struct LogLayer<W> {
     format: LineFormat,
@@ -64,18 +67,16 @@ where
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut Recorder { fields: &mut fields, mask: &self.hidden() });
+        // Of several runs in one process, the nearest span that knows its run says whose line this is.
+        let mut run_id = None;
         for span in context.event_scope(event).into_iter().flatten() {
             if let Some(outer) = span.extensions().get::<Fields>() {
-                fields.add_outer(outer);
+                run_id = run_id.or_else(|| outer.text(RUN_ID).map(RunId::new));
+                fields.add_outer(outer, RUN_ID);
             }
         }
         let (level, target) = (*event.metadata().level(), event.metadata().target());
-        // Of several runs in one process, each says which it is; what is said outside them is the process's.
-        let own = match fields.take("run_id") {
-            Some(serde_json::Value::String(run)) => Some(RunId::new(run)),
-            _ => None,
-        };
-        let run_id = own.as_ref().unwrap_or(&self.run_id);
+        let run_id = run_id.as_ref().unwrap_or(&self.run_id);
         let line = Line { at: self.clock.now(), level, target, run_id, fields };
         let text = self.format.render(line);
         // Standard error may be closed; there is nowhere left to say so, and the run does not depend on it.

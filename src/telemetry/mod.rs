@@ -13,16 +13,22 @@ mod line;
 mod log;
 mod mask;
 pub mod metrics;
+pub mod otlp;
 pub mod pulse;
+pub mod spans;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use opentelemetry_sdk::trace::SdkTracer;
 use secrecy::SecretString;
+use tracing_opentelemetry::OpenTelemetryLayer;
+use tracing_subscriber::filter::{FilterFn, LevelFilter, Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
 pub use line::LineFormat;
+use metrics::CountingLayer;
 pub use metrics::Metrics;
 pub use pulse::Pulse;
 
@@ -43,6 +49,15 @@ pub struct LogSettings {
     /// Texts that must never be seen, such as keys and passwords; those shorter than six characters are too
     /// common to hide.
     pub secrets: Vec<SecretString>,
+}
+
+/// Where else events and spans go.
+#[derive(Default)]
+pub struct Signals {
+    /// Events are counted here.
+    pub metrics: Option<Arc<Metrics>>,
+    /// Spans are traced through this.
+    pub tracer: Option<SdkTracer>,
 }
 
 /// Logging could not be started.
@@ -68,12 +83,12 @@ pub fn masked(text: &str, secrets: Vec<SecretString>) -> String {
 /// Starts logging for the process. `writer` gives the place a line goes to: `std::io::stderr`, or one that
 /// moves a progress bar out of the way first; it gets every line, with its newline, in one call of `write_all`.
 /// Where standard error is systemd's journal, each line begins with its priority.
-pub fn init<W>(settings: LogSettings, writer: W) -> Result<LogHandle, TelemetryError>
+pub fn init<W>(settings: LogSettings, signals: Signals, writer: W) -> Result<LogHandle, TelemetryError>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let writer = journal::Priorities { inner: writer, on: journal::is_standard_error() };
-    let (subscriber, handle) = adjustable(settings, writer)?;
+    let (subscriber, handle) = adjustable(settings, signals, writer)?;
     tracing::subscriber::set_global_default(subscriber).map_err(TelemetryError::Started)?;
     Ok(handle)
 }
@@ -83,12 +98,13 @@ pub fn subscriber<W>(settings: LogSettings, writer: W) -> Result<impl tracing::S
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    adjustable(settings, writer).map(|(subscriber, _)| subscriber)
+    adjustable(settings, Signals::default(), writer).map(|(subscriber, _)| subscriber)
 }
 
 /// The same, and what changes it later.
 pub fn adjustable<W>(
     settings: LogSettings,
+    signals: Signals,
     writer: W,
 ) -> Result<(impl tracing::Subscriber + Send + Sync, LogHandle), TelemetryError>
 where
@@ -97,7 +113,21 @@ where
     let (filter, level) = reload::Layer::new(filter(&settings.level)?);
     let layer = log::LogLayer::new(settings, writer);
     let handle = LogHandle { level, mask: layer.mask() };
-    Ok((Registry::default().with(filter).with(layer), handle))
+    // Events are counted and spans traced whatever level the lines have.
+    let ours = Targets::new().with_target(env!("CARGO_CRATE_NAME"), LevelFilter::INFO);
+    let counting = signals.metrics.map(|metrics| CountingLayer::new(metrics).with_filter(ours));
+    let tracing = signals.tracer.map(|tracer| {
+        let layer = OpenTelemetryLayer::new(tracer).with_location(false).with_threads(false).with_target(false);
+        layer.with_tracked_inactivity(false).with_filter(our_spans())
+    });
+    Ok((Registry::default().with(layer.with_filter(filter)).with(counting).with(tracing), handle))
+}
+
+/// Spans, and no events: those hold texts of others, which only the log masks.
+fn our_spans() -> FilterFn {
+    filter_fn(|metadata| {
+        metadata.is_span() && metadata.target() == concat!(env!("CARGO_CRATE_NAME"), "::telemetry::spans")
+    })
 }
 
 fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {

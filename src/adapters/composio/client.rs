@@ -5,17 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
+use tokio::time::Instant;
+use tracing::Instrument as _;
 use url::Url;
 
+use super::errors::{Failure, TransientKind};
 use super::limiter::Limiter;
 use super::list::{ListUrl, read_by_id, read_list};
 use super::request::{Attempt, Sender};
 use super::retry::{DEADLINE, RetryRules, with_retries};
 use super::settings::{ComposioSettings, ComposioSettingsError};
 use super::wire::{Page, parse_page};
-use crate::domain::{Account, AccountId, IdMint, UserId};
+use crate::domain::{Account, AccountId, IdMint, UserId, causes};
 use crate::ports::{AccountList, Clock, Provider, ProviderError, ProviderUsage};
-use crate::telemetry::Pulse;
+use crate::telemetry::health::Dependency;
+use crate::telemetry::metrics::RequestOutcome;
+use crate::telemetry::{Metrics, Pulse, spans};
 
 /// Composio over HTTPS. One per process: it holds the limiter all tasks share.
 pub struct ComposioProvider {
@@ -26,6 +31,7 @@ pub struct ComposioProvider {
     mint: IdMint,
     clock: Arc<dyn Clock>,
     list_url: ListUrl,
+    metrics: Arc<Metrics>,
 }
 
 impl fmt::Debug for ComposioProvider {
@@ -48,7 +54,15 @@ impl ComposioProvider {
             mint: IdMint::new(seed),
             clock,
             list_url: ListUrl::new(settings.base_url)?,
+            metrics: Arc::new(Metrics::new()),
         })
+    }
+
+    /// The same, counting into the process's metrics.
+    #[must_use]
+    pub fn counting_into(mut self, metrics: &Arc<Metrics>) -> Self {
+        self.limiter.count_into(Arc::clone(metrics));
+        Self { metrics: Arc::clone(metrics), ..self }
     }
 
     /// The same, telling `pulse` of every attempt.
@@ -74,13 +88,50 @@ impl ComposioProvider {
             let request_id = self.mint.uuid(now);
             self.pulse.beat(); // Its permit came, perhaps after a pause.
             let attempt = Attempt { url, number, many_users, request_id: &request_id, now };
-            let answer = self.sender.get(attempt, &self.limiter).await;
+            let (span, sent_at) = (spans::request(&request_id, number), Instant::now());
+            let answer = self.sender.get(attempt, &self.limiter).instrument(span.clone()).await;
             self.pulse.beat();
+            let outcome = outcome_of(&answer);
+            spans::request_ended(&span, outcome);
+            self.metrics.provider_request(outcome, sent_at.elapsed());
+            if number > 1 {
+                self.metrics.provider_retry();
+            }
             answer
         };
         let rules = RetryRules { max_attempts: self.max_attempts.load(Ordering::Relaxed), deadline: DEADLINE };
-        let body = with_retries(rules, &self.limiter, &self.mint, attempt).await?;
-        parse_page(&body).map_err(ProviderError::Malformed)
+        let body = with_retries(rules, &self.limiter, &self.mint, attempt).await;
+        let page = body.and_then(|body| parse_page(&body).map_err(ProviderError::Malformed));
+        self.note_health(&page);
+        page
+    }
+
+    fn note_health(&self, page: &Result<Page, ProviderError>) {
+        let (health, now) = (self.metrics.health(), self.clock.now());
+        match page {
+            // What it says no to in particular says nothing of it as a whole.
+            Ok(_) | Err(ProviderError::Rejected { .. }) => health.works(Dependency::Provider, now),
+            Err(error) => health.fails(Dependency::Provider, &causes(error), now),
+        }
+    }
+}
+
+/// What one request came to, as it is counted.
+fn outcome_of(answer: &Result<Vec<u8>, Failure>) -> RequestOutcome {
+    match answer {
+        Ok(_) => RequestOutcome::Ok,
+        Err(Failure::Transient(failed)) => match failed.kind {
+            TransientKind::Throttled => RequestOutcome::RateLimited,
+            TransientKind::Server => RequestOutcome::ServerError,
+            TransientKind::TimedOut => RequestOutcome::TimedOut,
+            TransientKind::Transport => RequestOutcome::Broken,
+        },
+        Err(Failure::Final(error)) => match error {
+            ProviderError::Unauthorized { .. } => RequestOutcome::Unauthorized,
+            ProviderError::Rejected { .. } | ProviderError::Gone => RequestOutcome::Rejected,
+            ProviderError::TimedOut(_) => RequestOutcome::TimedOut,
+            _ => RequestOutcome::Broken,
+        },
     }
 }
 

@@ -16,7 +16,8 @@ use reqwest::header::HeaderMap;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::retry::LONGEST_WAIT;
-use crate::telemetry::events;
+use crate::telemetry::metrics::WaitReason;
+use crate::telemetry::{Metrics, events};
 
 /// Tokio's clock for governor, so that both agree on the time and tests can move it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,6 +36,8 @@ type Governor = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<
 /// The window where an answer names none (contract, section 4: one minute since April 2026).
 const USUAL_WINDOW: Duration = Duration::from_mins(1);
 
+/// Why it pauses where the reserve is reached.
+const RESERVE: &str = "reserve";
 /// A change of the rate is seen by whoever waits for a permit after this long at the latest.
 const LONGEST_STEP: Duration = Duration::from_secs(1);
 
@@ -53,8 +56,16 @@ pub(super) struct Limiter {
     governor: Mutex<Arc<Governor>>,
     /// Held by the task whose turn it is; tokio's mutex hands over in the order of asking.
     turn: tokio::sync::Mutex<()>,
-    paused_until: Mutex<Option<Instant>>,
+    paused_until: Mutex<Option<Pause>>,
     reserve: Mutex<f64>,
+    metrics: Arc<Metrics>,
+}
+
+/// Nobody gets a permit before this.
+#[derive(Debug, Clone, Copy)]
+struct Pause {
+    until: Instant,
+    why: WaitReason,
 }
 
 /// What the answer's headers say of the organisation's budget.
@@ -73,7 +84,13 @@ impl Limiter {
             turn: tokio::sync::Mutex::new(()),
             paused_until: Mutex::new(None),
             reserve: Mutex::new(reserve),
+            metrics: Arc::new(Metrics::new()),
         }
+    }
+
+    /// Counts waits and the budget into `metrics` from now on.
+    pub(super) fn count_into(&mut self, metrics: Arc<Metrics>) {
+        self.metrics = metrics;
     }
 
     /// From now on this rate and this reserve hold, for those who wait already too. The next permit comes a whole
@@ -94,15 +111,20 @@ impl Limiter {
     pub(super) async fn permit(&self) {
         let _turn = self.turn.lock().await;
         loop {
-            if let Some(until) = self.pause_left() {
-                sleep_until(until).await;
-                continue;
-            }
-            match self.governor().check() {
-                Ok(()) => return,
-                // In short steps, so that a rate that changes meanwhile is seen.
-                Err(not_yet) => sleep(not_yet.wait_time_from(TokioClock.now()).min(LONGEST_STEP)).await,
-            }
+            // Whoever's turn it is waits for all; counted there alone, waits add up to time and not to tasks.
+            let began = Instant::now();
+            let why = if let Some(pause) = self.pause_left() {
+                sleep_until(pause.until).await;
+                pause.why
+            } else {
+                match self.governor().check() {
+                    Ok(()) => return,
+                    // In short steps, so that a rate that changes meanwhile is seen.
+                    Err(not_yet) => sleep(not_yet.wait_time_from(TokioClock.now()).min(LONGEST_STEP)).await,
+                }
+                WaitReason::Rate
+            };
+            self.metrics.provider_waited(why, began.elapsed());
         }
     }
 
@@ -111,8 +133,11 @@ impl Limiter {
         let now = Instant::now();
         let until = now + duration.min(LONGEST_WAIT);
         let mut paused_until = self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
-        let begins = paused_until.is_none_or(|earlier| earlier <= now);
-        *paused_until = paused_until.max(Some(until));
+        let begins = paused_until.is_none_or(|earlier| earlier.until <= now);
+        if paused_until.is_none_or(|earlier| earlier.until < until) {
+            let why = if why == RESERVE { WaitReason::Reserve } else { WaitReason::Pause };
+            *paused_until = Some(Pause { until, why });
+        }
         drop(paused_until);
         if begins && until > now {
             let duration_ms = u64::try_from((until - now).as_millis()).unwrap_or(u64::MAX);
@@ -129,16 +154,16 @@ impl Limiter {
     /// says when it began, so a whole one must pass before it has certainly turned over. Requests in flight
     /// may still dip into the reserve, one each.
     pub(super) fn observe(&self, headers: &HeaderMap) {
-        if let Some(budget) = Budget::read(headers)
-            && budget.remaining <= budget.limit * *self.reserve.lock().unwrap_or_else(PoisonError::into_inner)
-        {
-            self.pause(budget.window, "reserve");
+        let Some(budget) = Budget::read(headers) else { return };
+        self.metrics.provider_budget(budget.limit, budget.remaining);
+        if budget.remaining <= budget.limit * *self.reserve.lock().unwrap_or_else(PoisonError::into_inner) {
+            self.pause(budget.window, RESERVE);
         }
     }
 
-    fn pause_left(&self) -> Option<Instant> {
+    fn pause_left(&self) -> Option<Pause> {
         let paused_until = *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
-        paused_until.filter(|until| *until > Instant::now())
+        paused_until.filter(|pause| pause.until > Instant::now())
     }
 }
 

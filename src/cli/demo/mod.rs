@@ -130,7 +130,7 @@ fn start_log(clock: &Arc<ManualClock>, run_id: RunId) -> anyhow::Result<()> {
         clock: clock.clone(),
         secrets: Vec::new(),
     };
-    telemetry::init(log, std::io::stderr)?;
+    telemetry::init(log, telemetry::Signals::default(), std::io::stderr)?;
     Ok(())
 }
 

@@ -49,7 +49,7 @@ impl Stage {
         std::fs::write(&file, configuration(&folder, simulator.base_url().as_str()))?;
         let config = config::load(Some(&file), std::iter::empty())?;
         let run_id = RunId::new("");
-        let app = App { config, clock: clock.clone(), mint: Arc::new(IdMint::new(1)), run_id };
+        let app = App::over(config, clock.clone(), Arc::new(IdMint::new(1)), run_id);
         let store = app.store().await?;
         Ok(Self { folder, simulator: Arc::new(simulator), clock, app, store })
     }

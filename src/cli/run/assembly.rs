@@ -81,6 +81,7 @@ fn live(app: &App, built: &Built) -> Result<Live, AppError> {
         provider: Arc::clone(&built.provider) as Arc<dyn Provider>,
         channels: app.channels()?,
         clock: Arc::clone(&app.clock),
+        metrics: Arc::clone(&app.metrics),
     };
     Ok(Live { ports, settings: app.settings(false, built.key.clone()) })
 }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use super::{Exit, setup};
+use super::{Exit, monitoring, setup};
 use crate::adapters::alarm::CronAlarm;
-use crate::daemon::{self, Audit, Body, Deliver, End, Failure, FailureKind};
+use crate::daemon::{self, Audit, Background, Body, Deliver, End, Failure, FailureKind};
+use crate::http::HttpError;
 use crate::lifecycle::{self, ServiceManager};
 use crate::telemetry::{Pulse, events};
 
@@ -35,6 +36,10 @@ pub(super) async fn run(config: Option<&Path>) -> Exit {
         Err(exit) => return exit,
     };
     let pulse = Arc::new(Pulse::default());
+    let servers = match servers(&process, &pulse).await {
+        Ok(servers) => servers,
+        Err(error) => return refuse("health and metrics cannot be served", &error, Exit::BadConfiguration),
+    };
     let bodies: Vec<Arc<dyn Body>> = vec![Arc::new(Audit), Arc::new(Deliver)];
     let setup = daemon::Setup {
         config: app.config.clone(),
@@ -47,9 +52,12 @@ pub(super) async fn run(config: Option<&Path>) -> Exit {
         pulse,
         mint: Arc::clone(&app.mint),
         holder: crate::app::holder(),
-        servers: Vec::new(),
+        servers,
     };
-    match daemon::run(setup, controls).await {
+    let end = daemon::run(setup, controls).await;
+    process.app.write_textfile().await;
+    process.end().await;
+    match end {
         End::Stopped | End::CutOff => Exit::Done,
         End::AtOnce => Exit::Failed,
         End::Failed(Failure { class, .. }) => match class {
@@ -59,6 +67,12 @@ pub(super) async fn run(config: Option<&Path>) -> Exit {
             FailureKind::Configuration => Exit::BadConfiguration,
         },
     }
+}
+
+/// What it does for those who watch it.
+async fn servers(process: &setup::Process, pulse: &Arc<Pulse>) -> Result<Vec<Background>, HttpError> {
+    let listener = monitoring::listen(&process.app).await?;
+    monitoring::background(process, Arc::clone(pulse), listener)
 }
 
 /// Listens for the public pages, where mails link to them. They are answered once the state database is reached; until
@@ -79,4 +93,3 @@ fn refuse(what: &str, error: &(dyn std::error::Error + 'static), exit: Exit) -> 
     tracing::error!(event, error = format!("{what}: {causes}"), exit_code = exit.code(), "The daemon does not start.");
     exit
 }
-

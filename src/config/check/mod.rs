@@ -4,6 +4,7 @@
 
 mod channels;
 mod daemon;
+mod monitor;
 mod policy;
 mod schedule;
 mod sources;
@@ -46,6 +47,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let suppression = checker.suppression(raw.suppression);
     let schedule = checker.schedule(raw.schedule);
     let daemon = checker.daemon(raw.daemon);
+    let monitor = checker.monitor(raw.monitor);
     let log = checker.log(raw.log);
     if !problems.is_empty() {
         return None;
@@ -68,6 +70,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
         suppression,
         schedule: schedule?,
         daemon: daemon?,
+        monitor: monitor?,
         log: log?,
     })
 }

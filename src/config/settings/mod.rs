@@ -4,7 +4,9 @@
 mod channels;
 mod policy;
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -48,6 +50,8 @@ pub struct Config {
     pub schedule: Timetable,
     /// `[daemon]`: how `reconnectd run` lives and ends.
     pub daemon: Daemon,
+    /// `[monitor]`: where metrics and health are shown.
+    pub monitor: Monitor,
     /// `[log]`: what is written to standard error.
     pub log: Log,
 }
@@ -154,6 +158,15 @@ pub struct Reconnect {
 pub struct Daemon {
     /// `drain_timeout`: how long what is in flight may take to finish once the process is asked to stop; 0 s to 10 min.
     pub drain_timeout: Duration,
+}
+
+/// `[monitor]`
+#[derive(Debug, Clone)]
+pub struct Monitor {
+    /// `listen`: where `/livez`, `/readyz` and `/metrics` are served by `run` and `serve`; none for nowhere (`"off"`).
+    pub listen: Option<SocketAddr>,
+    /// `textfile`: what `once`, `deliver` and `run` write for node_exporter's textfile collector.
+    pub textfile: Option<PathBuf>,
 }
 
 /// `[log]`

@@ -1,5 +1,6 @@
 //! One method per thing that can be counted, so that callers cannot misspell a label.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::catalogue as c;
@@ -8,13 +9,33 @@ use super::labels::{
     UserOutcome, WaitReason,
 };
 use super::{Metrics, truth};
-use crate::domain::{ChannelName, JobName, Silence, Timestamp};
+use crate::domain::{ChannelName, JobName, RunCounters, Silence, Timestamp};
 use crate::telemetry::events;
 
 /// Counts fit: the mantissa of a double holds 2^53.
 #[expect(clippy::cast_precision_loss, reason = "counters far beyond 2^53 do not happen")]
 fn number(count: u64) -> f64 {
     count as f64
+}
+
+/// A job that runs in this process, also one that is cut off, while this lives.
+#[derive(Debug)]
+pub struct JobUnderWay {
+    metrics: Arc<Metrics>,
+    job: JobName,
+}
+
+impl JobUnderWay {
+    /// Counts how it ended.
+    pub fn ended(self, outcome: JobOutcome) {
+        self.metrics.job_ended(self.job, outcome);
+    }
+}
+
+impl Drop for JobUnderWay {
+    fn drop(&mut self) {
+        self.metrics.set(&c::JOB_RUNNING, &[self.job.code()], 0.0);
+    }
 }
 
 impl Metrics {
@@ -94,9 +115,31 @@ impl Metrics {
         self.observe(&c::STAGE_DURATION, &[stage.code()], took.as_secs_f64());
     }
 
-    /// A job that began, or ended, in this process.
-    pub fn job_running(&self, job: JobName, running: bool) {
-        self.set(&c::JOB_RUNNING, &[job.code()], f64::from(u8::from(running)));
+    /// What a run counted since `before`: users, incidents, notices and silences.
+    pub fn run_counted(&self, before: &RunCounters, after: &RunCounters) {
+        let grown = |count: fn(&RunCounters) -> u64| count(after).saturating_sub(count(before));
+        let (unknown, unqueryable) = (grown(|c| c.users_unknown), grown(|c| c.users_unqueryable));
+        self.users_scanned(UserOutcome::Unknown, unknown);
+        self.users_scanned(UserOutcome::Unqueryable, unqueryable);
+        let known = grown(|c| c.users_scanned).saturating_sub(unknown + unqueryable);
+        self.users_scanned(UserOutcome::Complete, known);
+        self.incidents(grown(|c| c.incidents_opened), grown(|c| c.incidents_closed));
+        let reminders = grown(|c| c.reminders_planned);
+        self.notices_planned(PlannedKind::First, grown(|c| c.notices_planned).saturating_sub(reminders));
+        self.notices_planned(PlannedKind::Reminder, reminders);
+        self.notices_planned(PlannedKind::Recovered, grown(|c| c.recoveries_planned));
+        for (code, times) in &after.silenced {
+            let new = times.saturating_sub(before.silenced.get(code).copied().unwrap_or(0));
+            if let Some(reason) = Silence::from_code(code).filter(|_| new > 0) {
+                self.silenced(reason, new);
+            }
+        }
+    }
+
+    /// A job begins in this process; it runs until what is returned is dropped.
+    pub fn job_begins(self: &Arc<Self>, job: JobName) -> JobUnderWay {
+        self.set(&c::JOB_RUNNING, &[job.code()], 1.0);
+        JobUnderWay { metrics: Arc::clone(self), job }
     }
 
     /// How a job ended in this process.

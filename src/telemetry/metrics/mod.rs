@@ -23,6 +23,7 @@ mod tests;
 use std::fmt;
 
 pub use catalogue::FAMILIES;
+pub use counting::JobUnderWay;
 pub use family::{Family, Kind, Label, MAX_OPEN_VALUES, OTHER, Source, Values};
 pub use labels::{
     AttemptOutcome, AuditUsers, ChannelTrouble, CountedLevel, JobOutcome, OutboxState, PingOutcome, PlannedKind,

@@ -19,7 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("plan", &["domain", "fault", "store", "telemetry"]),
     ("deliver", &["domain", "fault", "ports", "store", "telemetry"]),
     ("schedule", &["domain", "store", "ports", "telemetry"]),
-    ("report", &["domain", "store"]),
+    ("report", &["domain", "store", "telemetry"]),
     ("adapters", &["domain", "ports", "telemetry"]),
     ("simulator", &["domain", "ports", "telemetry"]),
     ("http", &["report", "store", "telemetry", "domain"]),
@@ -57,7 +57,7 @@ const SCHEDULE_PORTS: [&str; 2] = ["Clock", "Alarm"];
 const CRATES: &[(&str, &[&str])] = &[
     // The simulator writes the product's database that the demo reads.
     ("sqlx", &["src/store/", "src/adapters/directory/", "src/simulator/"]),
-    ("reqwest", &["src/adapters/"]),
+    ("reqwest", &["src/adapters/", "src/telemetry/otlp/"]),
     // Unmaintained; one file, so that its successor is one file away.
     ("backoff", &["src/adapters/composio/retry.rs"]),
 ];

@@ -17,6 +17,7 @@ const ADDRESS: &str = "Mary.Poppins@example.com";
 
 async fn listening(setup: &mut Setup) -> (Running, String) {
     setup.text("http.listen", "127.0.0.1:0");
+    setup.text("monitor.listen", "127.0.0.1:0");
     let mut running = setup.spawn(&["serve"]);
     until("it listens", || running.stderr().contains("http.listening") || running.ended()).await;
     let said: Value = serde_json::from_str(running.stderr().lines().next().unwrap_or_default()).unwrap_or_default();
@@ -68,8 +69,13 @@ async fn a_person_unsubscribes_once_and_nobody_can_read_it_in_the_log() {
     let output = running.finish().await.expect(0);
     let log = output.log();
     let events: Vec<&str> = log.iter().map(|line| line["event"].as_str().unwrap()).collect();
-    assert_eq!(events, ["http.listening", "suppression.added", "http.stopped"], "{}", output.stderr);
-    assert_eq!((&log[1]["cause"], log[1]["hash"].as_str().unwrap().len()), (&"unsubscribed".into(), 12));
+    assert_eq!(
+        events,
+        ["http.listening", "monitor.listening", "suppression.added", "http.stopped"],
+        "{}",
+        output.stderr
+    );
+    assert_eq!((&log[2]["cause"], log[2]["hash"].as_str().unwrap().len()), (&"unsubscribed".into(), 12));
     for secret in [key, path.trim_start_matches("/u/"), "oppins", "forged"] {
         assert!(!output.stderr.contains(secret) && !output.stdout.contains(secret), "{secret}: {}", output.stderr);
     }

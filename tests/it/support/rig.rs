@@ -18,6 +18,7 @@ use reconnectd::ports::{Channel, Clock};
 use reconnectd::report::Summary;
 use reconnectd::scan::{ScanOptions, UsersPerRequest};
 use reconnectd::store::{Store, UserStory};
+use reconnectd::telemetry::Metrics;
 
 use super::world::{FakeChannel, FakeDirectory, FakeProvider};
 pub use super::world::{Hang, START_MS, World, broken, works};
@@ -52,6 +53,8 @@ pub struct Rig {
     pub page_size: usize,
     /// The state database.
     pub url: String,
+    /// What its runs count.
+    pub metrics: Arc<Metrics>,
     mint: Arc<IdMint>,
     /// Goes when the rig goes.
     folder: Option<tempfile::TempDir>,
@@ -99,6 +102,7 @@ impl Rig {
             carries: HashMap::new(),
             page_size: 2,
             url: url.to_owned(),
+            metrics: Arc::new(Metrics::new()),
             mint: Arc::new(IdMint::new(7)),
             folder: None,
         }
@@ -116,6 +120,7 @@ impl Rig {
             provider: Arc::new(FakeProvider(Arc::clone(&self.world))),
             channels: self.channels.iter().map(channel).collect(),
             clock: self.clock.clone(),
+            metrics: Arc::clone(&self.metrics),
         };
         let run_id = RunId::new(self.mint.uuid(self.clock.now()));
         Pipeline::new(self.store.clone(), ports, self.settings.clone(), run_id, Arc::clone(&self.mint))
