@@ -20,6 +20,7 @@ mod jobs;
 mod mail_connections;
 mod metrics;
 mod old_news;
+mod oncall;
 mod outbox;
 mod policy;
 mod provider;
