@@ -110,10 +110,10 @@ impl App {
         let (metrics, channels) = (Arc::new(Metrics::new()), channel_names(&config));
         metrics.expect_channels(channels.iter().map(ChannelName::as_str));
         for dependency in [Dependency::State, Dependency::Directory, Dependency::Provider] {
-            metrics.health().expect(dependency);
+            metrics.health().announce(dependency);
         }
         for channel in &channels {
-            metrics.health().expect(Dependency::Channel(channel));
+            metrics.health().announce(Dependency::Channel(channel));
         }
         let wall = Arc::clone(&clock);
         let truth = TruthReader::new(Arc::clone(&metrics), channels, Arc::new(move || wall.now()));

@@ -59,7 +59,7 @@ pub struct Dependencies(Mutex<BTreeMap<String, DependencyState>>);
 
 impl Dependencies {
     /// Makes a dependency known before its first use.
-    pub fn expect(&self, dependency: Dependency<'_>) {
+    pub fn announce(&self, dependency: Dependency<'_>) {
         self.with(dependency, |_| ());
     }
 

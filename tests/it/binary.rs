@@ -9,6 +9,7 @@ mod journal;
 mod kill_ledger;
 mod killed;
 mod mail;
+mod monitor;
 mod once;
 mod outbox;
 mod preview;

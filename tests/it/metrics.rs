@@ -1,6 +1,20 @@
 //! The metrics against what is written about them, and the texts they become against a reader of their own.
 
-use reconnectd::telemetry::metrics::{FAMILIES, Family, Source, Values};
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a step that fails ends its test")]
+
+mod counted;
+mod exposed;
+mod otlp;
+mod standing;
+
+use std::sync::Arc;
+
+use reconnectd::domain::{ChannelName, from_millis};
+use reconnectd::report::TruthReader;
+use reconnectd::telemetry::Metrics;
+use reconnectd::telemetry::metrics::{FAMILIES, Family, Source, Value, Values};
+
+use crate::support::rig::START_MS;
 
 const DOCUMENT: &str = include_str!("../../docs/metrics.md");
 
@@ -69,4 +83,20 @@ fn names_follow_the_conventions() {
         }
         assert!(!family.help.ends_with('.') && !family.help.is_empty(), "{name}: {:?}", family.help);
     }
+}
+
+/// The value of one series; none where there is no such series.
+fn value(metrics: &Metrics, name: &str, labels: &[&str]) -> Option<f64> {
+    let all = metrics.samples();
+    let family = all.iter().find(|family| family.family.name == name).unwrap_or_else(|| panic!("no family {name}"));
+    let sample = family.samples.iter().find(|sample| sample.labels == labels)?;
+    Some(match &sample.value {
+        Value::Number(number) => *number,
+        Value::Histogram { buckets, .. } => f64::from(u32::try_from(buckets.iter().sum::<u64>()).unwrap()),
+    })
+}
+
+/// A reader of the state for `email`, at the instant rigs begin.
+fn reader(metrics: &Arc<Metrics>) -> TruthReader {
+    TruthReader::new(Arc::clone(metrics), vec![ChannelName::new("email")], Arc::new(|| from_millis(START_MS)))
 }

@@ -17,9 +17,6 @@ mod text;
 mod truth;
 mod values;
 
-#[cfg(test)]
-mod tests;
-
 use std::fmt;
 
 pub use catalogue::FAMILIES;

@@ -83,8 +83,7 @@ fn encode_value(metric: &mut MetricEncoder<'_>, family: &Family, value: &Value) 
         }
         (Kind::Gauge, Value::Number(number)) => metric.encode_gauge(number),
         (Kind::Histogram(bounds), Value::Histogram { sum, buckets }) => {
-            // The bucket without a bound is the largest double here, as the library writes `+Inf` for it.
-            let bounds = bounds.iter().copied().chain([f64::MAX]);
+            let bounds = bounds.iter().copied().chain([f64::INFINITY]);
             let buckets: Vec<(f64, u64)> = bounds.zip(buckets.iter().copied()).collect();
             let count = buckets.iter().map(|(_, count)| count).sum();
             metric.encode_histogram::<Labels<'static>>(*sum, count, &buckets, None)

@@ -17,7 +17,6 @@ const ADDRESS: &str = "Mary.Poppins@example.com";
 
 async fn listening(setup: &mut Setup) -> (Running, String) {
     setup.text("http.listen", "127.0.0.1:0");
-    setup.text("monitor.listen", "127.0.0.1:0");
     let mut running = setup.spawn(&["serve"]);
     until("it listens", || running.stderr().contains("http.listening") || running.ended()).await;
     let said: Value = serde_json::from_str(running.stderr().lines().next().unwrap_or_default()).unwrap_or_default();

@@ -87,6 +87,7 @@ impl Setup {
             ("reconnect.url", "https://app.acme.example/settings?toolkit={toolkit}".to_owned()),
             ("reconnect.product", "Acme".to_owned()),
             ("policy.first_run", "notify".to_owned()),
+            ("monitor.listen", "127.0.0.1:0".to_owned()),
         ] {
             self.text(key, &value);
         }

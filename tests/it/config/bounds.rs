@@ -46,6 +46,8 @@ fn values_at_their_bounds_are_taken() {
         ("[schedule]\n", "audit_jitter = \"0s\"\nreport_jitter = \"23h 59m\"\ndeliver_jitter = \"299s\""),
         ("[schedule]\n", "audit = \"*/5 * * * *\"\ndeliver = \"* * * * * *\"\nreport = \"@weekly\""),
         ("[http]\n", "listen = \"[::1]:0\"\npublic_url = \"http://127.0.0.1:8480/notices\""),
+        ("[monitor]\n", "listen = \"off\""),
+        ("[monitor]\n", "listen = \"[::1]:0\"\ntextfile = \"/a.prom\""),
         ("[suppression]\n", &format!("key = \"{SUPPRESSION}\"")),
     ];
     for (section, lines) in rows {

@@ -35,6 +35,11 @@ fn settings(base_url: Url) -> ComposioSettings {
     }
 }
 
+/// A client of this address and key.
+pub fn client_of(base_url: Url, key: &str) -> ComposioProvider {
+    provider(ComposioSettings { api_key: SecretString::from(key.to_owned()), ..settings(base_url) })
+}
+
 fn provider(settings: ComposioSettings) -> ComposioProvider {
     rustls::crypto::ring::default_provider().install_default().ok();
     ComposioProvider::new(settings, Arc::new(ManualClock::new(start_time())), 7).unwrap()
