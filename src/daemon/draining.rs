@@ -47,7 +47,7 @@ impl Daemon {
             FailureKind::Configuration => events::CONFIG_INVALID,
             _ => events::RUN_FAILED,
         };
-        tracing::error!(event, error = %failure.words, "The daemon cannot go on and ends. {}", next(failure.class));
+        tracing::error!(event = event, error = %failure.words, "The daemon cannot go on and ends. {}", next(failure.class));
         if let Drained::AtOnce = self.finish_jobs(controls).await {
             return self.at_once();
         }

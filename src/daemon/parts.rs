@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::deliver::Pace;
 use crate::domain::{IdMint, JobName, RunId};
-use crate::pipeline::{Pipeline, Ports, RunSettings};
+use crate::pipeline::{Pace, Pipeline, Ports, RunSettings};
 use crate::store::Store;
 use crate::telemetry::Pulse;
 

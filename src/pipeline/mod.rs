@@ -21,7 +21,9 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::deliver::{DeliverError, Delivered, DeliverySettings, Pace};
+pub use crate::deliver::Pace;
+
+use crate::deliver::{DeliverError, Delivered, DeliverySettings};
 use crate::domain::{
     Cursor, IdMint, JobName, NoticePolicy, QuietHours, ReconnectUrl, RetrySchedule, RunCounters, RunId, ScannedPage,
     StormGuard, Timestamp, UserId, causes,

@@ -19,6 +19,7 @@ pub struct Summary {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Whether it was asked to stop before its end; the next run goes on from there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stopped: bool,
     /// Whether this run only took stock of what is already broken.
     pub baseline: bool,

@@ -28,4 +28,5 @@ mod storms_and_baseline;
 mod suppress;
 mod terminal;
 mod unreachable;
+mod unusable;
 mod webhooks;

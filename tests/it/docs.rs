@@ -77,7 +77,7 @@ fn every_key_of_the_summary_has_its_line() {
         error: Some(String::new()),
         run_id: RunId::new("a"),
         complete: true,
-        stopped: false,
+        stopped: true,
         baseline: false,
         dry_run: false,
         resumed_from: Some(RunId::new("b")),

@@ -31,6 +31,7 @@ async fn hung_while_scanning(state: Dialect) -> (Setup, Running) {
         setup.broken_user(user).await;
     }
     setup.set("directory.page_size", "2");
+    setup.text("daemon.drain_timeout", "1s"); // What hangs hangs for longer than any drain.
     setup.set("composio.users_per_request", "1");
     setup.set("composio.concurrency", "1");
     setup.simulator.change(|settings| settings.faults.slow_for = Duration::from_mins(10));

@@ -129,12 +129,16 @@ impl Running {
 
     /// SIGTERM: it is asked to stop.
     pub fn terminate(&self) {
-        self.signal("TERM");
+        self.signal("-TERM");
     }
 
-    /// Sends it the signal of this name.
-    pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+    /// SIGHUP: it is asked to read its configuration anew.
+    pub fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 

@@ -91,7 +91,7 @@ async fn a_refused_reload_names_the_key_and_that_the_old_configuration_stays() {
     let before = scrape(&running).await;
     setup.set("composio.requests_per_minute", "0");
     std::fs::write(setup.folder.path().join("reconnectd.toml"), setup.configuration()).unwrap();
-    running.signal("HUP");
+    running.hang_up();
     seen(&running, "config.reload_refused").await;
     let after = scrape_until(&running, "reconnectd_config_last_reload_ok 0").await;
     let evidence = Evidence { before, after, log: log(&running) };
