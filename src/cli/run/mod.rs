@@ -90,6 +90,11 @@ async fn pages(app: &crate::app::App) -> Result<Option<TcpListener>, Exit> {
 fn refuse(what: &str, error: &(dyn std::error::Error + 'static), exit: Exit) -> Exit {
     let causes = crate::domain::causes(error);
     let event = if exit == Exit::BadConfiguration { events::CONFIG_INVALID } else { events::RUN_FAILED };
-    tracing::error!(event = event, error = format!("{what}: {causes}"), exit_code = exit.code(), "The daemon does not start.");
+    tracing::error!(
+        event = event,
+        error = format!("{what}: {causes}"),
+        exit_code = exit.code(),
+        "The daemon does not start."
+    );
     exit
 }

@@ -55,7 +55,8 @@ async fn it_audits_at_its_times_and_ends_with_0_when_asked_to() {
     let of = |event: &str| log.iter().filter(|line| line["event"] == event).cloned().collect::<Vec<_>>();
     assert!(of("job.ended").iter().filter(|line| line["outcome"] == "done").count() >= 2, "{}", output.stderr);
     assert_eq!(log.last().unwrap()["event"], "daemon.stopped", "{}", output.stderr);
-    let runs: Vec<&Value> = log.iter().filter(|line| line["event"] == "run.started").map(|line| &line["run_id"]).collect();
+    let runs: Vec<&Value> =
+        log.iter().filter(|line| line["event"] == "run.started").map(|line| &line["run_id"]).collect();
     assert_ne!(runs[0], runs[1], "each run has an id of its own");
     let running = setup.rows("SELECT job, state FROM occurrences WHERE state = 'running'").await;
     assert_eq!(running.len(), 0, "{running:?}");
@@ -80,7 +81,11 @@ async fn what_is_in_flight_is_finished_and_nothing_more_is_begun() {
     let output = running.finish().await.expect(0);
     assert!(!output.stderr.contains("daemon.cut_off"), "{}", output.stderr);
     let rows = setup.rows("SELECT state, CAST(scan_done AS TEXT), cursor, detail FROM runs").await;
-    assert_eq!((rows[0][0].as_str(), rows[0][1].as_str(), rows[0][2].as_str()), ("abandoned", "0", "text:u3"), "{rows:?}");
+    assert_eq!(
+        (rows[0][0].as_str(), rows[0][1].as_str(), rows[0][2].as_str()),
+        ("abandoned", "0", "text:u3"),
+        "{rows:?}"
+    );
     assert!(setup.asked().iter().all(|user| user.as_str() <= "u3"), "{:?}", setup.asked());
     let asked = setup.asked().len();
 
@@ -198,7 +203,8 @@ async fn a_new_configuration_is_read_when_asked_and_a_bad_one_is_not() {
     let running = setup.spawn(&["run"]);
     seen(&running, "job.ended", 1).await;
 
-    std::fs::write(setup.folder.path().join("reconnectd.toml"), "[composio]\nrequests_per_minute = 0\n[polizy]\n").unwrap();
+    std::fs::write(setup.folder.path().join("reconnectd.toml"), "[composio]\nrequests_per_minute = 0\n[polizy]\n")
+        .unwrap();
     running.hang_up();
     seen(&running, "config.reload_refused", 2).await;
     let ended = log(&running).iter().filter(|line| line["event"] == "job.ended").count();

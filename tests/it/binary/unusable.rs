@@ -43,7 +43,8 @@ async fn a_schema_of_a_newer_version_ends_everything_with_4() {
 #[tokio::test]
 async fn a_file_that_is_no_database_ends_everything_with_4() {
     let setup = Setup::new().await;
-    std::fs::write(setup.folder.path().join("state.db"), "this is no database, however long it is ".repeat(200)).unwrap();
+    std::fs::write(setup.folder.path().join("state.db"), "this is no database, however long it is ".repeat(200))
+        .unwrap();
     all_end_with_4(&setup, "put the last backup in its place").await;
 }
 
