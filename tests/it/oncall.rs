@@ -4,7 +4,7 @@
 //! The metrics that a scene leaves are given to the rules that are shipped (`prometheus`): the alert must fire, and
 //! the line that explains it must be in the log. A scene that has no alert, or an alert that has no scene, fails.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a step that fails ends its test")]
 
 mod daemon_scenes;
 mod delivery_scenes;

@@ -43,12 +43,32 @@ pub fn of(path: &str, text: &str) -> Vec<Call> {
                 let open = at + macro_name.len() - 1;
                 let inside = &source.code[open + 1..closing(&source.code, open, '(', ')') - 1];
                 let (event, fields) = read(inside, is_span);
-                calls.push(Call { place: format!("{path}:{}", source.line_of(at)), event, level, fields, is_span });
+                for event in chosen(&source.code[..at], event) {
+                    calls.push(Call {
+                        place: format!("{path}:{}", source.line_of(at)),
+                        event,
+                        level,
+                        fields: fields.clone(),
+                        is_span,
+                    });
+                }
             }
         }
     }
     calls.extend(finished(&source));
     calls
+}
+
+/// The constants an event can be: itself, or, where it is a variable, those between its `let` and the call.
+fn chosen(before: &str, event: Option<String>) -> Vec<Option<String>> {
+    match event {
+        Some(name) if name.starts_with(|c: char| c.is_ascii_lowercase()) => {
+            let choice = before.rfind(&format!("let {name} = ")).map_or("", |at| &before[at..]);
+            let constant = |rest: &str| rest.chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect();
+            choice.split("events::").skip(1).map(|rest| Some(constant(rest))).collect()
+        }
+        other => vec![other],
+    }
 }
 
 /// The lines at the end of a run or of `deliver` are written through a macro, `finished!`: the level, the event, the

@@ -73,11 +73,11 @@ async fn refused_addresses_are_counted_and_each_is_named() {
 #[tokio::test]
 async fn an_outbox_that_does_not_move_says_which_channel_is_left_alone() {
     let setup = quiet_night().await;
-    for number in 0..30 {
+    for number in 0..50 {
         setup.broken_user(&format!("u{number}")).await;
     }
     let before = textfile(&setup);
-    setup.sink.reply_with(vec![503; 60]);
+    setup.sink.reply_with(vec![503; 120]);
     let first = after_once(&setup, 0).await;
     setup.on_state("UPDATE deliveries SET next_attempt_at = next_attempt_at - 10800000 WHERE attempts = 0").await;
     setup.on_state("UPDATE deliveries SET next_attempt_at = next_attempt_at - 600000 WHERE attempts > 0").await;

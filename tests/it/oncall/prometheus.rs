@@ -45,6 +45,7 @@ pub fn firing(before: &str, after: &str, minutes: u64, more: &str) -> BTreeSet<S
 }
 
 /// Every sample with the labels of a scrape. Instants are moved, so that now is when the trouble begins.
+#[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
 fn samples(text: &str) -> Vec<(String, f64)> {
     let shift = SystemClock.now().timestamp() as f64 - (TROUBLE * 60) as f64;
     let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
