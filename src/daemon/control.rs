@@ -150,7 +150,7 @@ impl Daemon {
             Some(silent) if !self.stalled => tracing::error!(
                 event = events::DAEMON_STALLED,
                 silent_s = silent.as_secs(),
-                status = self.board.sentence(),
+                doing = self.board.sentence(),
                 "Work has made no progress for so long; the service manager is not told that it lives until it does."
             ),
             _ => {}
@@ -244,7 +244,7 @@ const SHORTEST_TICK: Duration = Duration::from_millis(50);
 
 fn refused(problems: &str) {
     for problem in problems.lines().filter(|line| !line.trim().is_empty()) {
-        tracing::error!(event = events::CONFIG_RELOAD_REFUSED, problem, "The configuration stays as it was.");
+        tracing::error!(event = events::CONFIG_RELOAD_REFUSED, error = problem, "The configuration stays as it was.");
     }
 }
 

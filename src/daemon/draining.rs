@@ -26,7 +26,7 @@ impl Daemon {
     pub(super) async fn drain(mut self, controls: &mut mpsc::Receiver<Control>) -> End {
         tracing::info!(
             event = events::DAEMON_STOPPING,
-            status = self.board.sentence(),
+            doing = self.board.sentence(),
             drain_timeout_ms = u64::try_from(self.config.daemon.drain_timeout.as_millis()).unwrap_or(u64::MAX),
             "Asked to stop: nothing new is begun, what is in flight is finished. A second signal ends it at once."
         );
@@ -91,7 +91,7 @@ impl Daemon {
     async fn cut_off(&mut self) {
         tracing::warn!(
             event = events::DAEMON_CUT_OFF,
-            status = self.board.sentence(),
+            doing = self.board.sentence(),
             "What was in flight did not finish in time and is cut off; nothing of it is lost."
         );
         self.jobs.shutdown().await;

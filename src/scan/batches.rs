@@ -106,7 +106,12 @@ impl BatchSize {
     fn change(&mut self, users: usize) {
         self.good_in_a_row = 0;
         if users != self.users {
-            debug!(event = events::BATCH_CHANGED, from = self.users, to = users, "Users per request changed.");
+            debug!(
+                event = events::BATCH_CHANGED,
+                users_before = self.users,
+                users_per_request = users,
+                "Users per request changed."
+            );
             self.users = users;
         }
     }
@@ -116,9 +121,9 @@ impl BatchSize {
             self.one_by_one = true;
             warn!(
                 event = events::BATCH_CHANGED,
-                from = self.users,
-                to = 1,
-                reason = %error,
+                users_before = self.users,
+                users_per_request = 1,
+                error = %error,
                 "Asking for one user per request for the rest of the run; this takes many more requests."
             );
         }

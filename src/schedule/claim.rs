@@ -231,7 +231,7 @@ impl Claims {
         work.commit().await?;
         tracing::warn!(
             event = events::SCHEDULE_SKIPPED, job = job.code(), scheduled_at = %at.to_rfc3339(),
-            running = %running.to_rfc3339(),
+            earlier_at = %running.to_rfc3339(),
             "This occurrence is left out: the job is still at work on an earlier one."
         );
         Ok(())
@@ -260,7 +260,7 @@ impl Claims {
         tracing::warn!(
             event = events::SCHEDULE_GIVEN_UP,
             job = job.code(),
-            count,
+            occurrences = count,
             "The process that did this job died over it too long ago to do it again; the next one comes in its time."
         );
         Ok(None)
@@ -291,7 +291,7 @@ async fn write_since(work: &mut Work, job: JobName, at: Timestamp, written: &str
 fn log_passed_over(job: JobName, at: Timestamp, count: u64) {
     if count > 0 {
         tracing::warn!(
-            event = events::SCHEDULE_PASSED_OVER, job = job.code(), scheduled_at = %at.to_rfc3339(), count,
+            event = events::SCHEDULE_PASSED_OVER, job = job.code(), scheduled_at = %at.to_rfc3339(), occurrences = count,
             "Occurrences came while nobody was there to do them; they are not made up for."
         );
     }

@@ -8,6 +8,7 @@
 pub mod events;
 mod fields;
 pub mod health;
+mod journal;
 mod line;
 mod log;
 mod mask;
@@ -81,10 +82,12 @@ pub fn masked(text: &str, secrets: Vec<SecretString>) -> String {
 
 /// Starts logging for the process. `writer` gives the place a line goes to: `std::io::stderr`, or one that
 /// moves a progress bar out of the way first; it gets every line, with its newline, in one call of `write_all`.
+/// Where standard error is systemd's journal, each line begins with its priority.
 pub fn init<W>(settings: LogSettings, signals: Signals, writer: W) -> Result<LogHandle, TelemetryError>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
+    let writer = journal::Priorities { inner: writer, on: journal::is_standard_error() };
     let (subscriber, handle) = adjustable(settings, signals, writer)?;
     tracing::subscriber::set_global_default(subscriber).map_err(TelemetryError::Started)?;
     Ok(handle)

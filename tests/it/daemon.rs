@@ -148,7 +148,10 @@ impl Running {
                 directory: None,
                 keep: std::num::NonZeroU32::MIN,
             },
-            retention: RetentionSettings { history: Duration::from_hours(24 * 800), operational: Duration::from_hours(2160) },
+            retention: RetentionSettings {
+                history: Duration::from_hours(24 * 800),
+                operational: Duration::from_hours(2160),
+            },
         };
         let parts = Arc::new(Parts::new(rig.store.clone(), live, Arc::clone(&mint), Arc::clone(&pulse)));
         let (config, fingerprint) = configuration("0 * * * *").unwrap();

@@ -77,6 +77,10 @@ fn names_follow_the_conventions() {
         for unit in ["_ms", "_milliseconds", "_minutes", "_hours", "_percent"] {
             assert!(!name.contains(unit), "{name} is not in a base unit");
         }
+        for label in family.labels {
+            // Prometheus' own: a scraped `job` arrives as `exported_job`.
+            assert!(!["job", "instance", "le", "quantile"].contains(&label.name), "{name}: {}", label.name);
+        }
         assert!(!family.help.ends_with('.') && !family.help.is_empty(), "{name}: {:?}", family.help);
     }
 }

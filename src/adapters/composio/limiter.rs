@@ -141,7 +141,12 @@ impl Limiter {
         drop(paused_until);
         if begins && until > now {
             let duration_ms = u64::try_from((until - now).as_millis()).unwrap_or(u64::MAX);
-            tracing::warn!(event = events::PROVIDER_PAUSED, duration_ms, why, "All requests to the provider pause.");
+            tracing::warn!(
+                event = events::PROVIDER_PAUSED,
+                duration_ms,
+                reason = why,
+                "All requests to the provider pause."
+            );
         }
     }
 

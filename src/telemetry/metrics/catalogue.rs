@@ -81,12 +81,12 @@ families! {
     STAGE_DURATION = "reconnectd_stage_duration_seconds", Histogram(STAGE_SECONDS), Counted,
         ["stage": Values::Closed(Stage::codes)], "How long the stages of runs took";
     JOB_ENDS = "reconnectd_job_ends", Counter, Counted,
-        ["job": Values::Closed(jobs), "outcome": Values::Closed(JobOutcome::codes)], "Jobs that ended in this process";
-    JOB_RUNNING = "reconnectd_job_running", Gauge, Counted, ["job": Values::Closed(jobs)],
+        ["job_name": Values::Closed(jobs), "outcome": Values::Closed(JobOutcome::codes)], "Jobs that ended in this process";
+    JOB_RUNNING = "reconnectd_job_running", Gauge, Counted, ["job_name": Values::Closed(jobs)],
         "1 while this process does the job";
-    JOB_NEXT = "reconnectd_job_next_timestamp_seconds", Gauge, Counted, ["job": Values::Closed(jobs)],
+    JOB_NEXT = "reconnectd_job_next_timestamp_seconds", Gauge, Counted, ["job_name": Values::Closed(jobs)],
         "The next instant of the job's schedule; 0 where this process keeps none";
-    JOB_INTERVAL = "reconnectd_job_interval_seconds", Gauge, Counted, ["job": Values::Closed(jobs)],
+    JOB_INTERVAL = "reconnectd_job_interval_seconds", Gauge, Counted, ["job_name": Values::Closed(jobs)],
         "The longest time between two instants of the job's schedule; 0 where this process keeps none";
     CONFIG_RELOADS = "reconnectd_config_reloads", Counter, Counted, ["outcome": Values::Closed(ReloadOutcome::codes)],
         "Reloads of the configuration";
@@ -101,15 +101,15 @@ families! {
 
     STATE_READABLE = "reconnectd_state_readable", Gauge, Counted, [],
         "1 while what is read from the state database can be; 0 leaves those families without samples";
-    JOB_LAST_START = "reconnectd_job_last_start_timestamp_seconds", Gauge, Truth, ["job": Values::Closed(jobs)],
+    JOB_LAST_START = "reconnectd_job_last_start_timestamp_seconds", Gauge, Truth, ["job_name": Values::Closed(jobs)],
         "When the job last began, whoever started it; 0 for never";
-    JOB_LAST_SUCCESS = "reconnectd_job_last_success_timestamp_seconds", Gauge, Truth, ["job": Values::Closed(jobs)],
+    JOB_LAST_SUCCESS = "reconnectd_job_last_success_timestamp_seconds", Gauge, Truth, ["job_name": Values::Closed(jobs)],
         "When the job last came to a good end; 0 for never";
-    JOB_LAST_FAILURE = "reconnectd_job_last_failure_timestamp_seconds", Gauge, Truth, ["job": Values::Closed(jobs)],
+    JOB_LAST_FAILURE = "reconnectd_job_last_failure_timestamp_seconds", Gauge, Truth, ["job_name": Values::Closed(jobs)],
         "When the job last failed; 0 for never";
-    JOB_LAST_DURATION = "reconnectd_job_last_duration_seconds", Gauge, Truth, ["job": Values::Closed(jobs)],
+    JOB_LAST_DURATION = "reconnectd_job_last_duration_seconds", Gauge, Truth, ["job_name": Values::Closed(jobs)],
         "How long the job took that ended last";
-    JOB_FAILURES = "reconnectd_job_failures", Gauge, Truth, ["job": Values::Closed(jobs)],
+    JOB_FAILURES = "reconnectd_job_failures", Gauge, Truth, ["job_name": Values::Closed(jobs)],
         "Failures of the job since its last good end";
     LAST_AUDIT_END = "reconnectd_last_audit_timestamp_seconds", Gauge, Truth, [],
         "When the last audit that read the whole directory ended; 0 for never";

@@ -2,8 +2,8 @@
 
 mod delivery;
 mod policy;
-mod signals;
 mod schedule;
+mod signals;
 
 use super::{EXAMPLE, LEAST, PLANTED, load};
 

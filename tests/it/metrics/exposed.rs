@@ -148,7 +148,7 @@ fn both_texts_hold_every_family_with_its_type_and_start_at_zero() {
     let number = |series: &str| samples.iter().find(|(known, _)| known == series).map(|(_, number)| *number);
     for (series, expected) in [
         (r#"reconnectd_events_total{event="delivery.dead",level="error"}"#, 0.0),
-        (r#"reconnectd_job_last_success_timestamp_seconds{job="audit"}"#, 0.0),
+        (r#"reconnectd_job_last_success_timestamp_seconds{job_name="audit"}"#, 0.0),
         (r#"reconnectd_detect_to_notify_seconds_bucket{le="60.0",channel="email"}"#, 0.0),
         (r#"reconnectd_detect_to_notify_seconds_bucket{le="300.0",channel="email"}"#, 1.0),
         (r#"reconnectd_detect_to_notify_seconds_bucket{le="+Inf",channel="email"}"#, 1.0),
