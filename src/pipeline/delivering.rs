@@ -64,7 +64,7 @@ impl Pipeline {
     }
 
     async fn plan_and_deliver(&self, running: &mut Running) -> Result<Option<Delivered>, RunError> {
-        if let Ok(lease) = self.try_lease().await? {
+        if let Ok(lease) = self.try_lease(&self.planner()).await? {
             self.hold(lease);
             let planned = tokio::select! {
                 planned = Box::pin(self.plan_after_stock(&lease, running)) => planned,
@@ -75,6 +75,12 @@ impl Pipeline {
         }
         let delivered = self.deliver(&mut running.counters).await?;
         Ok((!delivered.interrupted).then_some(delivered))
+    }
+
+    /// Who holds the right to run while nothing but planning is done. Not the name that runs have: an audit waits for a
+    /// planner, however many rows of runs that died this process or one of the same name has left.
+    fn planner(&self) -> String {
+        format!("{} (deliver)", self.settings.holder)
     }
 
     /// Plans, unless the first run, which only takes stock, has not come to its end, or the newest run did not see

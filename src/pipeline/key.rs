@@ -6,7 +6,6 @@
 
 use super::{Pipeline, RunError, Running};
 use crate::domain::{DeliveryId, NotificationId, OperatorEvent, RunCounters, causes, scrub};
-use crate::fault;
 use crate::ports::ProviderError;
 use crate::store::{NewDelivery, NewOperatorEvent};
 use crate::telemetry::events;
@@ -50,9 +49,7 @@ impl Pipeline {
         let first = work.key_refused(now).await?;
         if first {
             work.insert_operator_event(&new, &self.run_id, now).await?;
-            fault::point("key.before_commit");
             work.commit().await?;
-            fault::point("key.after_commit");
         } else {
             work.roll_back();
         }

@@ -136,7 +136,7 @@ impl Pipeline {
         let mut waited = Duration::ZERO;
         let mut remaining_before: Option<Duration> = None;
         loop {
-            let held = match self.try_lease().await? {
+            let held = match self.try_lease(&self.settings.holder).await? {
                 Ok(lease) => return Ok(Ok(lease)),
                 Err(held) => held,
             };
@@ -172,9 +172,9 @@ impl Pipeline {
     }
 
     /// Takes the right to run if it is free or has lapsed.
-    pub(super) async fn try_lease(&self) -> Result<Result<Lease, LeaseHeld>, StoreError> {
+    pub(super) async fn try_lease(&self, holder: &str) -> Result<Result<Lease, LeaseHeld>, StoreError> {
         let mut work = self.store.begin().await?;
-        let taken = work.take_lease(LEASE_NAME, &self.settings.holder, self.settings.lease_ttl).await?;
+        let taken = work.take_lease(LEASE_NAME, holder, self.settings.lease_ttl).await?;
         fault::point("lease.before_commit");
         work.commit().await?;
         fault::point("lease.after_commit");
