@@ -55,7 +55,7 @@ impl Pipeline {
         }
         tracing::error!(
             event = events::KEY_REFUSED,
-            status,
+            http_status = status,
             first,
             "The provider refuses the key: nobody is audited and nobody is told. Put a key it takes into [composio] \
              api_key; `reconnectd check` tries it."

@@ -118,8 +118,8 @@ impl RetentionJob<'_> {
                 }
                 tracing::debug!(
                     event = events::RETENTION_PROGRESS,
-                    kind = code,
-                    dropped,
+                    rows = code,
+                    rows_dropped = dropped,
                     "Old rows are being dropped."
                 );
             }
@@ -134,20 +134,11 @@ impl RetentionJob<'_> {
 }
 
 fn log(done: &RetentionDone) {
-    let of = |code| done.dropped.get(code).copied().unwrap_or(0);
     tracing::info!(
         event = events::RETENTION_FINISHED,
         stopped = done.stopped,
-        attempts = of("attempts"),
-        operator_events = of("operator_events"),
-        occurrences = of("occurrences"),
-        incidents = of("incidents"),
-        notifications = of("notifications"),
-        transitions = of("transitions"),
-        runs = of("runs"),
-        storms = of("storms"),
-        silences = of("silences"),
-        users = of("users"),
+        rows_dropped = done.dropped.values().sum::<u64>(),
+        dropped = serde_json::json!(done.dropped).to_string(),
         "What nothing needs any more was dropped."
     );
 }

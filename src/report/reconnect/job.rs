@@ -123,11 +123,11 @@ impl ReportJob<'_> {
         let of = &report.headline;
         tracing::info!(
             event = events::REPORT_READY,
-            from = %report.period.from.to_rfc3339(), to = %report.period.to.to_rfc3339(),
+            from_at = %report.period.from.to_rfc3339(), to_at = %report.period.to.to_rfc3339(),
             active_at_start = of.active_at_start, newly_broken = of.newly_broken, recovered = of.recovered,
             incidents_open = of.open, notified = of.notified, delivered = of.delivered, active_again = of.active_again,
-            file = file.as_ref().map(|path| tracing::field::display(path.display())),
-            told, "The reconnect report is there."
+            path = file.as_ref().map(|path| tracing::field::display(path.display())),
+            channels = told, "The reconnect report is there."
         );
         Ok(ReportDone::Made { headline: Box::new(report.headline), file })
     }

@@ -43,8 +43,8 @@ async fn a_configuration_that_cannot_be_used_is_named_by_key_and_line() {
             ("[composio]\n", "[composio]\nbase_uri = \"x\"\n"),
             vec!["reconnectd.toml:2:1: [composio]: unknown key base_uri", "did you mean base_url?"],
         ),
-        (("[reconnect]\n", "[reconnekt]\n"), vec!["reconnectd.toml:11:2: unknown section reconnekt"]),
-        (("product = \"Acme\"\n", ""), vec!["reconnectd.toml:11:2: [reconnect] product: is missing"]),
+        (("[reconnect]\n", "[reconnekt]\n"), vec!["reconnectd.toml:13:2: unknown section reconnekt"]),
+        (("product = \"Acme\"\n", ""), vec!["reconnectd.toml:13:2: [reconnect] product: is missing"]),
         (
             ("requests_per_minute = 100000", "requests_per_minute = \"ten\""),
             vec!["reconnectd.toml:4:1: [composio] requests_per_minute"],
