@@ -2,6 +2,7 @@
 //!
 //! Reads the state database alone and writes nothing into it. The scheduled report is a job of `run`.
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -102,7 +103,7 @@ async fn write_users(store: &Store, period: Period, path: Option<&Path>) -> Resu
     let written = match path {
         None => reconnect::users_csv(store, period, output::stream()).await,
         Some(path) => {
-            let file = std::fs::File::create(path).map_err(|error| Failed::Write(path.to_owned(), error))?;
+            let file = private(path).map_err(|error| Failed::Write(path.to_owned(), error))?;
             reconnect::users_csv(store, period, std::io::BufWriter::new(file)).await
         }
     };
@@ -111,6 +112,11 @@ async fn write_users(store: &Store, period: Period, path: Option<&Path>) -> Resu
         Err(UsersError::Write(error)) if is_gone(&error) => Ok(()),
         other => Ok(other.map(|_| ())?),
     }
+}
+
+/// A new file for its owner's eyes: it names users. One that is there already is not written over.
+fn private(path: &Path) -> std::io::Result<std::fs::File> {
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 fn is_gone(error: &csv::Error) -> bool {

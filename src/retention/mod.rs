@@ -81,7 +81,7 @@ impl RetentionJob<'_> {
     /// notifications and storms whose last incident would go, users likewise.
     pub async fn rehearse(&self) -> Result<RetentionDone, StoreError> {
         let now = self.clock.now();
-        let mut work = self.store.begin_read().await?;
+        let mut work = self.store.begin_snapshot().await?;
         let mut done = RetentionDone::default();
         for (kind, code) in Expired::CODES {
             done.dropped.insert(code, work.count_expired(kind, self.old(kind, now)).await?);

@@ -115,6 +115,12 @@ impl Store {
         Ok(Work { session: self.backend.begin_read().await? })
     }
 
+    /// Begins a transaction that only reads, and sees one state of the database from its first statement to its last,
+    /// however long they take (15 min each).
+    pub async fn begin_snapshot(&self) -> Result<Work, StoreError> {
+        Ok(Work { session: self.backend.begin_snapshot().await? })
+    }
+
     /// Closes all connections; to be called before the process ends, so that SQLite folds its log.
     pub async fn close(&self) {
         self.backend.close().await;

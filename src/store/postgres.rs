@@ -28,6 +28,10 @@ const DIALECT: Dialect = Dialect {
 const SESSION_OPTIONS: [(&str, &str); 3] =
     [("statement_timeout", "60s"), ("idle_in_transaction_session_timeout", "60s"), ("client_min_messages", "error")];
 
+/// A report over years reads long, and its reader may be slow. For the one transaction.
+const SNAPSHOT_LIMITS: &str =
+    "SET LOCAL statement_timeout = '15min'; SET LOCAL idle_in_transaction_session_timeout = '15min'";
+
 pub(super) struct PostgresBackend {
     place: String,
     pool: PgPool,
@@ -66,6 +70,12 @@ impl Backend for PostgresBackend {
 
     async fn begin_read(&self) -> Result<Box<dyn Session>, StoreError> {
         Ok(Box::new(PostgresSession(self.pool.begin_with("BEGIN READ ONLY").await?)))
+    }
+
+    async fn begin_snapshot(&self) -> Result<Box<dyn Session>, StoreError> {
+        let mut tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        sqlx::raw_sql(SNAPSHOT_LIMITS).execute(&mut *tx).await?;
+        Ok(Box::new(PostgresSession(tx)))
     }
 
     async fn migrate(&self) -> Result<(), StoreError> {

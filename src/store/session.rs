@@ -209,6 +209,8 @@ pub trait Backend: Send + Sync {
     async fn begin(&self) -> Result<Box<dyn Session>, StoreError>;
     /// Begins a transaction that only reads and never waits for a writer.
     async fn begin_read(&self) -> Result<Box<dyn Session>, StoreError>;
+    /// The same, but all its statements see one state, and each may take long.
+    async fn begin_snapshot(&self) -> Result<Box<dyn Session>, StoreError>;
     /// Brings the schema up to date, under a lock, so that two processes may do it at once.
     async fn migrate(&self) -> Result<(), StoreError>;
     /// Where the database is, for people; holds no login.

@@ -85,6 +85,11 @@ impl Backend for SqliteBackend {
         Ok(Box::new(SqliteSession(self.readers.begin().await?)))
     }
 
+    /// Every reading transaction is one.
+    async fn begin_snapshot(&self) -> Result<Box<dyn Session>, StoreError> {
+        self.begin_read().await
+    }
+
     async fn migrate(&self) -> Result<(), StoreError> {
         // The write lock of the surrounding transaction is the lock; each migration nests in it.
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;

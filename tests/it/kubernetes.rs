@@ -123,7 +123,7 @@ fn each_overlay_has_what_it_promises() {
         [
             "Deployment/reconnectd Namespace/reconnectd NetworkPolicy/reconnectd PodDisruptionBudget/reconnectd \
              Service/reconnectd ServiceAccount/reconnectd",
-            "CronJob/reconnectd-deliver CronJob/reconnectd-once Deployment/reconnectd-serve Namespace/reconnectd \
+            "CronJob/reconnectd-deliver CronJob/reconnectd-once CronJob/reconnectd-retention Deployment/reconnectd-serve Namespace/reconnectd \
              NetworkPolicy/reconnectd PodDisruptionBudget/reconnectd-serve Service/reconnectd \
              ServiceAccount/reconnectd",
         ]
@@ -253,7 +253,7 @@ fn every_command_exists() {
         }
     }
     commands.sort();
-    assert_eq!(commands, ["deliver", "migrate", "migrate", "migrate", "once", "run", "serve"]);
+    assert_eq!(commands, ["deliver", "migrate", "migrate", "migrate", "once", "retention", "run", "serve"]);
 }
 
 #[test]

@@ -6,10 +6,14 @@ mod booted;
 mod units;
 
 /// Every file of `systemd/` with its text.
-const UNITS: [(&str, &str); 4] = [
+const UNITS: [(&str, &str); 8] = [
     ("reconnectd.service", include_str!("../../systemd/reconnectd.service")),
     ("reconnectd-once.service", include_str!("../../systemd/reconnectd-once.service")),
     ("reconnectd-once.timer", include_str!("../../systemd/reconnectd-once.timer")),
+    ("reconnectd-deliver.service", include_str!("../../systemd/reconnectd-deliver.service")),
+    ("reconnectd-deliver.timer", include_str!("../../systemd/reconnectd-deliver.timer")),
+    ("reconnectd-retention.service", include_str!("../../systemd/reconnectd-retention.service")),
+    ("reconnectd-retention.timer", include_str!("../../systemd/reconnectd-retention.timer")),
     ("reconnectd-serve.service", include_str!("../../systemd/reconnectd-serve.service")),
 ];
 

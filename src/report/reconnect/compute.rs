@@ -37,7 +37,7 @@ pub enum ReportError {
 
 /// Makes the report about `period`, as of `now`.
 pub async fn reconnect_report(store: &Store, period: Period, now: Timestamp) -> Result<ReconnectReport, ReportError> {
-    let mut work = store.begin_read().await?;
+    let mut work = store.begin_snapshot().await?;
     let since = work.history_since().await?;
     if let Some(since) = since.filter(|since| *since > history_needed(period)) {
         return Err(ReportError::Dropped(since.date_naive()));

@@ -41,7 +41,7 @@ pub enum UsersError {
 pub async fn users_csv(store: &Store, period: Period, to: impl std::io::Write) -> Result<u64, UsersError> {
     let mut rows = csv::Writer::from_writer(to);
     rows.write_record(HEADER)?;
-    let mut work = store.begin_read().await.map_err(ReportError::from)?;
+    let mut work = store.begin_snapshot().await.map_err(ReportError::from)?;
     if let Some(since) = work.history_since().await.map_err(ReportError::from)?
         && since > period.from
     {
