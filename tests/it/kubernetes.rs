@@ -171,7 +171,7 @@ fn every_pod_meets_the_restricted_standard() {
 fn jobs_end_as_our_exit_codes_mean() {
     let resources = resources("cronjob");
     let jobs = of_kind(&resources, "CronJob");
-    assert_eq!(jobs.len(), 2);
+    assert_eq!(jobs.len(), 3);
     for cron in jobs {
         let name = cron["metadata"]["name"].as_str().unwrap();
         assert!(name.len() <= 52, "Kubernetes adds 11 characters to {name} and takes 63");
