@@ -30,13 +30,17 @@ fn row(clock: &str, state: OccurrenceState) -> OccurrenceRow {
 
 const CATCH_UP: Duration = Duration::from_hours(3);
 
+/// The rows of a job, with their clock times.
+type Rows<'a> = &'a [(&'a str, OccurrenceState)];
+/// What it is about, now, since when, rows, for how many seconds the lease is held, what follows.
+type Case<'a> = (&'a str, &'a str, &'a str, Rows<'a>, Option<u64>, Look);
+
 #[test]
 fn of_what_was_missed_the_newest_is_done_and_nothing_that_is_too_old() {
     use OccurrenceState::{Done, Failed, Running, Skipped};
     let wait = |clock| Look::Wait { instant: at(clock), wake_at: at(clock) };
     let due = |clock, late, passed_over| Look::Due { instant: at(clock), late, passed_over };
-    type Rows<'a> = &'a [(&'a str, OccurrenceState)];
-    let table: &[(&str, &str, &str, Rows<'_>, Option<u64>, Look)] = &[
+    let table: &[Case<'_>] = &[
         ("first start", "10:30:00", "10:30:00", &[], None, wait("11:00:00")),
         ("first start at an instant", "11:00:00", "11:00:00", &[], None, wait("12:00:00")),
         ("the moment", "11:00:00", "10:30:00", &[], None, due("11:00:00", false, 0)),

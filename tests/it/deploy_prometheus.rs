@@ -15,7 +15,7 @@ pub const RULES: &str = include_str!("../../deploy/prometheus/rules.yaml");
 const CASES: &str = include_str!("../../deploy/prometheus/rules_test.yaml");
 const OPERATIONS: &str = include_str!("../../docs/operations.md");
 
-/// Where a runbook_url leads before an operator puts their own place there.
+/// Where a `runbook_url` leads before an operator puts their own place there.
 const RUNBOOKS: &str = "https://runbooks.example/reconnectd/docs/operations.md#";
 
 /// What the file says of one alert, one line per key; a value that goes over lines is its first.

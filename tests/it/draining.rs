@@ -12,7 +12,7 @@ use reconnectd::store::RunRow;
 
 use crate::support::rig::{Rig, broken, works};
 
-async fn broken_users(rig: &Rig, count: usize) {
+fn broken_users(rig: &Rig, count: usize) {
     for number in 1..=count {
         let (user, account) = (format!("u{number}"), format!("ca_u{number}"));
         rig.world.user(&user);
@@ -34,7 +34,7 @@ async fn latest(rig: &Rig) -> RunRow {
 #[tokio::test]
 async fn while_scanning_the_page_in_flight_is_recorded_and_nobody_behind_it_is_asked_about() {
     let rig = Rig::new().await;
-    broken_users(&rig, 8).await;
+    broken_users(&rig, 8);
     let pipeline = rig.pipeline();
     let stop = pipeline.stop.clone();
     rig.world.provider_fails(move |user| {
@@ -64,7 +64,7 @@ async fn while_planning_whoever_is_being_written_is_written_whole() {
     let mut rig = Rig::new().await;
     rig.settings.quiet =
         QuietHours { hours: Some(("22:00:00".parse().unwrap(), "23:00:00".parse().unwrap())), ..QuietHours::off() };
-    broken_users(&rig, 4).await;
+    broken_users(&rig, 4);
     let pipeline = rig.pipeline();
     let stop = pipeline.stop.clone();
     rig.world.at_contact(move |_, _| stop.cancel());
@@ -83,7 +83,7 @@ async fn while_planning_whoever_is_being_written_is_written_whole() {
 async fn while_delivering_what_is_in_flight_is_settled_and_nothing_more_is_claimed() {
     let mut rig = Rig::new().await;
     rig.channels = vec!["webhook:product"];
-    broken_users(&rig, 12).await;
+    broken_users(&rig, 12);
     for audit in [true, false] {
         let pipeline = rig.pipeline();
         let stop = pipeline.stop.clone();
@@ -107,7 +107,7 @@ async fn while_delivering_what_is_in_flight_is_settled_and_nothing_more_is_claim
 #[tokio::test]
 async fn while_waiting_for_the_right_to_run_it_leaves_at_once() {
     let rig = Rig::new().await;
-    broken_users(&rig, 1).await;
+    broken_users(&rig, 1);
     let mut other = rig.store.begin().await.unwrap();
     other.take_lease("run", "other:2", std::time::Duration::from_mins(5)).await.unwrap().unwrap();
     other.commit().await.unwrap();

@@ -1,7 +1,7 @@
 //! Occurrences and jobs on both state databases: an instant is taken on once, a job never overlaps itself, and who lost
 //! the lease settles nothing.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a step that fails ends its test")]
 
 use std::time::Duration;
 

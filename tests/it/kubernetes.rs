@@ -1,7 +1,7 @@
 //! The manifests as `kubectl` renders them: against Kubernetes' published schemas, against the restricted Pod Security
 //! Standard, and against what our exit codes and settings mean.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a step that fails ends its test")]
 
 use std::path::Path;
 use std::process::Command;
@@ -192,7 +192,7 @@ fn jobs_end_as_our_exit_codes_mean() {
     }
 }
 
-/// The settings in the ConfigMap, with secrets where the pods have them.
+/// The settings in the `ConfigMap`, with secrets where the pods have them.
 fn configuration(resources: &[Value]) -> (config::Config, String) {
     let text = of_kind(resources, "ConfigMap")[0]["data"]["reconnectd.toml"].as_str().unwrap().to_owned();
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! PromQL against the registry: the families, labels and label values that an expression names are there.
+//! `PromQL` against the registry: the families, labels and label values that an expression names are there.
 
 use std::collections::BTreeSet;
 

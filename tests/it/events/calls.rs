@@ -84,7 +84,7 @@ fn finished(source: &Source<'_>) -> Vec<Call> {
             own[4..].iter().filter_map(|field| field.split('=').next()).map(str::trim).map(str::to_owned).collect();
         fields.extend(of_every_summary());
         for level in ["info", "warn"] {
-            if own[0].trim().trim_start_matches("$level") == "" || own[0].trim() == level {
+            if own[0].trim().trim_start_matches("$level").is_empty() || own[0].trim() == level {
                 let place = format!("{}:{}", source.path, source.line_of(at));
                 calls.push(Call { place, event: Some(event.clone()), level, fields: fields.clone(), is_span: false });
             }

@@ -4,13 +4,15 @@
 //! It takes root and a kernel that allows namespaces and an overlay. Where it is not allowed the test says so and
 //! what it would have shown is not shown there.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// Far longer than anything in here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What process 1 of the machine is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -100,6 +102,7 @@ impl Machine {
     }
 
     /// Waits until something has come true.
+    #[expect(clippy::disallowed_methods, reason = "the machine within lives by the real clock")]
     pub fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !holds() {
