@@ -232,6 +232,7 @@ impl Pipeline {
         let mut watched = watch.job(JobName::Audit, &self.run_id);
         let outcome = Box::pin(self.audit(|| watched.began())).instrument(span.clone()).await;
         job.ended(match &outcome {
+            Ok(RunOutcome::Ran(summary)) if summary.counters.saw_nobody() => JobOutcome::Failed,
             Ok(RunOutcome::Ran(_)) => JobOutcome::Done,
             Ok(RunOutcome::Stopped(_)) => JobOutcome::Stopped,
             Ok(RunOutcome::HeldElsewhere(_)) => JobOutcome::Held,
