@@ -23,7 +23,7 @@ const MAX_DETAIL_CHARS: usize = 500;
 const STOPPED: &str = "stopped by a signal; the next run goes on from what is recorded";
 
 /// Why an audit that came to its end is no success.
-const SAW_NOBODY: &str = "nobody could be asked about: the provider answered for no user";
+pub const SAW_NOBODY: &str = "nobody could be asked about: the provider answered for no user";
 
 /// What is open, waits and is held at the end of a run.
 #[derive(Default)]

@@ -41,6 +41,7 @@ use crate::telemetry::health::Dependency;
 use crate::telemetry::metrics::{JobOutcome, Stage};
 use crate::telemetry::{Metrics, Pulse, events, spans};
 
+pub use ending::SAW_NOBODY;
 pub use pinging::{Watch, WatchedJob};
 
 /// The right to run lapses this long after its last renewal, unless [`RunSettings::lease_ttl`] says otherwise;

@@ -34,13 +34,18 @@ async fn seen(running: &Running, event: &str) {
 
 /// What a scrape gets.
 async fn scrape(running: &Running) -> String {
+    get(running, "/metrics").await.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+/// The whole answer of the monitor.
+async fn get(running: &Running, path: &str) -> String {
     seen(running, "monitor.listening").await;
     let line = log(running).into_iter().find(|line| line["event"] == "monitor.listening").unwrap();
     let mut stream = TcpStream::connect(line["address"].as_str().unwrap()).await.unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: test\r\n\r\n").await.unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    answer
 }
 
 /// Scrapes until this series has this value.
@@ -78,6 +83,9 @@ async fn a_state_database_that_is_away_is_what_the_daemon_waits_for() {
     let running = setup.spawn(&["run"]);
     seen(&running, "daemon.waiting").await;
     let after = scrape_until(&running, "reconnectd_state_readable", 0.0).await;
+    assert!(!after.contains("\nreconnectd_outbox_deliveries{"), "what cannot be read is not there: {after}");
+    let ready = get(&running, "/readyz").await;
+    assert!(ready.starts_with("HTTP/1.0 503") && ready.contains(r#""down":["state"]"#), "{ready}");
     let evidence =
         Evidence { before: after.replace("state_readable 0", "state_readable 1"), after, log: log(&running) };
     evidence.fires("ReconnectdStateUnreadable", 10);
