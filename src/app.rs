@@ -117,17 +117,23 @@ impl App {
 
     /// A process on another clock.
     pub fn over(config: Config, clock: Arc<dyn Clock>, mint: Arc<IdMint>, run_id: RunId) -> Self {
-        let (metrics, channels) = (Arc::new(Metrics::new()), channel_names(&config));
-        metrics.expect_channels(channels.iter().map(ChannelName::as_str));
+        let metrics = Arc::new(Metrics::new());
         for dependency in [Dependency::State, Dependency::Directory, Dependency::Provider] {
             metrics.health().announce(dependency);
         }
-        for channel in &channels {
-            metrics.health().announce(Dependency::Channel(channel));
-        }
         let wall = Arc::clone(&clock);
-        let truth = TruthReader::new(Arc::clone(&metrics), channels, Arc::new(move || wall.now()));
-        Self { config, clock, mint, run_id, metrics, truth: Arc::new(truth) }
+        let truth = Arc::new(TruthReader::new(Arc::clone(&metrics), Arc::new(move || wall.now())));
+        let app = Self { config, clock, mint, run_id, metrics, truth };
+        app.expect_channels();
+        app
+    }
+
+    /// Makes the channels that are configured known to the metrics and to readiness; those that no longer are leave both.
+    pub fn expect_channels(&self) {
+        let channels = channel_names(&self.config);
+        self.metrics.expect_channels(channels.iter().map(ChannelName::as_str));
+        self.metrics.health().expect_channels(&channels);
+        self.truth.expect_channels(channels);
     }
 
     /// The state database, its schema up to date. An SQLite file is made where there is none.

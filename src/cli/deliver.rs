@@ -28,7 +28,10 @@ pub(super) async fn run(config: Option<&Path>, args: DeliverArgs) -> Exit {
     let exit = match drained(&pipeline.stop, limit, Box::pin(pipeline.deliver_only())).await {
         Ended::Itself(Ok(summary)) => once::report(&summary, args.summary),
         Ended::Itself(Err(error)) => once::report_stopped(Some(&error), args.summary, &pipeline, &process),
-        Ended::AtOnce => return once::report_stopped(None, args.summary, &pipeline, &process),
+        Ended::AtOnce => {
+            once::leave_metrics_at_once(&pipeline, &process).await;
+            return once::report_stopped(None, args.summary, &pipeline, &process);
+        }
         Ended::CutOff => {
             once::step_aside(&pipeline).await;
             once::report_stopped(None, args.summary, &pipeline, &process)

@@ -51,7 +51,10 @@ pub(super) async fn run(config: Option<&Path>, args: OnceArgs) -> Exit {
             Exit::Done
         }
         Ended::Itself(Err(error)) => report_stopped(Some(&error), args.summary, &pipeline, &process),
-        Ended::AtOnce => return report_stopped(None, args.summary, &pipeline, &process),
+        Ended::AtOnce => {
+            leave_metrics_at_once(&pipeline, &process).await;
+            return report_stopped(None, args.summary, &pipeline, &process);
+        }
         Ended::CutOff => {
             if !args.dry_run {
                 step_aside(&pipeline).await;
@@ -143,6 +146,17 @@ pub(super) async fn step_aside(pipeline: &Pipeline) {
     let given_back = tokio::time::timeout(CLOSE_LIMIT, pipeline.step_aside()).await;
     if !matches!(given_back, Ok(Ok(()))) {
         tracing::warn!(event = events::RUN_UNTIDY, "The right to run could not be given back; it lapses by itself.");
+    }
+}
+
+/// Whoever asks twice waits no longer than this for the textfile.
+const HURRIED_LIMIT: Duration = Duration::from_millis(500);
+
+/// Leaves the textfile where that takes no time; the old one stays otherwise.
+pub(super) async fn leave_metrics_at_once(pipeline: &Pipeline, process: &setup::Process) {
+    if !pipeline.settings.dry_run {
+        // No time for it: the old file stays, and its age tells.
+        let _ = tokio::time::timeout(HURRIED_LIMIT, process.app.write_textfile()).await;
     }
 }
 

@@ -84,7 +84,11 @@ impl Job {
 
     async fn turn(&mut self, turn: Turn, schedule: &JobSchedule, catch_up: Duration) -> Result<(), StoreError> {
         match turn {
-            Turn::Ours { claimed, late } => self.carry_out(schedule, catch_up, claimed, late).await?,
+            Turn::Ours { claimed, late } => {
+                // A daemon that begins with what it missed has not waited yet, and is watched from the first moment.
+                self.is_scheduled(schedule.next_after(self.now()), Some(schedule));
+                self.carry_out(schedule, catch_up, claimed, late).await?;
+            }
             Turn::Busy { .. } => {
                 let clock = Arc::clone(&self.shared.claims.clock);
                 self.wait(clock.sleep(LOOK_AT_OTHERS)).await;
@@ -105,6 +109,11 @@ impl Job {
     /// Says when the job comes next, to who looks at the status line and at the metrics.
     fn comes_next(&self, at: Option<Timestamp>, schedule: Option<&JobSchedule>) {
         self.shared.board.next(self.name(), at);
+        self.is_scheduled(at, schedule);
+    }
+
+    /// The same, to the metrics alone.
+    fn is_scheduled(&self, at: Option<Timestamp>, schedule: Option<&JobSchedule>) {
         let interval = schedule.and_then(|schedule| schedule.longest_gap(self.now()));
         self.shared.parts.live().ports.metrics.job_schedule(self.name(), at, interval);
     }

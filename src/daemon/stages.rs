@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::body::{Body, Call, Failure, FailureKind, Finish};
 use crate::domain::JobName;
-use crate::pipeline::{RunError, RunOutcome};
+use crate::pipeline::{RunError, RunOutcome, SAW_NOBODY};
 
 /// One audit of all users, and what is due after it.
 pub struct Audit;
@@ -31,6 +31,10 @@ impl Body for Audit {
     async fn run(&self, call: Call) -> Finish {
         let pipeline = call.parts.pipeline(JobName::Audit, call.run, call.stop);
         match pipeline.run_once().await {
+            // Nothing new is known: tried again like a run that the outage ended.
+            Ok(RunOutcome::Ran(summary)) if summary.counters.saw_nobody() => {
+                Finish::Failed(Failure { class: FailureKind::Passing, words: SAW_NOBODY.to_owned() })
+            }
             Ok(RunOutcome::Ran(_)) => Finish::Done,
             Ok(RunOutcome::Stopped(_)) => Finish::Stopped,
             Ok(RunOutcome::HeldElsewhere(held)) => Finish::Held(held.holder),

@@ -69,4 +69,9 @@ impl RunCounters {
     pub fn is_incomplete(&self) -> bool {
         self.users_unknown > 0
     }
+
+    /// Whether an answer was missing for everybody who could be asked about: an audit in vain.
+    pub fn saw_nobody(&self) -> bool {
+        self.users_unknown > 0 && self.users_unknown + self.users_unqueryable >= self.users_scanned
+    }
 }

@@ -22,6 +22,9 @@ const MAX_DETAIL_CHARS: usize = 500;
 /// Why a run that was asked to stop has no end.
 const STOPPED: &str = "stopped by a signal; the next run goes on from what is recorded";
 
+/// Why an audit that came to its end is no success.
+pub const SAW_NOBODY: &str = "nobody could be asked about: the provider answered for no user";
+
 /// What is open, waits and is held at the end of a run.
 #[derive(Default)]
 struct Standing {
@@ -191,7 +194,11 @@ impl Pipeline {
         if running.baseline.taking_stock && end == RunEnd::Finished {
             work.set_meta_once(META_BASELINE_END, &millis(now).to_string()).await?;
         }
-        if let Some(job_end) = job_end(end, detail) {
+        let job_end = match end {
+            RunEnd::Finished if running.counters.saw_nobody() => Some(JobEnd::Failed(SAW_NOBODY)),
+            end => job_end(end, detail),
+        };
+        if let Some(job_end) = job_end {
             work.job_ended(JobName::Audit, &self.run_id, job_end, took(running, now), now).await?;
         }
         work.release_lease(lease).await?;

@@ -41,6 +41,7 @@ use crate::telemetry::health::Dependency;
 use crate::telemetry::metrics::{JobOutcome, Stage};
 use crate::telemetry::{Metrics, Pulse, events, spans};
 
+pub use ending::SAW_NOBODY;
 pub use pinging::{Watch, WatchedJob};
 
 /// The right to run lapses this long after its last renewal, unless [`RunSettings::lease_ttl`] says otherwise;
@@ -232,6 +233,7 @@ impl Pipeline {
         let mut watched = watch.job(JobName::Audit, &self.run_id);
         let outcome = Box::pin(self.audit(|| watched.began())).instrument(span.clone()).await;
         job.ended(match &outcome {
+            Ok(RunOutcome::Ran(summary)) if summary.counters.saw_nobody() => JobOutcome::Failed,
             Ok(RunOutcome::Ran(_)) => JobOutcome::Done,
             Ok(RunOutcome::Stopped(_)) => JobOutcome::Stopped,
             Ok(RunOutcome::HeldElsewhere(_)) => JobOutcome::Held,

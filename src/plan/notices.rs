@@ -133,10 +133,11 @@ pub(super) async fn write(
 ) -> Result<(), StoreError> {
     let mut work = store.begin().await?;
     work.renew_lease(fence.lease, fence.ttl).await?;
-    note_silences(&mut work, &page.silent, context, counters).await?;
+    note_silences(&mut work, &page.silent, context).await?;
     fault::point("silences.before_commit");
     work.commit().await?;
     fault::point("silences.after_commit");
+    page.silent.iter().for_each(|silent| counters.silence(silent.reason));
     for (user, due) in page.due {
         if context.stop.is_cancelled() {
             return Ok(());
@@ -157,15 +158,9 @@ pub(super) async fn write(
     Ok(())
 }
 
-async fn note_silences(
-    work: &mut Work,
-    silent: &[Silent],
-    context: &PlanContext<'_>,
-    counters: &mut RunCounters,
-) -> Result<(), StoreError> {
+async fn note_silences(work: &mut Work, silent: &[Silent], context: &PlanContext<'_>) -> Result<(), StoreError> {
     let mut changed: BTreeMap<(&'static str, Option<Timestamp>), Vec<IncidentId>> = BTreeMap::new();
     for Silent { incident, reason, until } in silent {
-        counters.silence(*reason);
         if incident.decision.as_deref() != Some(reason.code()) || incident.next_notice_at != *until {
             changed.entry((reason.code(), *until)).or_default().push(incident.id.clone());
         }

@@ -4,7 +4,7 @@
 //! time; a state database that cannot be read leaves those families without samples and says so, instead of showing what
 //! was true once. Nothing is written; a crash leaves nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -27,7 +27,7 @@ const READ_LIMIT: Duration = Duration::from_secs(5);
 pub struct TruthReader {
     metrics: Arc<Metrics>,
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    channels: Vec<ChannelName>,
+    channels: std::sync::Mutex<Vec<ChannelName>>,
     state: Mutex<State>,
 }
 
@@ -50,14 +50,14 @@ enum Unread {
 }
 
 impl TruthReader {
-    /// A reader without a state database: until [`TruthReader::read_from`], nothing is true. The series of `channels`,
-    /// those that are configured, are there even where nothing is stored about them.
-    pub fn new(
-        metrics: Arc<Metrics>,
-        channels: Vec<ChannelName>,
-        now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    ) -> Self {
-        Self { metrics, now, channels, state: Mutex::default() }
+    /// A reader without a state database: until [`TruthReader::read_from`], nothing is true.
+    pub fn new(metrics: Arc<Metrics>, now: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
+        Self { metrics, now, channels: std::sync::Mutex::default(), state: Mutex::default() }
+    }
+
+    /// The series of these channels are there from the next read on, even where nothing is stored about them.
+    pub fn expect_channels(&self, channels: Vec<ChannelName>) {
+        *self.channels.lock().unwrap_or_else(PoisonError::into_inner) = channels;
     }
 
     /// Reads from `store` from now on.
@@ -78,10 +78,13 @@ impl TruthReader {
         state.fresh_until = Some(Instant::now() + age);
         match &read {
             Ok(_) => health.works(Dependency::State, now),
+            // Why it could not be opened is known already.
+            Err(Unread::Closed) if health.of(Dependency::State).is_some_and(|state| !state.up) => {}
             Err(error) => health.fails(Dependency::State, &causes(error), now),
         }
         let readable = read.is_ok();
-        self.metrics.set_truth(read.ok().map(|standing| truth(&standing, &self.channels)));
+        let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.metrics.set_truth(read.ok().map(|standing| truth(&standing, &channels)));
         readable
     }
 

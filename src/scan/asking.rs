@@ -6,12 +6,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use tracing::warn;
 
 use super::batches::{Batch, BatchSize, Waiting};
 use super::health::Health;
+use super::in_flight::InFlight;
 use super::{ScanError, ScanOptions};
 use crate::domain::{AccountId, Observation, UnknownReason, UserId, UserObservation};
 use crate::ports::{AccountList, Provider, ProviderError};
@@ -54,7 +53,7 @@ impl<'a> Asking<'a> {
         let mut found = Found { observations: HashMap::with_capacity(users.len()), owners: HashMap::new() };
         let mut waiting = Waiting::new(queryable_once(&users, &mut found));
         let provider = self.provider;
-        let mut in_flight = FuturesUnordered::new();
+        let mut in_flight = InFlight::new();
         loop {
             while in_flight.len() < self.concurrency
                 && let Some(batch) = waiting.next(&self.size)
@@ -67,7 +66,8 @@ impl<'a> Asking<'a> {
             let Some((batch, answer)) = in_flight.next().await else { break };
             match answer {
                 Ok(list) => self.answered(batch, list, &mut found)?,
-                Err(error) => self.failed(batch, error, &mut waiting, &mut found).await?,
+                // A request in flight may hold its turn at the door that the probe of an outage waits for.
+                Err(error) => in_flight.beside(self.failed(batch, error, &mut waiting, &mut found)).await?,
             }
         }
         Ok(in_order(users, &found))

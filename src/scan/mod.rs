@@ -15,6 +15,7 @@
 mod asking;
 mod batches;
 mod health;
+mod in_flight;
 
 use std::num::NonZeroU32;
 

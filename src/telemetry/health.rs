@@ -63,6 +63,16 @@ impl Dependencies {
         self.with(dependency, |_| ());
     }
 
+    /// These are the channels there are: new ones become known, and others are forgotten.
+    pub fn expect_channels(&self, channels: &[ChannelName]) {
+        let fixed = [Dependency::State, Dependency::Directory, Dependency::Provider];
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| {
+            fixed.iter().any(|dependency| dependency.name() == name)
+                || channels.iter().any(|channel| channel.as_str() == name)
+        });
+        channels.iter().for_each(|channel| self.announce(Dependency::Channel(channel)));
+    }
+
     /// It was used, and did its part.
     pub fn works(&self, dependency: Dependency<'_>, now: Timestamp) {
         self.with(dependency, |state| {

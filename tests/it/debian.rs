@@ -160,6 +160,8 @@ fn without_systemd_it_is_installed_kept_removed_and_purged() {
 #[test]
 fn under_systemd_nothing_runs_until_it_is_told_and_removing_stops_it() {
     let Some(machine) = Machine::start(Init::Systemd) else { return };
+    // Images for containers say there that packages may neither start nor stop anything; a machine does not.
+    machine.expect(&["rm", "-f", "/usr/sbin/policy-rc.d"]);
     std::fs::copy(package(), machine.path("/tmp/reconnectd.deb")).unwrap();
     machine.expect(&["dpkg", "--force-depends", "-i", "/tmp/reconnectd.deb"]);
     let says = |word: &str| machine.says(&["systemctl", word, "reconnectd.service"]).trim().to_owned();
@@ -175,8 +177,10 @@ fn under_systemd_nothing_runs_until_it_is_told_and_removing_stops_it() {
     let account = machine.expect(&["cat", "/etc/passwd"]);
     assert!(account.contains(&format!("reconnectd:x:{}:", uid.trim())), "that of sysusers.d: {account}");
 
+    machine.expect(&["dpkg", "-r", "reconnectd"]);
+    assert_eq!(says("is-active"), "inactive");
     machine.expect(&["dpkg", "-P", "reconnectd"]);
-    assert_ne!(says("is-active"), "active");
+    assert!(!machine.path("/etc/reconnectd/reconnectd.toml").exists());
     assert!(machine.path("/etc/reconnectd/credentials/composio").exists(), "secrets are kept");
     assert!(machine.path("/var/lib/private/reconnectd").exists(), "so is the state");
 }

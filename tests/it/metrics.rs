@@ -98,5 +98,7 @@ fn value(metrics: &Metrics, name: &str, labels: &[&str]) -> Option<f64> {
 
 /// A reader of the state for `email`, at the instant rigs begin.
 fn reader(metrics: &Arc<Metrics>) -> TruthReader {
-    TruthReader::new(Arc::clone(metrics), vec![ChannelName::new("email")], Arc::new(|| from_millis(START_MS)))
+    let reader = TruthReader::new(Arc::clone(metrics), Arc::new(|| from_millis(START_MS)));
+    reader.expect_channels(vec![ChannelName::new("email")]);
+    reader
 }

@@ -34,6 +34,13 @@ pub(super) struct Transient {
     pub request_id: String,
 }
 
+impl Transient {
+    /// The provider's limit is what must be waited for: it said 429, or how long to wait.
+    pub fn is_limited(&self) -> bool {
+        self.kind == TransientKind::Throttled || self.retry_after.is_some()
+    }
+}
+
 /// What kind of failure it was; decides how long to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TransientKind {

@@ -16,6 +16,7 @@ use reqwest::header::HeaderMap;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::retry::LONGEST_WAIT;
+use super::waiting::{Waiting, Waits};
 use crate::telemetry::metrics::WaitReason;
 use crate::telemetry::{Metrics, events};
 
@@ -58,6 +59,7 @@ pub(super) struct Limiter {
     turn: tokio::sync::Mutex<()>,
     paused_until: Mutex<Option<Pause>>,
     reserve: Mutex<f64>,
+    waiting: Arc<Waiting>,
     metrics: Arc<Metrics>,
 }
 
@@ -84,12 +86,14 @@ impl Limiter {
             turn: tokio::sync::Mutex::new(()),
             paused_until: Mutex::new(None),
             reserve: Mutex::new(reserve),
+            waiting: Arc::default(),
             metrics: Arc::new(Metrics::new()),
         }
     }
 
     /// Counts waits and the budget into `metrics` from now on.
     pub(super) fn count_into(&mut self, metrics: Arc<Metrics>) {
+        self.waiting = Arc::new(Waiting::counting_into(Arc::clone(&metrics)));
         self.metrics = metrics;
     }
 
@@ -111,21 +115,26 @@ impl Limiter {
     pub(super) async fn permit(&self) {
         let _turn = self.turn.lock().await;
         loop {
-            // Whoever's turn it is waits for all; counted there alone, waits add up to time and not to tasks.
-            let began = Instant::now();
-            let why = if let Some(pause) = self.pause_left() {
+            // Whoever's turn it is waits for all behind it, too.
+            if let Some(pause) = self.pause_left() {
+                let _waits = self.waits(pause.why);
                 sleep_until(pause.until).await;
-                pause.why
-            } else {
-                match self.governor().check() {
-                    Ok(()) => return,
+                continue;
+            }
+            match self.governor().check() {
+                Ok(()) => return,
+                Err(not_yet) => {
+                    let _waits = self.waits(WaitReason::Rate);
                     // In short steps, so that a rate that changes meanwhile is seen.
-                    Err(not_yet) => sleep(not_yet.wait_time_from(TokioClock.now()).min(LONGEST_STEP)).await,
+                    sleep(not_yet.wait_time_from(TokioClock.now()).min(LONGEST_STEP)).await;
                 }
-                WaitReason::Rate
-            };
-            self.metrics.provider_waited(why, began.elapsed());
+            }
         }
+    }
+
+    /// Counts the time until what is returned is dropped as time in which a request waited for this.
+    pub(super) fn waits(&self, why: WaitReason) -> Waits {
+        self.waiting.begin(why)
     }
 
     /// Holds everybody for `duration` from now; a longer pause that is under way stays.

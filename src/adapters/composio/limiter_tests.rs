@@ -8,6 +8,8 @@ use tokio::time::Instant;
 
 use super::limiter::Limiter;
 use super::retry::LONGEST_WAIT;
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::{Value, WaitReason};
 
 fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
     pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
@@ -131,4 +133,43 @@ async fn a_new_rate_holds_at_once_for_who_waits_already_and_a_change_lets_nobody
         limiter.permit().await;
     }
     assert!(begun.elapsed() >= Duration::from_millis(4_950), "{:?}", begun.elapsed());
+}
+
+/// The seconds that are counted for this reason.
+fn waited(metrics: &Metrics, why: &str) -> u64 {
+    let all = metrics.samples();
+    let family = all.iter().find(|family| family.family.name == "reconnectd_provider_wait_seconds").unwrap();
+    match family.samples.iter().find(|sample| sample.labels == [why]).unwrap().value {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few seconds")]
+        Value::Number(seconds) => seconds.round() as u64,
+        Value::Histogram { .. } => unreachable!("it is a counter"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_in_which_many_wait_counts_once_and_for_the_gravest_reason() {
+    let (mut limiter, metrics) = (Limiter::new(60_000, 0.0), Arc::new(Metrics::new()));
+    limiter.count_into(Arc::clone(&metrics));
+    let limiter = Arc::new(limiter);
+    limiter.pause(Duration::from_secs(10), "retry_after");
+    let retrying = limiter.waits(WaitReason::Pause);
+    let waiting: Vec<_> = (0..3)
+        .map(|_| {
+            let limiter = Arc::clone(&limiter);
+            tokio::spawn(async move { limiter.permit().await })
+        })
+        .collect();
+    let cut_off = limiter.waits(WaitReason::Rate);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    drop(cut_off);
+    for task in waiting {
+        task.await.unwrap();
+    }
+    drop(retrying);
+    assert_eq!((waited(&metrics, "pause"), waited(&metrics, "rate")), (10, 0));
+    let slow = limiter.waits(WaitReason::Rate);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    drop(slow);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!((waited(&metrics, "pause"), waited(&metrics, "rate")), (10, 3), "nobody waits, nothing is counted");
 }

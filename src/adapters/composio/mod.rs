@@ -24,6 +24,7 @@ mod list;
 mod request;
 mod retry;
 mod settings;
+mod waiting;
 mod wire;
 
 #[cfg(test)]

@@ -17,9 +17,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::errors::{Failure, Transient, TransientKind};
 use super::limiter::Limiter;
+use super::waiting::Waits;
 use crate::domain::{IdMint, Timestamp};
 use crate::ports::ProviderError;
 use crate::telemetry::events;
+use crate::telemetry::metrics::WaitReason;
 
 /// The longest wait or pause, whatever the provider asks for: the longest window it ever documented (600 s,
 /// plans of before April 2026). A shorter cap would spend every attempt inside one such window.
@@ -60,7 +62,11 @@ where
     let ends_at = Instant::now() + rules.deadline;
     let made = AtomicU32::new(0);
     let last = Mutex::new(String::from("the deadline passed before the first attempt"));
+    // The wait before the next attempt, where the provider's limit is what it is for.
+    let held: Mutex<Option<Waits>> = Mutex::new(None);
+    let hold = |waits| *held.lock().unwrap_or_else(PoisonError::into_inner) = waits;
     let run = backoff::future::retry(backoff::backoff::Stop {}, || async {
+        hold(None);
         limiter.permit().await;
         let number = made.fetch_add(1, Ordering::SeqCst) + 1;
         match attempt(number).await {
@@ -68,7 +74,12 @@ where
             Err(Failure::Final(error)) => Err(backoff::Error::permanent(error)),
             Err(Failure::Transient(failed)) => {
                 last.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&failed.what);
-                Err(after(rules.max_attempts, ends_at, limiter, jitter, number, failed))
+                let limited = failed.is_limited();
+                let next = after(rules.max_attempts, ends_at, limiter, jitter, number, failed);
+                if limited && matches!(next, backoff::Error::Transient { .. }) {
+                    hold(Some(limiter.waits(WaitReason::Pause)));
+                }
+                Err(next)
             }
         }
     });

@@ -106,6 +106,7 @@ impl Assembly for Real {
         let live = live(&app, &built).map_err(in_the("the channels"))?;
         let servers = self.server(&app, &store, key).map_err(in_the("the pages"))?.into_iter().collect();
         *self.built.lock().unwrap_or_else(PoisonError::into_inner) = Some(built);
+        app.expect_channels(); // They may have been changed while it was waited for.
         let parts = Arc::new(Parts::new(store, live, Arc::clone(&app.mint), Arc::clone(&self.pulse)));
         Ok(Connected { parts, servers })
     }
@@ -118,6 +119,7 @@ impl Assembly for Real {
         let refused = |error| failure(&AppError::Composio(error));
         built.provider.adjust(&app.composio_settings()).map_err(refused)?;
         parts.replace(live);
+        app.expect_channels();
         Ok(())
     }
 

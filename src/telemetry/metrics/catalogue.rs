@@ -52,7 +52,7 @@ families! {
     PROVIDER_REQUEST_DURATION = "reconnectd_provider_request_duration_seconds", Histogram(REQUEST_SECONDS), Counted, [],
         "From sending a request to the provider to its whole answer or failure";
     PROVIDER_WAIT = "reconnectd_provider_wait_seconds", Counter, Counted, ["why": Values::Closed(WaitReason::codes)],
-        "Time during which no request was sent to the provider because it had to wait";
+        "Time in which requests had to wait for the provider's limits, counted once however many wait; waits after other failures are not in it";
     PROVIDER_BUDGET_LIMIT = "reconnectd_provider_budget_limit", Gauge, Counted, [],
         "Requests per window the provider grants the organisation, as its last answer said; 0 before one did";
     PROVIDER_BUDGET_REMAINING = "reconnectd_provider_budget_remaining", Gauge, Counted, [],

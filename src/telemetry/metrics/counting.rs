@@ -57,7 +57,7 @@ impl Metrics {
         self.add(&c::PROVIDER_RETRIES, &[], 1.0);
     }
 
-    /// The door to the provider was closed for this long.
+    /// Requests had to wait for the provider's limits for this long.
     pub fn provider_waited(&self, why: WaitReason, waited: Duration) {
         self.add(&c::PROVIDER_WAIT, &[why.code()], waited.as_secs_f64());
     }

@@ -31,7 +31,7 @@ pub use text::{open_metrics, prometheus_text};
 pub use truth::{Truth, UNDECIDED};
 pub use values::{FamilySamples, Sample, Value};
 
-use super::health::Dependencies;
+use super::health::{Dependencies, DependencyState};
 
 /// All metrics of one process; shared by whatever counts.
 pub struct Metrics {
@@ -99,11 +99,14 @@ impl Metrics {
     }
 
     fn note_health(&self) {
-        for (name, state) in self.health.all() {
-            self.set(&catalogue::DEPENDENCY_UP, &[&name], f64::from(u8::from(state.up)));
-            let last = state.last_success.map_or(0.0, truth::seconds);
-            self.set(&catalogue::DEPENDENCY_LAST_OK, &[&name], last);
-        }
+        // As a whole: a channel that is no longer configured must not stay down for ever.
+        let all = self.health.all();
+        let up = |state: &DependencyState| f64::from(u8::from(state.up));
+        let last = |state: &DependencyState| state.last_success.map_or(0.0, truth::seconds);
+        let up = all.iter().map(|(name, state)| (vec![name.clone()], up(state)));
+        self.values.replace(&catalogue::DEPENDENCY_UP, up);
+        let last = all.iter().map(|(name, state)| (vec![name.clone()], last(state)));
+        self.values.replace(&catalogue::DEPENDENCY_LAST_OK, last);
     }
 
     fn note_process(&self) {

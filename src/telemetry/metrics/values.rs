@@ -110,6 +110,12 @@ impl Store {
         });
     }
 
+    /// Replaces a whole family; what is not named is not there any more.
+    pub(super) fn replace(&self, family: &'static Family, numbers: impl IntoIterator<Item = (Vec<String>, f64)>) {
+        let series = numbers.into_iter().map(|(labels, number)| (labels, Value::Number(number))).collect();
+        self.with(|all| all.insert(family.name, series));
+    }
+
     /// The samples of one family.
     pub(super) fn of(&self, family: &'static Family) -> FamilySamples {
         let samples = self.with(|all| {

@@ -31,7 +31,7 @@ async fn one_shot_runs_leave_their_metrics_in_the_textfile() {
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(series(&text, r#"reconnectd_incidents_open{toolkit="slack",reason="refresh_refused"} "#), Some(1.0));
     let success = |text: &str, job: &str| {
-        series(text, &format!(r#"reconnectd_job_last_success_timestamp_seconds{{job="{job}"}} "#)).unwrap()
+        series(text, &format!(r#"reconnectd_job_last_success_timestamp_seconds{{job_name="{job}"}} "#)).unwrap()
     };
     assert!(success(&text, "audit") > 1.7e9 && success(&text, "deliver") == 0.0, "{text}");
     assert_eq!(

@@ -1,9 +1,11 @@
 //! What runs count, and what they say of what they depend on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use reconnectd::domain::{ChannelName, FailureClass};
+use reconnectd::domain::{ChannelName, FailureClass, JobName, UserId};
 use reconnectd::ports::{ProviderError, SendError};
+use reconnectd::telemetry::Metrics;
 use reconnectd::telemetry::health::Dependency;
 
 use super::value;
@@ -66,6 +68,38 @@ async fn what_is_used_says_how_it_fares_and_since_when() {
     rig.deliver().await;
     let up = state();
     assert!(up.up && up.reason.is_empty() && up.since > down.since, "{up:?}");
+}
+
+#[tokio::test]
+async fn an_audit_in_which_nobody_answered_is_no_success() {
+    let rig = seen_working(&["u1", "u2"]).await;
+    let down = |_: &UserId| Some(ProviderError::Unavailable { attempts: 5, last: "HTTP 502".into() });
+    for (failed, done) in [(1.0, 1.0), (2.0, 1.0)] {
+        rig.world.provider_fails(down);
+        rig.run().await;
+        assert_eq!(value(&rig.metrics, "reconnectd_job_ends", &["audit", "failed"]), Some(failed));
+        assert_eq!(value(&rig.metrics, "reconnectd_job_ends", &["audit", "done"]), Some(done));
+        let job = rig.store.begin_read().await.unwrap().jobs().await.unwrap();
+        let audit = job.into_iter().find(|row| row.job == JobName::Audit).unwrap();
+        assert_eq!(f64::from(u32::try_from(audit.failures).unwrap()).to_string(), failed.to_string());
+    }
+}
+
+#[tokio::test]
+async fn channels_come_and_go_with_the_configuration() {
+    let metrics = Arc::new(Metrics::new());
+    let (email, hook) = (ChannelName::new("email"), ChannelName::new("webhook:crm"));
+    let health = metrics.health();
+    health.announce(Dependency::State);
+    health.expect_channels(std::slice::from_ref(&email));
+    health.fails(Dependency::Channel(&email), "connection refused", reconnectd::domain::from_millis(1));
+    assert_eq!(value(&metrics, "reconnectd_dependency_up", &["email"]), Some(0.0));
+    health.expect_channels(std::slice::from_ref(&hook));
+    metrics.expect_channels([hook.as_str()]);
+    assert_eq!(value(&metrics, "reconnectd_dependency_up", &["email"]), None, "nobody can mend it any more");
+    assert_eq!(value(&metrics, "reconnectd_dependency_up", &["webhook:crm"]), Some(1.0));
+    assert_eq!(value(&metrics, "reconnectd_dependency_up", &["state"]), Some(1.0));
+    assert_eq!(value(&metrics, "reconnectd_delivery_attempts", &["webhook:crm", "delivered"]), Some(0.0));
 }
 
 #[tokio::test]

@@ -34,25 +34,34 @@ async fn seen(running: &Running, event: &str) {
 
 /// What a scrape gets.
 async fn scrape(running: &Running) -> String {
+    get(running, "/metrics").await.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+/// The whole answer of the monitor.
+async fn get(running: &Running, path: &str) -> String {
     seen(running, "monitor.listening").await;
     let line = log(running).into_iter().find(|line| line["event"] == "monitor.listening").unwrap();
     let mut stream = TcpStream::connect(line["address"].as_str().unwrap()).await.unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: test\r\n\r\n").await.unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    answer
 }
 
-/// Scrapes until the metrics say this.
-async fn scrape_until(running: &Running, wanted: &str) -> String {
-    for _ in 0..600 {
+/// Scrapes until this series has this value.
+async fn scrape_until(running: &Running, series: &str, value: f64) -> String {
+    let says = |line: &str| {
+        let (found, is) = line.rsplit_once(' ')?;
+        (found == series && is.parse() == Ok(value)).then_some(())
+    };
+    for _ in 0..300 {
         let text = scrape(running).await;
-        if text.lines().any(|line| line.trim() == wanted) {
+        if text.lines().any(|line| says(line).is_some()) {
             return text;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("never {wanted}: {}", scrape(running).await);
+    panic!("never {series} {value}: {}", scrape(running).await);
 }
 
 #[tokio::test]
@@ -73,7 +82,10 @@ async fn a_state_database_that_is_away_is_what_the_daemon_waits_for() {
     setup.text("state.url", "postgres://u:p@127.0.0.1:1/state");
     let running = setup.spawn(&["run"]);
     seen(&running, "daemon.waiting").await;
-    let after = scrape_until(&running, "reconnectd_state_readable 0").await;
+    let after = scrape_until(&running, "reconnectd_state_readable", 0.0).await;
+    assert!(!after.contains("\nreconnectd_outbox_deliveries{"), "what cannot be read is not there: {after}");
+    let ready = get(&running, "/readyz").await;
+    assert!(ready.starts_with("HTTP/1.0 503") && ready.contains(r#""down":["state"]"#), "{ready}");
     let evidence =
         Evidence { before: after.replace("state_readable 0", "state_readable 1"), after, log: log(&running) };
     evidence.fires("ReconnectdStateUnreadable", 10);
@@ -93,7 +105,7 @@ async fn a_refused_reload_names_the_key_and_that_the_old_configuration_stays() {
     std::fs::write(setup.folder.path().join("reconnectd.toml"), setup.configuration()).unwrap();
     running.hang_up();
     seen(&running, "config.reload_refused").await;
-    let after = scrape_until(&running, "reconnectd_config_last_reload_ok 0").await;
+    let after = scrape_until(&running, "reconnectd_config_last_reload_ok", 0.0).await;
     let evidence = Evidence { before, after, log: log(&running) };
     evidence.fires("ReconnectdConfigReloadFailed", 5);
     let line = evidence.line("config.reload_refused", &[("level", json!("error"))]);
@@ -111,7 +123,7 @@ async fn an_audit_that_does_not_end_shows_how_far_it_is() {
     setup.simulator.change(|settings| settings.faults.slow_for = Duration::from_secs(45));
     let running = setup.spawn(&["run"]);
     seen(&running, "run.started").await;
-    let after = scrape_until(&running, "reconnectd_job_running{job_name=\"audit\"} 1").await;
+    let after = scrape_until(&running, "reconnectd_job_running{job_name=\"audit\"}", 1.0).await;
     let evidence = Evidence { before: String::new(), after, log: log(&running) };
     evidence.fires("ReconnectdAuditTooLong", 10);
     assert!(evidence.after.contains("reconnectd_audit_users_expected"), "{}", evidence.after);

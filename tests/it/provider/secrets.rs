@@ -111,6 +111,6 @@ async fn the_end_of_the_endpoint_is_announced_once_and_a_pause_once() {
     let count = |event: &str| log.matches(&format!("event=\"{event}\"")).count();
     assert_eq!(count("provider.deprecation"), 1, "{log}");
     assert!((1..=2).contains(&count("provider.paused")), "{log}");
-    assert!(log.contains(r#"why="reserve""#) && log.contains("Sat, 31 Oct 2026"), "{log}");
+    assert!(log.contains(r#"reason="reserve""#) && log.contains("Sat, 31 Oct 2026"), "{log}");
     assert!(!log.contains("mary@example.com"), "{log}");
 }

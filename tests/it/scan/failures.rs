@@ -43,6 +43,18 @@ async fn it_stops_as_well_when_the_error_answers_a_joined_request() {
     }
 }
 
+/// Those in flight hold the turn that the probe waits for, and must go on meanwhile.
+#[tokio::test]
+async fn an_outage_is_confirmed_while_others_wait_at_the_same_door() {
+    let door = Some(tokio::sync::Mutex::new(()));
+    let provider = World { door, fault_of_all: Some(Fault::Unavailable), ..World::default() };
+    let directory = Users::numbered(40, 40);
+    let (out, _pages) = mpsc::channel(9);
+    let ended =
+        drive(pin!(scan(&directory, &provider, fixed(4, 1), None, out, never_stops()))).await.expect("it must end");
+    assert!(matches!(ended, Err(ScanError::ProviderDown { .. })), "{ended:?}");
+}
+
 #[tokio::test]
 async fn a_directory_that_fails_costs_no_page_read_before() {
     let mut directory = Users::numbered(9, 3);

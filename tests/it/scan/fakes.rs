@@ -106,6 +106,8 @@ pub struct World {
     pub owner_missing: bool,
     /// Each answer takes a permit when there is a gate.
     pub gate: Option<Semaphore>,
+    /// Every request, the probe included, takes its turn at a door that opens slowly when there is one.
+    pub door: Option<tokio::sync::Mutex<()>>,
     /// The users of each request, in the order they came.
     pub requests: Mutex<Vec<Vec<UserId>>>,
     pub in_flight: AtomicUsize,
@@ -123,6 +125,7 @@ impl Default for World {
             accounts_per_page: 100,
             owner_missing: false,
             gate: None,
+            door: None,
             requests: Mutex::default(),
             in_flight: AtomicUsize::new(0),
             most_in_flight: AtomicUsize::new(0),
@@ -146,6 +149,15 @@ impl World {
 
     pub fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::SeqCst)
+    }
+
+    async fn pass_the_door(&self) {
+        if let Some(door) = &self.door {
+            let _turn = door.lock().await;
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
+        }
     }
 
     fn answer(&self, users: &[UserId]) -> Result<AccountList, ProviderError> {
@@ -200,6 +212,7 @@ impl Provider for World {
         if let Some(gate) = &self.gate {
             gate.acquire().await.expect("the gate is never closed for good").forget();
         }
+        self.pass_the_door().await;
         // Answers overtake each other.
         for _ in 0..users[0].as_str().bytes().map(usize::from).sum::<usize>() % 5 {
             tokio::task::yield_now().await;
@@ -212,6 +225,7 @@ impl Provider for World {
     }
 
     async fn check(&self) -> Result<(), ProviderError> {
+        self.pass_the_door().await;
         // In these worlds, twenty silent users in a row are an outage.
         Err(ProviderError::Unavailable { attempts: 5, last: "HTTP 503".into() })
     }
