@@ -29,7 +29,7 @@ impl Body for Audit {
     }
 
     async fn run(&self, call: Call) -> Finish {
-        let pipeline = call.parts.pipeline(JobName::Audit, call.run, call.stop);
+        let pipeline = call.parts.pipeline(JobName::Audit, call.run, call.stop, call.pulse);
         match pipeline.run_once().await {
             Ok(RunOutcome::Ran(_)) => Finish::Done,
             Ok(RunOutcome::Stopped(_)) => Finish::Stopped,
@@ -54,7 +54,7 @@ impl Body for Deliver {
     }
 
     async fn run(&self, call: Call) -> Finish {
-        let pipeline = call.parts.pipeline(JobName::Deliver, call.run, call.stop);
+        let pipeline = call.parts.pipeline(JobName::Deliver, call.run, call.stop, call.pulse);
         match pipeline.deliver_only().await {
             Ok(summary) if summary.stopped => Finish::Stopped,
             Ok(_) => Finish::Done,
