@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::parts::Parts;
 use crate::domain::{JobName, RunId, Timestamp, causes, scrub};
 use crate::store::StoreError;
+use crate::telemetry::Pulse;
 
 /// The longest reason of a failure that is stored and logged.
 const MAX_WORDS: usize = 500;
@@ -45,6 +46,8 @@ pub struct Call {
     pub scheduled_at: Timestamp,
     /// Asks to stop.
     pub stop: CancellationToken,
+    /// To be told whenever this call moves; [`crate::telemetry::pulse::moved`] tells it within the call's own task.
+    pub pulse: Arc<Pulse>,
 }
 
 /// How a call ended.

@@ -62,13 +62,13 @@ impl Parts {
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
     }
 
-    /// A pipeline for one call of a job.
-    pub fn pipeline(&self, job: JobName, run: RunId, stop: CancellationToken) -> Arc<Pipeline> {
+    /// A pipeline for one call of a job, telling `pulse` that it moves.
+    pub fn pipeline(&self, job: JobName, run: RunId, stop: CancellationToken, pulse: Arc<Pulse>) -> Arc<Pipeline> {
         let live = self.live();
         let (ports, settings) = (live.ports.clone(), live.settings.clone());
         let mut pipeline = Pipeline::new(self.store.clone(), ports, settings, run, Arc::clone(&self.mint));
         pipeline.pace = Arc::clone(&self.pace);
-        pipeline.pulse = Arc::clone(&self.pulse);
+        pipeline.pulse = pulse;
         pipeline.stop = stop;
         pipeline.watch = live.watch.clone();
         let pipeline = Arc::new(pipeline);

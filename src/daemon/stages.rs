@@ -29,7 +29,7 @@ impl Body for Audit {
     }
 
     async fn run(&self, call: Call) -> Finish {
-        let pipeline = call.parts.pipeline(JobName::Audit, call.run, call.stop);
+        let pipeline = call.parts.pipeline(JobName::Audit, call.run, call.stop, call.pulse);
         match pipeline.run_once().await {
             // Nothing new is known: tried again like a run that the outage ended.
             Ok(RunOutcome::Ran(summary)) if summary.counters.saw_nobody() => {
@@ -58,7 +58,7 @@ impl Body for Deliver {
     }
 
     async fn run(&self, call: Call) -> Finish {
-        let pipeline = call.parts.pipeline(JobName::Deliver, call.run, call.stop);
+        let pipeline = call.parts.pipeline(JobName::Deliver, call.run, call.stop, call.pulse);
         match pipeline.deliver_only().await {
             Ok(summary) if summary.stopped => Finish::Stopped,
             Ok(_) => Finish::Done,

@@ -153,7 +153,8 @@ impl Deliverer {
                             &claimed.user,
                             claimed.attempt,
                         );
-                        let task = in_flight.spawn(async move { this.attempt(claimed).await }.instrument(span));
+                        let task = in_flight
+                            .spawn(self.pulse.within(async move { this.attempt(claimed).await }.instrument(span)));
                         round.places.insert(task.id(), channel);
                     }
                     Ok(None) => break,

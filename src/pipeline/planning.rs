@@ -52,6 +52,7 @@ impl Pipeline {
         let mut zones = Zones::new();
         if self.settings.quiet.is_on() {
             for user in users.take_while(|_| !self.stop.is_cancelled()) {
+                self.pulse.beat();
                 let contact = match self.ports.directory.contact(user).await {
                     Ok(contact) => contact,
                     // One row that cannot be read (an id that names two people) must not stop everybody's notices: the

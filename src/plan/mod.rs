@@ -28,6 +28,7 @@ use crate::domain::{
     StormGuard, Timestamp, UserId,
 };
 use crate::store::{Lease, NewDelivery, Store, StoreError, Work};
+use crate::telemetry::pulse::moved;
 
 pub use notices::{DecidedPage, Zones, rehearse};
 
@@ -151,6 +152,7 @@ impl<'a> Planner<'a> {
         let incidents = work.open_incidents_page(self.after.as_ref(), USERS_PER_PAGE).await?;
         let Some(last) = incidents.last() else { return Ok(None) };
         self.after = Some(last.user.clone());
+        moved();
         let page = DecidedPage::decide(&mut work, incidents, &self.context, &self.standing).await?;
         work.roll_back();
         Ok(Some(page))

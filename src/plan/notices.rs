@@ -12,6 +12,7 @@ use crate::domain::{
 use crate::fault;
 use crate::store::{NewNotification, PlannedItem, Store, StoreError, StoredIncident, Work};
 use crate::telemetry::events;
+use crate::telemetry::pulse::moved;
 
 /// Time zones by user, as stored; users without one are left out.
 pub type Zones = HashMap<UserId, String>;
@@ -139,6 +140,7 @@ pub(super) async fn write(
     fault::point("silences.after_commit");
     page.silent.iter().for_each(|silent| counters.silence(silent.reason));
     for (user, due) in page.due {
+        moved();
         if context.stop.is_cancelled() {
             return Ok(());
         }

@@ -10,6 +10,7 @@ use crate::domain::{
 use crate::fault;
 use crate::store::{EndedIncident, NewNotification, PlannedItem, Store, StoreError, Work};
 use crate::telemetry::events;
+use crate::telemetry::pulse::moved;
 
 /// What was decided about telling an end, as stored.
 const TOLD: &str = "told";
@@ -41,6 +42,7 @@ pub(super) async fn tell(
             by_user.entry(incident.user.clone()).or_default().push(Ended { incident, told_on, notices });
         }
         for (user, ended) in by_user {
+            moved();
             if context.stop.is_cancelled() {
                 return Ok(());
             }

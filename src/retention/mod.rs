@@ -18,6 +18,7 @@ use crate::domain::{JobName, RunId, Timestamp, causes, scrub};
 use crate::ports::Clock;
 use crate::store::{Expired, JobEnd, Store, StoreError};
 use crate::telemetry::events;
+use crate::telemetry::pulse::moved;
 
 /// `[retention]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +112,7 @@ impl RetentionJob<'_> {
                 }
                 let batch = work.drop_expired(kind, before, after.as_deref()).await?;
                 work.commit().await?;
+                moved();
                 dropped += batch.rows;
                 match batch.next {
                     None => break,

@@ -5,7 +5,7 @@
 //! 1. Of the instants that came since the newest one with a row (or since the schedule is followed) only the newest
 //!    counts; those before it are passed over. It is due from its wake time on.
 //! 2. Nothing new: an occurrence whose process died is taken on again.
-//! 3. What is older than `catch_up` is not done any more.
+//! 3. What should have begun more than `catch_up` ago is not done any more; 2 minutes late is never too late.
 //! 4. An instant that has a row never comes again, whatever the clock does meanwhile.
 
 use std::time::Duration;
@@ -76,25 +76,28 @@ pub enum Look {
 /// Decides. `seed` is the installation's, for the jitter.
 pub fn look(schedule: &JobSchedule, catch_up: Duration, now: Timestamp, past: &Past, seed: &str) -> Look {
     let oldest = TimeDelta::from_std(catch_up).ok().and_then(|catch_up| now.checked_sub_signed(catch_up));
-    let in_time = |instant: Timestamp| oldest.is_none_or(|oldest| instant >= oldest);
+    // What begins on time is never too old, however short `catch_up` and however long the jitter.
+    let in_time = |wake_at: Timestamp| now - wake_at < LATE || oldest.is_none_or(|oldest| wake_at >= oldest);
     let newest_row = past.rows.iter().map(|row| row.scheduled_at).filter(|at| *at <= now).max();
     let from = newest_row.map_or(past.since, |row| row.max(past.since));
     let newest = if from < now { schedule.last_before(from, now) } else { None };
     if let Some(instant) = newest {
         let before = || count(schedule, from, instant);
-        if !in_time(instant) {
-            return Look::PassedOver { instant, count: before().saturating_add(1) };
-        }
         let wake_at = schedule.wake_at(instant, seed);
         if wake_at > now {
             return Look::Wait { instant, wake_at };
+        }
+        if !in_time(wake_at) {
+            return Look::PassedOver { instant, count: before().saturating_add(1) };
         }
         return Look::Due { instant, late: now - wake_at >= LATE, passed_over: before() };
     }
     let running = past.rows.iter().filter(|row| row.state == OccurrenceState::Running && row.scheduled_at <= now);
     let running = running.map(|row| row.scheduled_at).max();
     match (running, past.held_for) {
-        (Some(instant), None) if in_time(instant) => Look::Due { instant, late: true, passed_over: 0 },
+        (Some(instant), None) if in_time(schedule.wake_at(instant, seed)) => {
+            Look::Due { instant, late: true, passed_over: 0 }
+        }
         (Some(instant), None) => Look::Abandoned { instant },
         (Some(_), Some(held_for)) => wait(schedule, now, past, seed).no_later_than(now, held_for),
         (None, _) => wait(schedule, now, past, seed),

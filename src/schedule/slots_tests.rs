@@ -106,6 +106,35 @@ fn catch_up_is_a_bound_to_the_millisecond() {
 }
 
 #[test]
+fn what_comes_on_time_is_done_however_short_catch_up_is() {
+    for (catch_up, jitter) in [(0, 0), (0, 30), (5, 30), (30, 0)] {
+        let schedule = hourly(Duration::from_mins(jitter));
+        let (instant, catch_up) = (at("11:00:00"), Duration::from_mins(catch_up));
+        let wake_at = schedule.wake_at(instant, "seed");
+        let look = |now, rows: Vec<OccurrenceRow>| {
+            let past = Past { rows, since: at("10:30:00"), held_for: None };
+            super::look(&schedule, catch_up, now, &past, "seed")
+        };
+        let name = format!("catch_up {catch_up:?}, jitter {jitter} min");
+        if wake_at > instant {
+            let before = wake_at - TimeDelta::milliseconds(1);
+            assert_eq!(look(before, vec![]), Look::Wait { instant, wake_at }, "{name}");
+        }
+        for soon in [TimeDelta::zero(), LATE - TimeDelta::milliseconds(1)] {
+            assert_eq!(look(wake_at + soon, vec![]), Look::Due { instant, late: false, passed_over: 0 }, "{name}");
+        }
+        let too_late = wake_at + LATE.max(TimeDelta::from_std(catch_up).unwrap()) + TimeDelta::milliseconds(1);
+        if too_late < at("12:00:00") {
+            assert_eq!(look(too_late, vec![]), Look::PassedOver { instant, count: 1 }, "{name}");
+        }
+        // What a process died over soon after its time is gone on with as well.
+        let died = vec![row("11:00:00", OccurrenceState::Running)];
+        let again = Look::Due { instant, late: true, passed_over: 0 };
+        assert_eq!(look(wake_at + TimeDelta::minutes(1), died), again, "{name}");
+    }
+}
+
+#[test]
 fn a_jittered_instant_wakes_within_its_jitter_the_same_in_every_process() {
     let jitter = Duration::from_mins(10);
     let schedule = hourly(jitter);

@@ -96,6 +96,11 @@ impl Assembly for Fake {
 }
 
 fn configuration(audit: &str) -> Result<(Config, Fingerprint), ConfigError> {
+    configured(audit, &[])
+}
+
+/// With other values than usual.
+fn configured(audit: &str, more: &[(&str, &str)]) -> Result<(Config, Fingerprint), ConfigError> {
     let keys = [
         ("DIRECTORY__URL", "sqlite://product.db"),
         ("COMPOSIO__API_KEY", "ak_1"),
@@ -107,7 +112,9 @@ fn configuration(audit: &str) -> Result<(Config, Fingerprint), ConfigError> {
     ];
     let off = ["DELIVER", "REPORT", "RETENTION"].map(|job| (format!("RECONNECTD__SCHEDULE__{job}"), "off".to_owned()));
     let keys = keys.map(|(key, value)| (format!("RECONNECTD__{key}"), value.to_owned()));
-    config::load_comparable(None, keys.into_iter().chain(off))
+    let more = more.iter().map(|(key, value)| (format!("RECONNECTD__{key}"), (*value).to_owned()));
+    let all: std::collections::BTreeMap<String, String> = keys.into_iter().chain(off).chain(more).collect();
+    config::load_comparable(None, all.into_iter())
 }
 
 /// A daemon at work.
@@ -133,6 +140,17 @@ impl Running {
         troubles: Vec<Option<Trouble>>,
         notifier: Arc<RecordingNotifier>,
     ) -> Self {
+        let configuration = configuration("0 * * * *").unwrap();
+        Self::configured(rig, vec![body], troubles, notifier, configuration)
+    }
+
+    fn configured(
+        rig: &Rig,
+        bodies: Vec<Arc<dyn Body>>,
+        troubles: Vec<Option<Trouble>>,
+        notifier: Arc<RecordingNotifier>,
+        (config, fingerprint): (Config, Fingerprint),
+    ) -> Self {
         let clock = Arc::new(StepClock(watch::Sender::new(from_millis(START_MS)), Mutex::default()));
         let pipeline = rig.pipeline();
         let mut ports = pipeline.ports.clone();
@@ -154,12 +172,11 @@ impl Running {
             },
         };
         let parts = Arc::new(Parts::new(rig.store.clone(), live, Arc::clone(&mint), Arc::clone(&pulse)));
-        let (config, fingerprint) = configuration("0 * * * *").unwrap();
         let setup = Setup {
             config,
             fingerprint,
             assembly: Arc::new(Fake { parts, troubles: Mutex::new(troubles.into()) }),
-            bodies: vec![body],
+            bodies,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             alarm: Arc::new(StepAlarm(Arc::clone(&clock))),
             notifier: Arc::clone(&notifier) as Arc<dyn reconnectd::lifecycle::Notifier>,
@@ -429,4 +446,51 @@ async fn the_service_manager_is_not_told_that_all_is_well_while_work_is_stuck() 
     minute().await;
     assert!(alive() >= 10, "nothing to do is nothing stuck");
     assert_eq!(running.stop().await, End::Stopped);
+}
+
+/// A job that moves, as told by its beat, and ends; or one that never answers.
+struct Paced(JobName, bool);
+
+#[async_trait]
+impl Body for Paced {
+    fn job(&self) -> JobName {
+        self.0
+    }
+
+    async fn run(&self, call: Call) -> Finish {
+        call.pulse.beat();
+        if self.1 { std::future::pending().await } else { Finish::Done }
+    }
+}
+
+#[tokio::test]
+async fn an_audit_that_hangs_is_noticed_while_deliveries_go_on() {
+    let rig = Rig::new().await;
+    let notifier = Arc::new(RecordingNotifier::with_watchdog(Duration::from_millis(100)));
+    let bodies: Vec<Arc<dyn Body>> =
+        vec![Arc::new(Paced(JobName::Audit, true)), Arc::new(Paced(JobName::Deliver, false))];
+    let configured = configured("0 * * * *", &[("SCHEDULE__DELIVER", "*/5 * * * *")]).unwrap();
+    let running = Running::configured(&rig, bodies, vec![None], Arc::clone(&notifier), configured);
+    running.follows().await;
+    running.clock.set(60);
+    running.until(&[(60, RUNNING)]).await;
+    for minute in (60..=75).step_by(5) {
+        running.clock.set(minute);
+        let at = from_millis(START_MS + minute * 60_000);
+        loop {
+            let rows = running.store.begin_read().await.unwrap().occurrences(JobName::Deliver, at, 1).await.unwrap();
+            if rows.iter().any(|row| row.scheduled_at == at && row.state == DONE) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_mins(5)).await;
+        tokio::time::resume();
+    }
+    assert!(running.pulse.stalled(tokio::time::Instant::now()).is_some(), "what /livez and the watchdog ask");
+    notifier.take();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!notifier.take().contains(&Told::Alive), "the service manager is told nothing");
+    assert_eq!(running.stop().await, End::CutOff);
 }

@@ -16,6 +16,7 @@ use crate::store::{
     ActiveAccounts, AuditFigures, AuthConfigBreakages, BreakageFigures, FIRST_MONDAY_MS, Store, StoreError, Stretch,
     WEEK_MS, WeekFigures, Work,
 };
+use crate::telemetry::pulse::moved;
 
 /// Auth configs that are listed: those of which most broke.
 const AUTH_CONFIGS: u32 = 20;
@@ -51,12 +52,12 @@ pub async fn reconnect_report(store: &Store, period: Period, now: Timestamp) -> 
     };
     let headline = report.headline();
     let stretch = stretch(period);
-    let weeks = work.report_weeks(Stretch { from: followed_since(period), ..stretch }).await?;
-    let repeats = work.report_repeats(stretch, REPEAT_WITHIN.num_milliseconds()).await?;
-    let audits = work.report_audits(stretch).await?;
-    let brought_back = work.report_brought_back(stretch).await?;
-    let channels = work.report_channels(stretch).await?;
-    let old_news_open = work.report_old_news(period.to).await?;
+    let weeks = asked(work.report_weeks(Stretch { from: followed_since(period), ..stretch })).await?;
+    let repeats = asked(work.report_repeats(stretch, REPEAT_WITHIN.num_milliseconds())).await?;
+    let audits = asked(work.report_audits(stretch)).await?;
+    let brought_back = asked(work.report_brought_back(stretch)).await?;
+    let channels = asked(work.report_channels(stretch)).await?;
+    let old_news_open = asked(work.report_old_news(period.to)).await?;
     work.roll_back();
     Ok(ReconnectReport {
         version: REPORT_VERSION,
@@ -93,6 +94,13 @@ pub async fn reconnect_report(store: &Store, period: Period, now: Timestamp) -> 
     })
 }
 
+/// One question, after which the work has moved: each may take minutes over a long history.
+async fn asked<T>(question: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let answer = question.await;
+    moved();
+    answer
+}
+
 pub(super) fn stretch(period: Period) -> Stretch {
     Stretch { from: period.from, to: period.to }
 }
@@ -110,15 +118,15 @@ struct Reading {
 impl Reading {
     async fn of(work: &mut Work, period: Period) -> Result<Self, StoreError> {
         let stretch = stretch(period);
-        let auth_configs = work.report_auth_configs(stretch, AUTH_CONFIGS).await?;
+        let auth_configs = asked(work.report_auth_configs(stretch, AUTH_CONFIGS)).await?;
         let named: Vec<String> = auth_configs.iter().map(|of| of.auth_config.clone()).collect();
         Ok(Self {
-            breakages: work.report_breakages(stretch).await?,
-            active: work.report_active(period.from, &named).await?,
+            breakages: asked(work.report_breakages(stretch)).await?,
+            active: asked(work.report_active(period.from, &named)).await?,
             auth_configs,
-            funnel: work.report_funnel(stretch).await?,
-            detect: work.report_detect_times(stretch).await?,
-            reconnect: work.report_reconnect_times(Stretch { from: followed_since(period), ..stretch }).await?,
+            funnel: asked(work.report_funnel(stretch)).await?,
+            detect: asked(work.report_detect_times(stretch)).await?,
+            reconnect: asked(work.report_reconnect_times(Stretch { from: followed_since(period), ..stretch })).await?,
         })
     }
 
