@@ -135,6 +135,7 @@ fn the_example_can_be_used_and_shows_the_defaults() {
         "suppression.key",
         "operator.slack_url",
         "ping.url",
+        "monitor.textfile",
     ];
     for path in config::keys().iter().filter(|path| !path.ends_with("_file")) {
         let (section, key) = path.split_once('.').unwrap();
