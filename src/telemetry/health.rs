@@ -70,7 +70,9 @@ impl Dependencies {
             fixed.iter().any(|dependency| dependency.name() == name)
                 || channels.iter().any(|channel| channel.as_str() == name)
         });
-        channels.iter().for_each(|channel| self.announce(Dependency::Channel(channel)));
+        for channel in channels {
+            self.announce(Dependency::Channel(channel));
+        }
     }
 
     /// It was used, and did its part.

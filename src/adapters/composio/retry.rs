@@ -63,10 +63,10 @@ where
     let made = AtomicU32::new(0);
     let last = Mutex::new(String::from("the deadline passed before the first attempt"));
     // The wait before the next attempt, where the provider's limit is what it is for.
-    let held: Mutex<Option<Waits>> = Mutex::new(None);
-    let hold = |waits| *held.lock().unwrap_or_else(PoisonError::into_inner) = waits;
+    let wait: Mutex<Option<Waits>> = Mutex::new(None);
+    let count_wait = |waits| *wait.lock().unwrap_or_else(PoisonError::into_inner) = waits;
     let run = backoff::future::retry(backoff::backoff::Stop {}, || async {
-        hold(None);
+        count_wait(None);
         limiter.permit().await;
         let number = made.fetch_add(1, Ordering::SeqCst) + 1;
         match attempt(number).await {
@@ -74,10 +74,10 @@ where
             Err(Failure::Final(error)) => Err(backoff::Error::permanent(error)),
             Err(Failure::Transient(failed)) => {
                 last.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&failed.what);
-                let limited = failed.is_limited();
+                let asked_to_wait = failed.is_limited();
                 let next = after(rules.max_attempts, ends_at, limiter, jitter, number, failed);
-                if limited && matches!(next, backoff::Error::Transient { .. }) {
-                    hold(Some(limiter.waits(WaitReason::Pause)));
+                if asked_to_wait && matches!(next, backoff::Error::Transient { .. }) {
+                    count_wait(Some(limiter.waits(WaitReason::Pause)));
                 }
                 Err(next)
             }
