@@ -31,7 +31,9 @@ impl Body for Audit {
     async fn run(&self, call: Call) -> Finish {
         let pipeline = call.parts.pipeline(JobName::Audit, call.run, call.stop);
         match pipeline.run_once().await {
-            Ok(RunOutcome::Ran(_)) => Finish::Done,
+            Ok(RunOutcome::Ran(summary)) => summary
+                .shortfall()
+                .map_or(Finish::Done, |words| Finish::Failed(Failure { class: FailureKind::Incomplete, words })),
             Ok(RunOutcome::Stopped(_)) => Finish::Stopped,
             Ok(RunOutcome::HeldElsewhere(held)) => Finish::Held(held.holder),
             Err(error) => Finish::Failed(failure(&error)),
