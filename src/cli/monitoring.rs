@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::daemon::Background;
 use crate::http::HttpError;
 use crate::http::monitor::{self, Monitor};
-use crate::report::keep_textfile;
+use crate::report::{keep_textfile, write_textfile};
 use crate::telemetry::{Pulse, events};
 
 /// Listens where `[monitor] listen` says; none where it says `off`.
@@ -41,8 +41,9 @@ pub(super) fn background(
         let (metrics, truth) = (Arc::clone(metrics), Arc::clone(truth));
         servers.push(until_stopped(move |stop| async move {
             tokio::select! {
-                () = keep_textfile(path, &metrics, &truth) => {}
-                () = stop.cancelled() => {}
+                () = keep_textfile(&path, &metrics, &truth) => {}
+                // Once more while the state database is open: later it could not be read, and the file would say so for ever.
+                () = stop.cancelled() => write_textfile(&path, &metrics, &truth).await,
             }
         }));
     }

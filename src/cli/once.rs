@@ -164,9 +164,10 @@ pub(super) async fn leave_metrics_at_once(pipeline: &Pipeline, process: &setup::
 pub(super) async fn close(pipeline: &Pipeline, process: &setup::Process) {
     pipeline.watch.settle().await;
     if !pipeline.settings.dry_run {
+        process.app.truth.refresh().await; // For whoever it is exported to, while the state database is open.
         process.app.write_textfile().await;
+        process.end().await;
     }
-    process.end().await;
     if tokio::time::timeout(CLOSE_LIMIT, pipeline.store.close()).await.is_err() {
         output::complain("the state database did not close in time");
     }

@@ -95,8 +95,10 @@ impl Process {
             Ok(pipeline) => Ok(pipeline),
             Err(error) => {
                 let exit = refuse(&error);
-                self.app.write_textfile().await;
-                self.end().await;
+                if !dry_run {
+                    self.app.write_textfile().await;
+                    self.end().await;
+                }
                 Err(exit)
             }
         }

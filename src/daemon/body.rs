@@ -78,6 +78,8 @@ pub struct Failure {
 pub enum FailureKind {
     /// It may work later.
     Passing,
+    /// It went to its end and learned too little: it would begin anew, so the next instant is soon enough.
+    Incomplete,
     /// The provider refuses the key: not before somebody replaced it.
     KeyRefused,
     /// The state database is full, corrupt or of another version: the process ends.
@@ -90,7 +92,7 @@ impl FailureKind {
     /// What a process that does the job alone exits with, see the README.
     pub fn exit_status(self) -> u8 {
         match self {
-            Self::Passing => 1,
+            Self::Passing | Self::Incomplete => 1,
             Self::Configuration => 2,
             Self::KeyRefused => 3,
             Self::StateUnusable => 4,

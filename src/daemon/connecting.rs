@@ -5,11 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::assembly::{Assembly, Connected, Trouble};
 use super::board::Board;
 use super::body::{Failure, FailureKind};
 use crate::config::Config;
-use crate::domain::IdMint;
+use crate::domain::{IdMint, JobName, RunId};
 use crate::ports::{Clock, ProviderError};
 use crate::schedule::Claims;
 use crate::store::StoreError;
@@ -92,7 +94,17 @@ impl Connecting {
     /// A key that is refused is found at the start, not at the first audit.
     async fn look_at_key(&self, connected: &Connected) -> Result<(), Trouble> {
         let provider = Arc::clone(&connected.parts.live().ports.provider);
-        let words = match tokio::time::timeout(KEY_LIMIT, provider.check()).await {
+        let since = self.clock.now();
+        let looked = tokio::time::timeout(KEY_LIMIT, provider.check()).await;
+        if let Ok(looked) = &looked {
+            let pipeline =
+                connected.parts.pipeline(JobName::Audit, RunId::new(self.mint.uuid(since)), CancellationToken::new());
+            let noted = pipeline.note_look_at_key(since, looked.as_ref().copied());
+            if tokio::time::timeout(KEY_LIMIT, Box::pin(noted)).await.is_err() {
+                tracing::warn!(event = events::RUN_UNTIDY, "The operator could not be told of the key in time.");
+            }
+        }
+        let words = match looked {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error @ ProviderError::Unauthorized { .. })) => {
                 let failure = Failure::new(FailureKind::KeyRefused, &error);

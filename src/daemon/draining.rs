@@ -130,7 +130,7 @@ impl Daemon {
 
 fn next(class: FailureKind) -> &'static str {
     match class {
-        FailureKind::Passing => "Start it again.",
+        FailureKind::Passing | FailureKind::Incomplete => "Start it again.",
         FailureKind::KeyRefused => "Replace the key, then start it again.",
         FailureKind::StateUnusable => "See to the state database, then start it again.",
         FailureKind::Configuration => "Mend the configuration, then start it again.",

@@ -182,7 +182,7 @@ impl Job {
                 }
                 Next::Settle(OccurrenceState::Failed, Some(failure.words), "failed")
             }
-            FailureKind::KeyRefused | FailureKind::Configuration => {
+            FailureKind::KeyRefused | FailureKind::Configuration | FailureKind::Incomplete => {
                 Next::Settle(OccurrenceState::Failed, Some(failure.words), "failed")
             }
         }

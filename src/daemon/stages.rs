@@ -35,7 +35,9 @@ impl Body for Audit {
             Ok(RunOutcome::Ran(summary)) if summary.counters.saw_nobody() => {
                 Finish::Failed(Failure { class: FailureKind::Passing, words: SAW_NOBODY.to_owned() })
             }
-            Ok(RunOutcome::Ran(_)) => Finish::Done,
+            Ok(RunOutcome::Ran(summary)) => summary
+                .shortfall()
+                .map_or(Finish::Done, |words| Finish::Failed(Failure { class: FailureKind::Incomplete, words })),
             Ok(RunOutcome::Stopped(_)) => Finish::Stopped,
             Ok(RunOutcome::HeldElsewhere(held)) => Finish::Held(held.holder),
             Err(error) => Finish::Failed(failure(&error)),

@@ -13,6 +13,10 @@ use super::decision::Silence;
 /// now. So the first pages of a whole scan are at most this much older than its last run.
 pub const RESUME_WITHIN: TimeDelta = TimeDelta::hours(6);
 
+/// An audit has failed where more than one user in so many is unknown: what alerts and `status` call low coverage
+/// (below 99 %).
+const UNKNOWN_ONE_IN: u64 = 100;
+
 /// The counters of one run; what each counts is what its name says.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -63,6 +67,14 @@ impl RunCounters {
     /// Counts one silence.
     pub fn silence(&mut self, reason: Silence) {
         *self.silenced.entry(reason.code().to_owned()).or_default() += 1;
+    }
+
+    /// Why an audit that went to its end failed all the same: of more than one user in a hundred nothing was learned,
+    /// whoever else was. One of a thousand whose answer broke off is no failure. Those the provider cannot be asked
+    /// about are left out: another try would not know them either.
+    pub fn shortfall(&self) -> Option<String> {
+        (self.users_unknown.saturating_mul(UNKNOWN_ONE_IN) > self.users_scanned)
+            .then(|| format!("incomplete: {} of {} users unknown", self.users_unknown, self.users_scanned))
     }
 
     /// Whether something is not known that a run should know.

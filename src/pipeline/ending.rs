@@ -64,7 +64,8 @@ impl Pipeline {
             }
         }
         if !self.settings.dry_run {
-            Box::pin(self.note_key(&mut running, outcome.as_ref().err())).await;
+            let error = outcome.as_ref().err();
+            Box::pin(self.note_key(running.usage_before, running.started_at, &mut running.counters, error)).await;
         }
         let summary = match outcome {
             Ok(delivered) => {
@@ -158,7 +159,7 @@ impl Pipeline {
             Ok(None) => return Ok(()),
             Err(error) => (RunEnd::Failed, Some(scrub(&causes(error), MAX_DETAIL_CHARS))),
         };
-        let Some(job_end) = job_end(end, detail.as_deref()) else { return Ok(()) };
+        let Some(job_end) = job_end(end, detail.as_deref(), None) else { return Ok(()) };
         let now = self.ports.clock.now();
         let noted = async {
             let mut work = self.store.begin().await?;
@@ -194,11 +195,8 @@ impl Pipeline {
         if running.baseline.taking_stock && end == RunEnd::Finished {
             work.set_meta_once(META_BASELINE_END, &millis(now).to_string()).await?;
         }
-        let job_end = match end {
-            RunEnd::Finished if running.counters.saw_nobody() => Some(JobEnd::Failed(SAW_NOBODY)),
-            end => job_end(end, detail),
-        };
-        if let Some(job_end) = job_end {
+        let shortfall = running.counters.shortfall();
+        if let Some(job_end) = job_end(end, detail, shortfall.as_deref()) {
             work.job_ended(JobName::Audit, &self.run_id, job_end, took(running, now), now).await?;
         }
         work.release_lease(lease).await?;
@@ -209,10 +207,11 @@ impl Pipeline {
     }
 }
 
-/// What an end means for the job; nothing where it was asked to stop and will go on.
-fn job_end(end: RunEnd, detail: Option<&str>) -> Option<JobEnd<'_>> {
+/// What an end means for the job; nothing where it was asked to stop and will go on. A run that went over all users and
+/// learned too little of them is finished, and no success.
+fn job_end<'a>(end: RunEnd, detail: Option<&'a str>, shortfall: Option<&'a str>) -> Option<JobEnd<'a>> {
     match end {
-        RunEnd::Finished => Some(JobEnd::Succeeded),
+        RunEnd::Finished => Some(shortfall.map_or(JobEnd::Succeeded, JobEnd::Failed)),
         RunEnd::Failed => Some(JobEnd::Failed(detail.unwrap_or_default())),
         RunEnd::Abandoned => None,
     }

@@ -215,7 +215,10 @@ struct Running {
 
 impl Pipeline {
     /// A run that is ready to go over a migrated state database.
-    pub fn new(store: Store, ports: Ports, settings: RunSettings, run_id: RunId, mint: Arc<IdMint>) -> Self {
+    pub fn new(store: Store, mut ports: Ports, settings: RunSettings, run_id: RunId, mint: Arc<IdMint>) -> Self {
+        if settings.dry_run {
+            ports.metrics = Arc::new(Metrics::new()); // What only would have been is not counted.
+        }
         let progress = watch::Sender::new(Progress::default());
         let pace = Arc::new(Mutex::new(Pace::new(settings.delivery.pace)));
         let (failed, lease, stop) = (OnceLock::new(), Mutex::new(None), CancellationToken::new());
@@ -233,7 +236,10 @@ impl Pipeline {
         let mut watched = watch.job(JobName::Audit, &self.run_id);
         let outcome = Box::pin(self.audit(|| watched.began())).instrument(span.clone()).await;
         job.ended(match &outcome {
-            Ok(RunOutcome::Ran(summary)) if summary.counters.saw_nobody() => JobOutcome::Failed,
+            Ok(RunOutcome::Ran(summary)) if summary.shortfall().is_some() => {
+                spans::run_failed(&span);
+                JobOutcome::Failed
+            }
             Ok(RunOutcome::Ran(_)) => JobOutcome::Done,
             Ok(RunOutcome::Stopped(_)) => JobOutcome::Stopped,
             Ok(RunOutcome::HeldElsewhere(_)) => JobOutcome::Held,

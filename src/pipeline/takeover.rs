@@ -9,11 +9,13 @@ use crate::domain::{JobName, RESUME_WITHIN, RunCounters, Timestamp, from_millis,
 use crate::fault;
 use crate::ports::ProviderUsage;
 use crate::record::Baseline;
-use crate::store::{Lease, LeaseHeld, RunEnd, RunRow, StoreError, Work};
+use crate::store::{JobEnd, Lease, LeaseHeld, RunEnd, RunRow, StoreError, Work};
 use crate::telemetry::events;
 
 /// How long an audit waits for a process that plans without one.
 const PLANNING_LIMIT: Duration = Duration::from_mins(5);
+/// Why a run has no end of its own.
+const PROCESS_ENDED: &str = "its process ended";
 /// How often a held lease is looked at again within its life.
 const LOOKS_PER_LEASE: u32 = 40;
 
@@ -30,7 +32,11 @@ impl Pipeline {
         work.renew_lease(&lease, self.settings.lease_ttl).await?;
         let latest = work.latest_runs(1).await?.pop();
         for run in work.unfinished_runs().await? {
-            work.end_run(&run.id, RunEnd::Abandoned, &run.counters, Some("its process ended"), now).await?;
+            work.end_run(&run.id, RunEnd::Abandoned, &run.counters, Some(PROCESS_ENDED), now).await?;
+            // Nobody else says so: a process that dies in every audit would look like one that works. What was asked to
+            // stop has its end already.
+            let took = (run.updated_at - run.started_at).to_std().unwrap_or_default();
+            work.job_ended(JobName::Audit, &run.id, JobEnd::Failed(PROCESS_ENDED), took, now).await?;
         }
         let resumable = latest.filter(|run| can_go_on(run, now));
         let baseline = self.baseline(&mut work, resumable.as_ref(), now).await?;

@@ -68,6 +68,7 @@ fn well() -> Situation {
             channels: Vec::new(),
             suppressions: BTreeMap::new(),
             accounts_unknown_status: 0,
+            key_refused_at: None,
         },
         key_refused_at: None,
         running: None,
@@ -191,12 +192,15 @@ fn each_thing_needs_a_hand_by_itself() {
         (&["job_failing"], |s| s.standing.jobs[1].failures = 3),
         (&[], |s| s.standing.jobs[0].succeeded_at = Some(before(TimeDelta::minutes(120)))),
         (&["audit_late"], |s| s.standing.jobs[0].succeeded_at = Some(before(TimeDelta::minutes(121)))),
-        // While one is under way, the last need not be young.
-        (&[], |s| {
+        // One that is under way is no good end.
+        (&["audit_late"], |s| {
             s.standing.jobs[0].succeeded_at = Some(before(TimeDelta::minutes(121)));
             s.standing.newest_run = Some(run("running", RunCounters::default()));
             s.running = Some("host:1".into());
         }),
+        // The very first is late when it takes too long.
+        (&[], |s| first_audit_since(s, TimeDelta::minutes(120))),
+        (&["audit_late"], |s| first_audit_since(s, TimeDelta::days(2))),
         // Its process died.
         (&["audit_late"], |s| {
             s.standing.jobs[0].succeeded_at = Some(before(TimeDelta::minutes(121)));
@@ -246,6 +250,33 @@ fn each_thing_needs_a_hand_by_itself() {
         change(&mut situation);
         assert_eq!(hands(&situation), *expected, "row {number}");
     }
+}
+
+/// The first audit has been at it for this long.
+fn first_audit_since(situation: &mut Situation, age: TimeDelta) {
+    situation.standing.jobs.clear();
+    situation.standing.last_audit = None;
+    situation.standing.newest_run = Some(RunRow { started_at: before(age), ..run("running", RunCounters::default()) });
+    situation.running = Some("host:1".into());
+}
+
+/// A run of two days hides nothing: the last good end is what counts, and the page says how far it is.
+#[test]
+fn an_audit_that_never_ends_is_late() {
+    let mut situation = well();
+    situation.standing.jobs[0].succeeded_at = Some(before(TimeDelta::days(3)));
+    let counters = RunCounters { users_scanned: 1_204, ..RunCounters::default() };
+    situation.standing.newest_run = Some(RunRow { started_at: before(TimeDelta::days(2)), ..run("running", counters) });
+    situation.running = Some("host:1".into());
+    let late = Status::of(&situation).hands.into_iter().find(|hand| hand.what == "audit_late").unwrap();
+    assert_eq!(
+        late.words,
+        format!(
+            "The last audit that came to a good end did so {}. One has been running since {}, 1204 users done.",
+            text::ago(before(TimeDelta::days(3)), now()),
+            text::ago(before(TimeDelta::days(2)), now())
+        )
+    );
 }
 
 /// Every hand names a command of ours.

@@ -55,6 +55,12 @@ impl Summary {
         self.channels_stopped.is_empty() && self.channels_lost.is_empty()
     }
 
+    /// Why the job failed although the run went to its end.
+    pub fn shortfall(&self) -> Option<String> {
+        let ended = self.error.is_none() && !self.stopped;
+        ended.then(|| self.counters.shortfall()).flatten()
+    }
+
     /// One line of JSON, without its line end.
     pub fn json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)

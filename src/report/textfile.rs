@@ -9,7 +9,7 @@
 use std::fs::{File, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -52,9 +52,9 @@ pub async fn write_textfile(path: &Path, metrics: &Metrics, truth: &TruthReader)
 }
 
 /// Writes the file every minute, for ever.
-pub async fn keep_textfile(path: PathBuf, metrics: &Metrics, truth: &TruthReader) {
+pub async fn keep_textfile(path: &Path, metrics: &Metrics, truth: &TruthReader) {
     loop {
-        write_textfile(&path, metrics, truth).await;
+        write_textfile(path, metrics, truth).await;
         tokio::time::sleep(EVERY).await;
     }
 }

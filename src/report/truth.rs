@@ -129,6 +129,7 @@ pub fn truth(standing: &Standing, channels: &[ChannelName]) -> Truth {
     for (cause, addresses) in &standing.suppressions {
         truth.add("reconnectd_suppressions", &[cause.code()], number(*addresses));
     }
+    truth.add_instant("reconnectd_key_refused_since_timestamp_seconds", &[], standing.key_refused_at);
     truth.add("reconnectd_accounts_unknown_status", &[], number(standing.accounts_unknown_status));
     truth
 }
@@ -160,6 +161,8 @@ fn add_channels(standing: &Standing, truth: &mut Truth) {
         truth.add(deliveries, &[channel, OutboxState::Dead.code()], number(waiting.dead));
         let age = waiting.oldest_due(standing.read_at).as_secs_f64();
         truth.add("reconnectd_outbox_oldest_age_seconds", &[channel], age);
+        let since = waiting.due_since(standing.read_at);
+        truth.add_instant("reconnectd_outbox_oldest_due_timestamp_seconds", &[channel], since);
     }
     for state in &standing.channels {
         truth.expect_channel(state.channel.as_str());

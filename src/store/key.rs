@@ -21,11 +21,12 @@ impl Work {
         Ok(self.session.execute(insert.bind(META_KEY_REFUSED).bind(millis(now).to_string())).await? == 1)
     }
 
-    /// The key was taken. Says since when it had been refused, if it had been and nobody else has noticed.
-    pub async fn key_accepted(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        let delete = sql("DELETE FROM meta WHERE key = $1 RETURNING value").bind(META_KEY_REFUSED);
-        let rows = self.session.fetch(delete).await?;
-        rows.first().map(|row| instant(&row.text("value")?)).transpose()
+    /// The key that was refused at this instant is taken again. Says whether nobody else has noticed.
+    pub async fn key_accepted(&mut self, refused_at: Timestamp) -> Result<bool, StoreError> {
+        // A refusal that is younger than what was read stays.
+        let delete = sql("DELETE FROM meta WHERE key = $1 AND value = $2");
+        let delete = delete.bind(META_KEY_REFUSED).bind(millis(refused_at).to_string());
+        Ok(self.session.execute(delete).await? == 1)
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Standing {
     pub suppressions: BTreeMap<SuppressionCause, u64>,
     /// Accounts, still listed, whose status this version does not know.
     pub accounts_unknown_status: u64,
+    /// Since when the provider refuses the key.
+    pub key_refused_at: Option<Timestamp>,
 }
 
 /// Open incidents of one toolkit and reason.
@@ -103,9 +105,14 @@ impl Standing {
 }
 
 impl OutboxStanding {
-    /// How long the delivery that is due longest has been due; zero where none is.
+    /// Since when the delivery that is due longest has been due; none where none is due yet.
+    pub fn due_since(&self, now: Timestamp) -> Option<Timestamp> {
+        self.first_due_at.filter(|due| *due <= now)
+    }
+
+    /// How long that is; zero where none is.
     pub fn oldest_due(&self, now: Timestamp) -> std::time::Duration {
-        self.first_due_at.and_then(|due| (now - due).to_std().ok()).unwrap_or_default()
+        self.due_since(now).and_then(|due| (now - due).to_std().ok()).unwrap_or_default()
     }
 }
 
@@ -124,6 +131,7 @@ impl Work {
             channels: self.channel_states().await?,
             suppressions: self.suppressions_by_cause().await?,
             accounts_unknown_status: self.accounts_of_unknown_status().await?,
+            key_refused_at: self.key_refused_at().await?,
         })
     }
 

@@ -94,6 +94,10 @@ async fn killed_while_scanning(rig: Rig) {
     rig.world.take_asked();
     let summary = rig.run().await;
     assert_eq!(summary.resumed_from, Some(dead));
+    let mut work = rig.store.begin_read().await.unwrap();
+    let audit = work.jobs().await.unwrap().remove(0);
+    assert!(audit.failed_at.is_some() && audit.failures == 0, "it failed, and the next one made good: {audit:?}");
+    drop(work);
     let asked = rig.world.take_asked();
     assert_eq!(asked[..2], ["u5", "u6"], "it goes on at the checkpoint (the rest is the last look before sending)");
     assert_eq!(summary.counters.users_scanned, 6, "and counts the whole");
@@ -264,6 +268,20 @@ async fn a_run_that_lost_its_lease_writes_nothing_more() {
     assert!(matches!(error, RunError::Store(StoreError::LeaseLost)), "{error:?}");
     assert_eq!(dump(&rig).await, before, "not even how it ended: the row is its successor's now");
     assert_eq!(rig.world.take_sent().len(), 0);
+}
+
+/// A process that dies in every audit says nothing itself: its successors do.
+#[tokio::test]
+async fn audits_whose_process_dies_are_failures_of_the_job() {
+    let rig = Rig::new().await;
+    six_broken(&rig).await;
+    for deaths in 0..3 {
+        die_at(&rig, Hang::Asking(UserId::new("u5")), 4).await;
+        let mut work = rig.store.begin_read().await.unwrap();
+        let audit = work.jobs().await.unwrap().remove(0);
+        let words = (deaths > 0).then_some("its process ended");
+        assert_eq!((audit.failures, audit.error.as_deref()), (deaths, words));
+    }
 }
 
 #[tokio::test]

@@ -369,6 +369,21 @@ async fn a_refused_key_is_not_tried_again_before_the_next_one_and_somebody_elses
     assert_eq!(running.stop().await, End::Stopped);
 }
 
+/// It would scan everybody anew; the next instant does.
+#[tokio::test]
+async fn an_audit_that_learned_too_little_is_not_tried_again_before_the_next_one() {
+    let rig = Rig::new().await;
+    let body = Scripted::new([failed(FailureKind::Incomplete), Some(Finish::Done)]);
+    let running = Running::start(&rig, body, vec![None]);
+    running.follows().await;
+    running.clock.set(60);
+    let rows = running.until(&[(60, FAILED)]).await;
+    assert_eq!((rows[0].detail.as_deref(), rows[0].attempts), (Some("scripted"), 1));
+    running.clock.set(120);
+    running.until(&[(60, FAILED), (120, DONE)]).await;
+    assert_eq!(running.stop().await, End::Stopped);
+}
+
 #[tokio::test]
 async fn what_a_person_must_see_to_ends_it_at_the_start_and_later() {
     let trouble = |class| Trouble { with: "it", failure: Failure { class, words: "scripted".into() } };

@@ -152,3 +152,40 @@ async fn users_notices_wait_while_the_operator_is_told() {
     rig.later(Duration::from_hours(1));
     assert_eq!(rig.run().await.counters.deliveries_sent, 3, "what waited, on every channel");
 }
+
+#[tokio::test]
+async fn one_look_at_the_key_begins_and_ends_a_row_of_refusals_like_a_run() {
+    let mut rig = a_working_user(Rig::new().await).await;
+    with_operators(&mut rig);
+    let refused = unauthorized(&UserId::new("u1")).unwrap();
+    for expected in [&BOTH[..], &NOBODY] {
+        rig.pipeline().note_look_at_key(rig.now(), Err(&refused)).await;
+        assert_eq!(told(&rig), expected);
+        rig.later(Duration::from_mins(1));
+    }
+    rig.pipeline().note_look_at_key(rig.now(), Ok(())).await;
+    assert_eq!(refused_at(&rig).await, None);
+    rig.pipeline().note_look_at_key(rig.now(), Err(&refused)).await;
+    assert_eq!(told(&rig), BOTH);
+}
+
+/// Since when the key is refused, as stored.
+async fn refused_at(rig: &Rig) -> Option<reconnectd::domain::Timestamp> {
+    let mut work = rig.store.begin_read().await.unwrap();
+    work.key_refused_at().await.unwrap()
+}
+
+/// A run whose requests were taken before another process was refused knows nothing of now.
+#[tokio::test]
+async fn what_was_taken_before_the_refusal_does_not_end_it() {
+    let rig = a_working_user(Rig::new().await).await;
+    let refused = rig.now() + chrono::TimeDelta::seconds(1);
+    let mut work = rig.store.begin().await.unwrap();
+    assert!(work.key_refused(refused).await.unwrap());
+    work.commit().await.unwrap();
+    rig.run().await;
+    assert_eq!(refused_at(&rig).await, Some(refused));
+    rig.later(Duration::from_mins(1));
+    rig.run().await;
+    assert_eq!(refused_at(&rig).await, None);
+}

@@ -11,6 +11,7 @@ use reconnectd::domain::{JobName, RunId, UserId};
 use reconnectd::pipeline::{Pipeline, RunOutcome, Watch};
 use reconnectd::ports::{PingSignal, ProviderError};
 use reconnectd::telemetry::Metrics;
+use reconnectd::telemetry::metrics::Value;
 use tokio::time::{Instant, timeout};
 
 use crate::support::rig::{Hang, Rig};
@@ -100,6 +101,46 @@ async fn a_run_that_is_not_whole_tells_what_a_process_exits_with() {
     assert!(words.contains("the provider refused the API key (HTTP 401 [invalid_api_key])"), "{words}");
 }
 
+/// The row of the job, the metric, the ping and the summary behind the exit code say one thing.
+#[tokio::test]
+async fn an_audit_that_learned_too_little_has_failed_for_everybody() {
+    for (unknown, users, failed) in [(2_u32, 199_u32, true), (2, 200, false)] {
+        let (rig, sink) = (Rig::new().await, Sink::start().await);
+        for user in 0..users {
+            rig.world.user(&format!("u{user:03}"));
+        }
+        rig.world.provider_fails(move |user| {
+            let number: u32 = user.as_str()[1..].parse().unwrap();
+            (number < unknown).then(|| ProviderError::Unavailable { attempts: 5, last: "HTTP 502".into() })
+        });
+        let pipeline = pinging(&rig, &sink);
+        let outcome = pipeline.run_once().await.unwrap();
+        pipeline.watch.settle().await;
+        let RunOutcome::Ran(summary) = outcome else { panic!("it ran") };
+        let words = failed.then(|| "incomplete: 2 of 199 users unknown".to_owned());
+        assert_eq!((summary.complete, summary.shortfall()), (false, words.clone()));
+        let mut work = rig.store.begin_read().await.unwrap();
+        let (job, run) = (work.jobs().await.unwrap().remove(0), work.latest_runs(1).await.unwrap().remove(0));
+        assert_eq!((job.failures, job.error, job.succeeded_at.is_none()), (u64::from(failed), words, failed));
+        assert_eq!(run.state, "finished", "it went over all users");
+        let ends = ends(&rig);
+        assert_eq!((ends("failed"), ends("done")), if failed { (1.0, 0.0) } else { (0.0, 1.0) });
+        // Whatever is not known is worth a look: exit code 1 both times.
+        assert_eq!(paths(&sink, &pipeline.run_id)[1], "/hook-audit/1?rid=RUN");
+    }
+}
+
+/// How many audits ended so in this process.
+fn ends(rig: &Rig) -> impl Fn(&str) -> f64 {
+    let all = rig.metrics.samples();
+    move |outcome| {
+        let ends = all.iter().find(|family| family.family.name == "reconnectd_job_ends").unwrap();
+        let sample = ends.samples.iter().find(|sample| sample.labels == ["audit", outcome]).unwrap();
+        let Value::Number(number) = sample.value else { panic!("a counter is a number") };
+        number
+    }
+}
+
 #[tokio::test]
 async fn a_run_that_is_cut_short_tells_that_it_failed() {
     let (rig, sink) = (seen_working(&["u1"]).await, Sink::start().await);
@@ -119,6 +160,7 @@ async fn a_rehearsal_and_a_run_that_somebody_else_does_tell_nothing() {
     rig.settings.dry_run = true;
     let pipeline = pinging(&rig, &sink);
     pipeline.run_once().await.unwrap();
+    assert_eq!(ends(&rig)("done"), 0.0, "nor is a rehearsal counted");
     rig.settings.dry_run = false;
 
     rig.world.hang(Some(Hang::Asking(UserId::new("u1"))));

@@ -56,13 +56,12 @@ pub(super) async fn run(config: Option<&Path>) -> Exit {
         servers,
     };
     let end = daemon::run(setup, controls).await;
-    process.app.write_textfile().await;
     process.end().await;
     match end {
         End::Stopped | End::CutOff => Exit::Done,
         End::AtOnce => Exit::Failed,
         End::Failed(Failure { class, .. }) => match class {
-            FailureKind::Passing => Exit::Failed,
+            FailureKind::Passing | FailureKind::Incomplete => Exit::Failed,
             FailureKind::KeyRefused => Exit::KeyRefused,
             FailureKind::StateUnusable => Exit::StateUnusable,
             FailureKind::Configuration => Exit::BadConfiguration,

@@ -106,19 +106,35 @@ fn failing(job: &JobStatus, now: Timestamp) -> Option<Hand> {
     })
 }
 
-/// No audit for too long.
+/// No audit has come to a good end for too long, also where one has been at it all the while.
 fn late(status: &Status, situation: &Situation) -> Option<Hand> {
     let audit = status.jobs.iter().find(|job| job.job == JobName::Audit.code())?;
-    if status.run.is_some() {
-        return None;
-    }
-    let last = audit.succeeded_at.or_else(|| status.audit.as_ref().and_then(|audit| audit.finished_at));
-    let hand = |words| Hand { what: "audit_late", words, command: "reconnectd once".to_owned() };
-    let Some(last) = last else { return Some(hand("No audit has come to its end yet.".to_owned())) };
+    let now = status.read_at;
+    let running = status.run.as_ref().map_or_else(String::new, |run| {
+        let users = counted(run.users_scanned, "user", "users");
+        format!(" One has been running since {}, {users} done.", ago(run.started_at, now))
+    });
+    let command = if status.run.is_some() {
+        "reconnectd status   (twice: does the number of users grow?)"
+    } else {
+        "reconnectd once"
+    };
+    let hand = |words: String| Hand { what: "audit_late", words: words + &running, command: command.to_owned() };
+    // A state from before jobs had rows knows its runs.
+    let unknown = audit.started_at.is_none() && audit.failed_at.is_none();
+    let finished = status.audit.as_ref().filter(|_| unknown).and_then(|audit| audit.finished_at);
+    let last = audit.succeeded_at.or(finished);
     let gap = situation.planned.get(&JobName::Audit).filter(|_| situation.daemon).and_then(|planned| planned.gap);
     let limit = gap.map_or(AUDIT_WITHOUT_SCHEDULE, |gap| (gap * GAPS_LATE).max(LEAST_LATE));
-    let late = since(last, status.read_at) > limit;
-    late.then(|| hand(format!("The last audit that came to its end did so {}.", ago(last, status.read_at))))
+    let late = |at| since(at, now) > limit;
+    match (last, &status.run) {
+        (Some(last), _) => {
+            late(last).then(|| hand(format!("The last audit that came to a good end did so {}.", ago(last, now))))
+        }
+        // The very first.
+        (None, Some(run)) if !late(run.started_at) => None,
+        (None, _) => Some(hand("No audit has come to a good end yet.".to_owned())),
+    }
 }
 
 /// A channel that is not what the configuration and the operators want.

@@ -131,6 +131,10 @@ families! {
         "Deliveries that wait or were given up";
     OUTBOX_OLDEST_AGE = "reconnectd_outbox_oldest_age_seconds", Gauge, Truth, ["channel": Values::Bounded],
         "How long the delivery that is due longest has been due; 0 where none is";
+    OUTBOX_OLDEST_DUE = "reconnectd_outbox_oldest_due_timestamp_seconds", Gauge, Truth, ["channel": Values::Bounded],
+        "Since when the delivery that is due longest has been due; 0 where none is";
+    KEY_REFUSED_SINCE = "reconnectd_key_refused_since_timestamp_seconds", Gauge, Truth, [],
+        "Since when the provider refuses the key; 0 while it does not, as far as the last use shows";
     STORMS_HELD = "reconnectd_storms_held", Gauge, Truth, [], "Storms that wait for an operator's decision";
     CHANNEL_STATE = "reconnectd_channel_state", Gauge, Truth,
         ["channel": Values::Bounded, "state": Values::Closed(ChannelTrouble::codes)],

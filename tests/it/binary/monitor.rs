@@ -1,10 +1,14 @@
 //! What those who watch get from real processes: the textfile, a scrape, and an export over OTLP.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a step that fails ends its test")]
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value;
+use opentelemetry_proto::tonic::metrics::v1::{metric, number_data_point};
+use prost::Message as _;
 use serde_json::Value;
 
 use super::process::{Running, until};
@@ -90,6 +94,26 @@ async fn serve_and_run_answer_who_watches() {
     }
 }
 
+/// The value of the gauge's point with these values of labels in an export; none where there is no such point.
+fn point(body: &[u8], name: &str, labels: &[&str]) -> Option<f64> {
+    let request = ExportMetricsServiceRequest::decode(body).ok()?;
+    let scopes = request.resource_metrics.into_iter().flat_map(|resource| resource.scope_metrics);
+    let metric = scopes.flat_map(|scope| scope.metrics).find(|metric| metric.name == name)?;
+    let Some(metric::Data::Gauge(gauge)) = metric.data else { panic!("{name} is no gauge") };
+    let point = gauge.data_points.into_iter().find(|point| {
+        let values = point.attributes.iter().filter_map(|pair| pair.value.clone()?.value);
+        let texts = values.map(|value| match value {
+            any_value::Value::StringValue(text) => text,
+            other => panic!("{name}: {other:?}"),
+        });
+        texts.eq(labels.iter().copied())
+    })?;
+    match point.value? {
+        number_data_point::Value::AsDouble(value) => Some(value),
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn what_is_traced_and_counted_goes_where_the_standard_variables_say() {
     let (mut setup, sink) = (Setup::new().await, Sink::start().await);
@@ -99,7 +123,11 @@ async fn what_is_traced_and_counted_goes_where_the_standard_variables_say() {
     setup.once(0).await;
     let received = sink.received();
     let all: Vec<String> = received.iter().map(|one| String::from_utf8_lossy(&one.body).into_owned()).collect();
-    for text in ["delivery", "request", "reconnectd_incidents_open", "reconnect-of-acme"] {
+    let point = |name: &str, labels: &[&str]| received.iter().find_map(|one| point(&one.body, name, labels));
+    assert_eq!(point("reconnectd_state_readable", &[]), Some(1.0));
+    assert_eq!(point("reconnectd_incidents_open", &["slack", "refresh_refused"]), Some(1.0));
+    assert!(point("reconnectd_job_last_success_timestamp_seconds", &["audit"]).is_some_and(|at| at > 1.7e9));
+    for text in ["delivery", "request", "reconnect-of-acme"] {
         assert!(all.iter().any(|body| body.contains(text)), "{text} did not arrive in {} messages", all.len());
     }
     drop(sink);

@@ -279,6 +279,8 @@ async fn what_ends_it_at_the_start_has_its_exit_code() {
     let mut setup = every_second().await;
     setup.text("composio.api_key", "ak_revoked");
     setup.run(&["run"]).await.expect(3);
+    let event = setup.sink.received().remove(0).json();
+    assert_eq!(event["type"], "key.refused", "who watches is told although no job began: {event}");
 
     let mut setup = every_second().await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -6,6 +6,8 @@ use reconnectd::domain::{FailureClass, JobName, ReasonHint};
 use reconnectd::ports::{ProviderError, SendError};
 use reconnectd::telemetry::Metrics;
 
+use reconnectd::report::TruthReader;
+
 use super::{reader, value};
 use crate::support::databases::{postgres_database, sqlite_path};
 use crate::support::rig::Rig;
@@ -58,9 +60,13 @@ async fn how_things_stand_survives_the_process_and_is_the_same_on_both_databases
             ("reconnectd_last_audit_coverage_ratio", &[], 0.5),
             ("reconnectd_accounts", &["broken"], 1.0),
             ("reconnectd_accounts_unknown_status", &[], 0.0),
-            ("reconnectd_job_last_success_timestamp_seconds", &["audit"], seconds),
+            // The second audit did not know one of two.
+            ("reconnectd_job_last_success_timestamp_seconds", &["audit"], seconds - 86_400.0),
+            ("reconnectd_job_last_failure_timestamp_seconds", &["audit"], seconds),
+            ("reconnectd_outbox_oldest_due_timestamp_seconds", &["email"], 0.0),
+            ("reconnectd_key_refused_since_timestamp_seconds", &[], 0.0),
             ("reconnectd_job_last_success_timestamp_seconds", &["deliver"], 0.0),
-            ("reconnectd_job_failures", &["audit"], 0.0),
+            ("reconnectd_job_failures", &["audit"], 1.0),
             ("reconnectd_storms_held", &[], 0.0),
             ("reconnectd_channel_state", &["email", "disabled"], 0.0),
             ("reconnectd_suppressions", &["operator"], 0.0),
@@ -74,6 +80,43 @@ async fn how_things_stand_survives_the_process_and_is_the_same_on_both_databases
         assert_eq!(standing.last_audit, standing.newest_run);
         drop(work);
         rig.store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn since_when_the_key_is_refused_and_something_is_due_are_instants_that_stand_still() {
+    let mut rig = Rig::new().await;
+    rig.channels = vec!["email"];
+    rig.world.user("u1");
+    rig.world.put(works("u1", "ca_u1", "slack"));
+    rig.run().await;
+    let now = rig.now();
+    rig.world.change("u1", "ca_u1", |account| *account = broken(account.clone(), now));
+    rig.world.failing_on("email", Some(FailureClass::Transient));
+    rig.later(std::time::Duration::from_hours(24));
+    rig.run().await;
+    rig.world.provider_fails(|_| Some(ProviderError::Unauthorized { status: 401, detail: String::new() }));
+    rig.later(std::time::Duration::from_hours(24));
+    let refused = rig.now();
+    rig.try_run().await.unwrap_err();
+    let mut work = rig.store.begin_read().await.unwrap();
+    let due = work.standing(rig.now()).await.unwrap().outbox[0].first_due_at.unwrap();
+    drop(work);
+    for hours in [48, 72] {
+        rig.later(std::time::Duration::from_hours(24));
+        let (metrics, wall) = (Arc::new(Metrics::new()), rig.now());
+        let channels = vec![reconnectd::domain::ChannelName::new("email")];
+        let reader = TruthReader::new(Arc::clone(&metrics), channels, Arc::new(move || wall));
+        reader.read_from(rig.store.clone()).await;
+        assert!(reader.refresh().await);
+        for (name, labels, expected) in [
+            ("reconnectd_key_refused_since_timestamp_seconds", &[][..], refused),
+            ("reconnectd_outbox_oldest_due_timestamp_seconds", &["email"], due),
+        ] {
+            let expected = f64::from(u32::try_from(expected.timestamp()).unwrap());
+            let found = value(&metrics, name, labels).unwrap();
+            assert!((found - expected).abs() < 1.0, "{name} after {hours} hours: {found}, not {expected}");
+        }
     }
 }
 

@@ -9,10 +9,11 @@ use reconnectd::ports::Clock as _;
 
 use crate::deploy_prometheus::{alerts, promtool};
 
-/// Trouble begins at this minute of promtool's time, which begins in 1970.
-const TROUBLE: u64 = 30;
+/// Trouble begins at this minute of promtool's time, which begins in 1970: late enough that what was due hours before is not of
+/// before that.
+const TROUBLE: u64 = 240;
 
-/// The alerts that fire when the samples are `before` for half an hour and `after` for `minutes` more; `more` are further
+/// The alerts that fire when the samples are `before` for four hours and `after` for `minutes` more; `more` are further
 /// series in promtool's notation.
 pub fn firing(before: &str, after: &str, minutes: u64, more: &str) -> BTreeSet<String> {
     let mut test = String::new();
