@@ -47,6 +47,14 @@ impl Fingerprint {
         let names: std::collections::BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
         names.into_iter().filter(|name| self.0.get(*name) != other.0.get(*name)).cloned().collect()
     }
+
+    /// The same, but the keys that `stay` picks as `old` has them: what is compared with next differs in them again.
+    #[must_use]
+    pub fn keeping(mut self, old: &Self, stay: impl Fn(&str) -> bool) -> Self {
+        self.0.retain(|name, _| !stay(name));
+        self.0.extend(old.0.iter().filter(|(name, _)| stay(name)).map(|(name, digest)| (name.clone(), *digest)));
+        self
+    }
 }
 
 /// What is in a secret's file, as far as one is read; what cannot be read is refused elsewhere.
@@ -92,6 +100,10 @@ mod tests {
         let after = of(&text.replace("0.2", "0.3").replace("https://a/", "https://b/"));
         assert_eq!(before.changed(&after), ["composio.api_key_file", "composio.reserve", "webhook[product].url"]);
         assert_eq!(before.changed(&Fingerprint::default()).len(), 4, "what was taken out changed too");
+        let kept = of(&text.replace("0.2", "0.3")).keeping(&before, |key| key == "composio.reserve");
+        let again = of(&text.replace("0.2", "0.3"));
+        assert_eq!(again.changed(&kept), ["composio.reserve"], "what waits for a restart is named again");
+        assert!(Fingerprint::default().keeping(&before, |_| true) == before, "what was taken out waits as well");
         let shown = format!("{after:?}");
         assert!(!shown.contains("ak_two") && !shown.contains("https"), "{shown}");
     }

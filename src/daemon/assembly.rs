@@ -15,6 +15,9 @@ use crate::config::{Config, ConfigError, Fingerprint};
 /// A server that answers until the token is cancelled, then finishes what is under way.
 pub type Background = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, ()> + Send + Sync>;
 
+/// Puts in use what was made ready; changes nothing where it fails.
+pub type Change = Box<dyn FnOnce() -> Result<(), Failure> + Send>;
+
 /// Everything that could be reached.
 pub struct Connected {
     /// For the jobs.
@@ -35,11 +38,12 @@ pub struct Trouble {
 /// Builds from configuration.
 #[async_trait]
 pub trait Assembly: Send + Sync {
-    /// Opens and reaches everything; called again until it succeeds or fails for good.
+    /// Opens and reaches everything; called again until it succeeds or fails for good, also after it was dropped on the
+    /// way. What is not reached in time is given up by it; bringing the schema up to date takes as long as it takes.
     async fn connect(&self, config: &Config) -> Result<Connected, Trouble>;
 
-    /// Puts what may change of `config` in use in `parts`; changes nothing where it fails.
-    fn apply(&self, config: &Config, parts: &Parts) -> Result<(), Failure>;
+    /// Makes ready what may change of `config`; `parts` are changed by what is returned.
+    fn prepare(&self, config: &Config, parts: &Arc<Parts>) -> Result<Change, Failure>;
 
     /// Puts in use what of `config` is the process's own: the log's level, and what it hides.
     fn apply_log(&self, config: &Config) -> Result<(), Failure>;

@@ -21,8 +21,8 @@ use crate::telemetry::events;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-/// One try to reach everything; the adapters' own limits are shorter, but for a name that is being looked up.
-const TRY_LIMIT: Duration = Duration::from_mins(2);
+/// For writing down that the schedule is followed from here on.
+const BEGIN_LIMIT: Duration = Duration::from_mins(1);
 /// The key is looked at for so long at the start; a provider that is down is met by the first audit.
 const KEY_LIMIT: Duration = Duration::from_secs(30);
 /// An occurrence's claim lapses this long after its process died: as long as the right to run does.
@@ -51,19 +51,15 @@ impl Connecting {
         let mut pause = FIRST_PAUSE;
         let mut said: Option<Trouble> = None;
         loop {
-            let trouble = match tokio::time::timeout(TRY_LIMIT, self.try_once()).await {
-                Ok(Ok(ready)) => {
+            let trouble = match self.try_once().await {
+                Ok(ready) => {
                     self.board.waits_for(None);
                     if said.is_some() {
                         tracing::info!(event = events::DAEMON_CONNECTED, "Everything can be reached now.");
                     }
                     return Ok(ready);
                 }
-                Ok(Err(trouble)) => trouble,
-                Err(_) => Trouble {
-                    with: "everything",
-                    failure: Failure { class: FailureKind::Passing, words: "no answer in time".into() },
-                },
+                Err(trouble) => trouble,
             };
             if trouble.failure.class != FailureKind::Passing {
                 return Err(trouble);
@@ -86,7 +82,8 @@ impl Connecting {
         let store = connected.parts.store.clone();
         let claims = Claims { store, clock: Arc::clone(&self.clock), holder: self.holder.clone(), ttl: CLAIM_TTL };
         let fresh = self.mint.uuid(self.clock.now());
-        let seed = claims.begin(&self.config.schedule, &fresh).await.map_err(|error| state_trouble(&error))?;
+        let begun = tokio::time::timeout(BEGIN_LIMIT, claims.begin(&self.config.schedule, &fresh)).await;
+        let seed = begun.map_err(|_| silent_state())?.map_err(|error| state_trouble(&error))?;
         self.look_at_key(&connected).await?;
         Ok(Ready { connected, claims, seed })
     }
@@ -97,8 +94,13 @@ impl Connecting {
         let since = self.clock.now();
         let looked = tokio::time::timeout(KEY_LIMIT, provider.check()).await;
         if let Ok(looked) = &looked {
-            let pipeline =
-                connected.parts.pipeline(JobName::Audit, RunId::new(self.mint.uuid(since)), CancellationToken::new());
+            let run = RunId::new(self.mint.uuid(since));
+            let pipeline = connected.parts.pipeline(
+                JobName::Audit,
+                run,
+                CancellationToken::new(),
+                Arc::clone(&connected.parts.pulse),
+            );
             let noted = pipeline.note_look_at_key(since, looked.as_ref().copied());
             if tokio::time::timeout(KEY_LIMIT, Box::pin(noted)).await.is_err() {
                 tracing::warn!(event = events::RUN_UNTIDY, "The operator could not be told of the key in time.");
@@ -123,4 +125,9 @@ impl Connecting {
 
 fn state_trouble(error: &StoreError) -> Trouble {
     Trouble { with: "the state database", failure: Failure::from(error) }
+}
+
+fn silent_state() -> Trouble {
+    let failure = Failure { class: FailureKind::Passing, words: "no answer in time".into() };
+    Trouble { with: "the state database", failure }
 }

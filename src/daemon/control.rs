@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::board::Board;
-use super::body::Failure;
+use super::body::{Failure, FailureKind};
 use super::connecting::{Connecting, Ready};
 use super::job::{Job, Shared};
 use super::parts::Parts;
 use super::{Background, End, Setup, Trouble, reload};
 use crate::config::Config;
+use crate::domain::scrub;
 use crate::lifecycle::{Control, Told};
 use crate::schedule::{Claims, Timetable};
 use crate::telemetry::events;
@@ -36,6 +37,9 @@ pub(super) struct Daemon {
     pub(super) servers: JoinSet<()>,
     pub(super) jobs: JoinSet<()>,
     pub(super) at_work: Option<AtWork>,
+    /// Where jobs say what ends the process.
+    pub(super) fatals: mpsc::Receiver<Failure>,
+    fatal: mpsc::Sender<Failure>,
     timetable: watch::Sender<Arc<Timetable>>,
     said: Option<String>,
     stalled: bool,
@@ -51,6 +55,7 @@ impl Daemon {
     pub(super) fn new(setup: Setup) -> Self {
         let config = Arc::new(setup.config.clone());
         let timetable = watch::Sender::new(Arc::new(config.schedule.clone()));
+        let (fatal, fatals) = mpsc::channel(setup.bodies.len().max(1));
         Self {
             setup,
             config,
@@ -60,6 +65,8 @@ impl Daemon {
             servers: JoinSet::new(),
             jobs: JoinSet::new(),
             at_work: None,
+            fatals,
+            fatal,
             timetable,
             said: None,
             stalled: false,
@@ -71,13 +78,14 @@ impl Daemon {
         self.serve(servers);
         self.setup.notifier.tell(&Told::Ready);
         tracing::info!(event = events::DAEMON_STARTED, holder = %self.setup.holder, "The daemon began.");
-        let (fatal, mut fatals) = mpsc::channel(1);
         let mut connecting = self.connecting();
         let mut tick = interval(self.tick());
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let connects = self.at_work.is_none();
             tokio::select! {
+                // In this order: a job says why it ends the process before its loop ends.
+                biased;
                 control = controls.recv() => match control {
                     Some(Control::Reload) => {
                         if self.reload().await && connects {
@@ -88,12 +96,18 @@ impl Daemon {
                     Some(Control::Stop) | None => return self.drain(&mut controls).await,
                 },
                 connected = &mut connecting, if connects => match connected {
-                    Ok(Ok(ready)) => self.begin(ready, &fatal),
+                    Ok(Ok(ready)) => self.begin(ready),
                     Ok(Err(trouble)) => return self.fail(trouble_words(&trouble), &mut controls).await,
                     // A panic while connecting: as good as not reached.
                     Err(_) => connecting = self.connecting(),
                 },
-                Some(failure) = fatals.recv() => return self.fail(failure, &mut controls).await,
+                Some(failure) = self.fatals.recv() => return self.fail(failure, &mut controls).await,
+                Some(ended) = self.jobs.join_next() => {
+                    return self.fail(Self::broken("the loop of a job", ended), &mut controls).await;
+                }
+                Some(ended) = self.servers.join_next() => {
+                    return self.fail(Self::broken("a server", ended), &mut controls).await;
+                }
                 _ = tick.tick() => self.tell(),
             }
         }
@@ -118,7 +132,7 @@ impl Daemon {
     }
 
     /// Everything is reached: the jobs begin.
-    fn begin(&mut self, ready: Ready, fatal: &mpsc::Sender<Failure>) {
+    fn begin(&mut self, ready: Ready) {
         let Ready { connected, claims, seed } = ready;
         self.serve(connected.servers);
         for body in &self.setup.bodies {
@@ -130,7 +144,7 @@ impl Daemon {
                 alarm: Arc::clone(&self.setup.alarm),
                 board: Arc::clone(&self.board),
                 stop: self.stop.clone(),
-                fatal: fatal.clone(),
+                fatal: self.fatal.clone(),
             };
             self.jobs.spawn(Job { shared, body: Arc::clone(body) }.follow());
         }
@@ -199,7 +213,8 @@ impl Daemon {
             return None;
         }
         self.config = Arc::new(merged);
-        self.setup.fingerprint = fingerprint;
+        // What needs a restart stays as it was, and is named again by the next reload.
+        self.setup.fingerprint = fingerprint.keeping(&self.setup.fingerprint, reload::needs_restart);
         self.timetable.send_if_modified(|timetable| {
             let differs = **timetable != self.config.schedule;
             *timetable = Arc::new(self.config.schedule.clone());
@@ -224,20 +239,35 @@ impl Daemon {
         Some(!applied.is_empty())
     }
 
-    /// Everything or nothing.
+    /// Everything or nothing: what can fail comes before what changes anything.
     async fn put_in_use(&self, config: &Config) -> Result<(), String> {
         let failed = |failure: Failure| failure.words;
         if let Some(at_work) = &self.at_work {
-            let fresh = self.setup.mint.uuid(self.setup.clock.now());
+            let change = self.setup.assembly.prepare(config, &at_work.parts).map_err(failed)?;
             if config.schedule != self.config.schedule {
-                let begun = at_work.claims.begin(&config.schedule, &fresh).await;
+                let fresh = self.setup.mint.uuid(self.setup.clock.now());
+                let begun = timeout(WRITE_LIMIT, at_work.claims.begin(&config.schedule, &fresh)).await;
+                let begun = begun.map_err(|_| "the state database did not answer in time; reload again".to_owned())?;
                 begun.map_err(|error| crate::domain::causes(&error))?;
             }
-            self.setup.assembly.apply(config, &at_work.parts).map_err(failed)?;
+            change().map_err(failed)?;
         }
         self.setup.assembly.apply_log(config).map_err(failed)
     }
+
+    /// A part of the daemon that never ends by itself did: so nobody does its work any more, and whoever watches over the
+    /// process is to start it anew.
+    fn broken(what: &str, ended: Result<(), JoinError>) -> Failure {
+        let why = ended.err().map(|panic| format!(": {panic}")).unwrap_or_default();
+        Failure { class: FailureKind::Passing, words: scrub(&format!("{what} ended by itself{why}"), MOST_WORDS) }
+    }
 }
+
+/// A reload waits so long for the state database; signals wait meanwhile.
+const WRITE_LIMIT: Duration = Duration::from_secs(10);
+
+/// The longest reason of an end that is logged.
+const MOST_WORDS: usize = 500;
 
 /// A watchdog that wants to hear of life more often than this is not served.
 const SHORTEST_TICK: Duration = Duration::from_millis(50);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::End;
 use super::body::{Failure, FailureKind};
@@ -10,9 +11,10 @@ use super::control::Daemon;
 use crate::lifecycle::{Control, Told};
 use crate::telemetry::events;
 
-/// For giving back what was cut off, and for servers to finish requests under way (their own limit is 15 s).
+/// For all that comes after the jobs, but for pings under way, which have their own limit.
+const CLOSE_LIMIT: Duration = Duration::from_secs(15);
+/// Of it, for giving back what was cut off, and for closing the state database.
 const TIDY_LIMIT: Duration = Duration::from_secs(5);
-const CLOSE_LIMIT: Duration = Duration::from_secs(16);
 
 /// How the jobs ended.
 enum Drained {
@@ -30,28 +32,28 @@ impl Daemon {
             drain_timeout_ms = u64::try_from(self.config.daemon.drain_timeout.as_millis()).unwrap_or(u64::MAX),
             "Asked to stop: nothing new is begun, what is in flight is finished. A second signal ends it at once."
         );
-        let end = match self.finish_jobs(controls).await {
-            Drained::InTime => End::Stopped,
-            Drained::TooLate => End::CutOff,
-            Drained::AtOnce => return Self::at_once(),
-        };
-        self.close().await;
+        let drained = self.finish_jobs(controls).await;
+        if matches!(drained, Drained::AtOnce) {
+            return Self::at_once();
+        }
+        let end = self.close(drained).await;
+        // What a person must see to is not hidden by a stop.
+        if let Ok(failure) = self.fatals.try_recv() {
+            say_fatal(&failure);
+            return End::Failed(failure);
+        }
         tracing::info!(event = events::DAEMON_STOPPED, "The daemon ended as asked.");
         end
     }
 
     /// Ends because it cannot go on, but in good order.
     pub(super) async fn fail(mut self, failure: Failure, controls: &mut mpsc::Receiver<Control>) -> End {
-        let event = match failure.class {
-            FailureKind::StateUnusable => events::STATE_UNUSABLE,
-            FailureKind::Configuration => events::CONFIG_INVALID,
-            _ => events::RUN_FAILED,
-        };
-        tracing::error!(event = event, error = %failure.words, "The daemon cannot go on and ends. {}", next(failure.class));
-        if let Drained::AtOnce = self.finish_jobs(controls).await {
+        say_fatal(&failure);
+        let drained = self.finish_jobs(controls).await;
+        if matches!(drained, Drained::AtOnce) {
             return Self::at_once();
         }
-        self.close().await;
+        self.close(drained).await;
         End::Failed(failure)
     }
 
@@ -83,7 +85,6 @@ impl Daemon {
                 () = &mut deadline => break,
             }
         }
-        self.cut_off().await;
         Drained::TooLate
     }
 
@@ -94,18 +95,20 @@ impl Daemon {
             doing = self.board.sentence(),
             "What was in flight did not finish in time and is cut off; nothing of it is lost."
         );
-        self.jobs.shutdown().await;
-        let Some(at_work) = &self.at_work else { return };
         let give_back = async {
+            self.jobs.shutdown().await;
+            let Some(at_work) = &self.at_work else { return true };
+            let mut whole = true;
             for claimed in self.board.at_work() {
+                // Each by itself: one that cannot be given back keeps no other.
                 if let Some(pipeline) = at_work.parts.latest(claimed.job) {
-                    pipeline.step_aside().await?;
+                    whole &= pipeline.step_aside().await.is_ok();
                 }
-                at_work.claims.give_back(&claimed).await?;
+                whole &= at_work.claims.give_back(&claimed).await.is_ok();
             }
-            Ok::<(), crate::store::StoreError>(())
+            whole
         };
-        if !matches!(tokio::time::timeout(TIDY_LIMIT, give_back).await, Ok(Ok(()))) {
+        if !matches!(tokio::time::timeout(TIDY_LIMIT, give_back).await, Ok(true)) {
             tracing::warn!(
                 event = events::RUN_UNTIDY,
                 "What was in flight could not be given back; it lapses by itself within a minute."
@@ -113,19 +116,36 @@ impl Daemon {
         }
     }
 
-    /// The servers, then the database.
-    async fn close(&mut self) {
+    /// What the jobs left, the servers, then the database: within [`CLOSE_LIMIT`] and one ping's limit.
+    async fn close(&mut self, drained: Drained) -> End {
+        let deadline = Instant::now() + CLOSE_LIMIT;
         self.close.cancel();
+        let end = if matches!(drained, Drained::TooLate) {
+            self.cut_off().await;
+            End::CutOff
+        } else {
+            End::Stopped
+        };
         let served = async { while self.servers.join_next().await.is_some() {} };
-        if tokio::time::timeout(CLOSE_LIMIT, served).await.is_err() {
-            self.servers.shutdown().await;
+        if tokio::time::timeout_at(deadline - TIDY_LIMIT, served).await.is_err() {
+            self.servers.abort_all();
         }
         if let Some(at_work) = self.at_work.take() {
             at_work.parts.live().watch.settle().await;
             // A connection that is busy with an interrupted statement must not keep the process.
             tokio::time::timeout(TIDY_LIMIT, at_work.parts.store.close()).await.ok();
         }
+        end
     }
+}
+
+fn say_fatal(failure: &Failure) {
+    let event = match failure.class {
+        FailureKind::StateUnusable => events::STATE_UNUSABLE,
+        FailureKind::Configuration => events::CONFIG_INVALID,
+        _ => events::RUN_FAILED,
+    };
+    tracing::error!(event = event, error = %failure.words, "The daemon cannot go on and ends. {}", next(failure.class));
 }
 
 fn next(class: FailureKind) -> &'static str {

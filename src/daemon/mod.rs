@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-pub use assembly::{Assembly, Background, Connected, Trouble};
+pub use assembly::{Assembly, Background, Change, Connected, Trouble};
 pub use body::{Body, Call, Failure, FailureKind, Finish};
 pub use keeping::{Report, Retention};
 pub use parts::{Live, Parts};

@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 
 use super::body::{Call, Failure, FailureKind, Finish};
 use super::job::Job;
-use crate::domain::{JobName, OccurrenceState, RunId, Timestamp};
+use crate::domain::{JobName, OccurrenceState, RunId, Timestamp, scrub};
 use crate::pipeline::WatchedJob;
 use crate::ports::PingSignal;
 use crate::schedule::{JobSchedule, Turn};
@@ -20,15 +20,24 @@ use crate::telemetry::metrics::JobOutcome;
 pub(super) const FIRST_RETRY: Duration = Duration::from_mins(1);
 /// And at the latest so long after.
 pub(super) const LONGEST_RETRY: Duration = Duration::from_mins(15);
+/// Somebody else's run is looked at again at the latest so long after.
+const LONGEST_HELD: Duration = Duration::from_mins(5);
+/// An end that cannot be written now is written so soon after, for as long as the claim is kept.
+const SETTLE_AGAIN: Duration = Duration::from_secs(2);
 /// A skip that cannot be written now is written at the next look; it is also left out then.
 const SKIP_AGAIN: Duration = Duration::from_secs(10);
+
+/// How a panic of a body is told, before what is known of it.
+const WITHOUT_A_WORD: &str = "its task ended without a word";
 
 /// What follows a call.
 enum Next {
     /// It is over, so.
     Settle(OccurrenceState, Option<String>, &'static str),
-    /// Again after this long.
+    /// Again after this long: it failed so.
     Again(Duration, String),
+    /// Again after this long: somebody, named, does it just now.
+    Held(Duration, String),
     /// Somebody else goes on with it, or this process does when it is back.
     GiveBack,
     /// It is not ours any more.
@@ -46,6 +55,9 @@ impl Job {
         claimed: ClaimedOccurrence,
         late: bool,
     ) -> Result<(), StoreError> {
+        if let Some(run) = self.shared.claims.done_before(&claimed).await? {
+            return self.conclude(&claimed, &run, Next::Settle(OccurrenceState::Done, None, "done")).await;
+        }
         self.shared.board.begins(claimed);
         let mut failures = 0;
         let (run, next) = loop {
@@ -54,19 +66,33 @@ impl Job {
                 Ok(finish) => self.judge(finish, schedule, catch_up, &claimed, failures),
                 Err(lost) => Next::Lost(lost),
             };
-            let Next::Again(wait, error) = next else { break (run, next) };
             failures += 1;
-            tracing::warn!(
-                event = events::JOB_RETRY, job = claimed.job.code(), scheduled_at = %claimed.scheduled_at.to_rfc3339(),
-                run_id = %run, failures, wait_ms = millis(wait), error,
-                "The job failed and is tried again; what was recorded stays."
-            );
+            let (job, at) = (claimed.job.code(), claimed.scheduled_at.to_rfc3339());
+            let wait = match next {
+                Next::Again(wait, error) => {
+                    tracing::warn!(
+                        event = events::JOB_RETRY, job, scheduled_at = %at, run_id = %run, failures,
+                        wait_ms = millis(wait), error, "The job failed and is tried again; what was recorded stays."
+                    );
+                    wait
+                }
+                Next::Held(wait, holder) => {
+                    tracing::info!(
+                        event = events::JOB_HELD, job, scheduled_at = %at, run_id = %run, failures,
+                        wait_ms = millis(wait), detail = holder,
+                        "Another process does the job just now; it is looked at again."
+                    );
+                    wait
+                }
+                next => break (run, next),
+            };
             if let Some(next) = self.pause(&claimed, wait).await {
                 break (run, next);
             }
         };
+        let concluded = self.conclude(&claimed, &run, next).await;
         self.shared.board.ends(claimed.job);
-        self.conclude(&claimed, &run, next).await
+        concluded
     }
 
     /// One call of the body, and everything that goes on beside it. Fails where the claim was lost.
@@ -77,7 +103,7 @@ impl Job {
         late: bool,
     ) -> (RunId, Result<Finish, StoreError>) {
         let shared = &self.shared;
-        let _busy = shared.parts.pulse.begin();
+        let busy = shared.parts.pulse.begin();
         let run = RunId::new(shared.parts.mint.uuid(self.now()));
         let span = tracing::info_span!("job", run_id = %run, job = claimed.job.code());
         span.in_scope(|| {
@@ -87,15 +113,17 @@ impl Job {
             );
         });
         let began = self.now();
-        if let Err(error) = self.note_start(&run, began).await {
-            return (run, Ok(Finish::Failed(Failure::from(&error))));
+        match self.note_start(claimed, &run, began).await {
+            Ok(()) => {}
+            Err(lost @ StoreError::LeaseLost) => return (run, Err(lost)),
+            Err(error) => return (run, Ok(Finish::Failed(Failure::from(&error)))),
         }
-        let stop = shared.stop.child_token();
         let call = Call {
             parts: shared.parts.clone(),
             run: run.clone(),
             scheduled_at: claimed.scheduled_at,
-            stop: stop.clone(),
+            stop: shared.stop.child_token(),
+            pulse: std::sync::Arc::new(busy.pulse().clone()),
         };
         let live = shared.parts.live();
         let counted = (!self.body.is_a_pass()).then(|| live.ports.metrics.job_begins(claimed.job));
@@ -103,7 +131,7 @@ impl Job {
         watched.iter_mut().for_each(WatchedJob::began);
         let body = std::sync::Arc::clone(&self.body);
         // A task of its own: a panic ends it alone, and dropping this ends it too.
-        let task = tokio::spawn(async move { body.run(call).await }.instrument(span));
+        let task = tokio::spawn(busy.pulse().within(async move { body.run(call).await }.instrument(span)));
         let mut task = AbortOnDropHandle::new(task);
         let finish = tokio::select! {
             biased;
@@ -115,7 +143,7 @@ impl Job {
         let finish = finish.unwrap_or_else(|panic| {
             Finish::Failed(Failure {
                 class: FailureKind::Passing,
-                words: format!("its task ended without a word: {panic}"),
+                words: scrub(&format!("{WITHOUT_A_WORD}: {panic}"), 500),
             })
         });
         self.note_end(&run, &finish, began).await;
@@ -162,9 +190,12 @@ impl Job {
         let failure = match finish {
             Finish::Done => return Next::Settle(OccurrenceState::Done, None, "done"),
             Finish::Stopped => return Next::GiveBack,
+            Finish::Held(_) if self.shared.stop.is_cancelled() => return Next::GiveBack,
             Finish::Held(holder) => {
-                let words = format!("{holder} was at it");
-                return Next::Settle(OccurrenceState::Skipped, Some(words), "held");
+                return match self.again_after(LONGEST_HELD, schedule, claimed, failures) {
+                    Some((wait, _)) => Next::Held(wait, holder),
+                    None => Next::Settle(OccurrenceState::Skipped, Some(format!("{holder} was at it")), "held"),
+                };
             }
             Finish::Failed(failure) => failure,
         };
@@ -172,12 +203,11 @@ impl Job {
             FailureKind::StateUnusable => Next::Fatal(failure),
             _ if self.shared.stop.is_cancelled() => Next::GiveBack,
             FailureKind::Passing => {
-                let wait = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(failures.min(16))).min(LONGEST_RETRY);
-                let at = self.now() + TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
-                let next_due = schedule.next_after(claimed.scheduled_at);
                 let too_late =
                     claimed.scheduled_at.checked_add_signed(TimeDelta::from_std(catch_up).unwrap_or_default());
-                if next_due.is_none_or(|due| at < due) && too_late.is_none_or(|late| at < late) {
+                if let Some((wait, at)) = self.again_after(LONGEST_RETRY, schedule, claimed, failures)
+                    && too_late.is_none_or(|late| at < late)
+                {
                     return Next::Again(wait, failure.words);
                 }
                 Next::Settle(OccurrenceState::Failed, Some(failure.words), "failed")
@@ -186,6 +216,20 @@ impl Job {
                 Next::Settle(OccurrenceState::Failed, Some(failure.words), "failed")
             }
         }
+    }
+
+    /// How long to wait before the next try, and when that is; none where the job's next instant comes first.
+    fn again_after(
+        &self,
+        longest: Duration,
+        schedule: &JobSchedule,
+        claimed: &ClaimedOccurrence,
+        failures: u32,
+    ) -> Option<(Duration, Timestamp)> {
+        let wait = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(failures.min(16))).min(longest);
+        let at = self.now().checked_add_signed(TimeDelta::from_std(wait).ok()?)?;
+        let next_due = schedule.next_after(claimed.scheduled_at);
+        next_due.is_none_or(|due| at < due).then_some((wait, at))
     }
 
     /// Waits before the next try; says what to do where it does not come to it.
@@ -201,12 +245,14 @@ impl Job {
         let claims = &self.shared.claims;
         match next {
             Next::Settle(state, detail, outcome) => {
+                self.settle(claimed, state, run, detail.as_deref()).await?;
                 log_end(claimed, run, outcome, detail.as_deref());
-                claims.settle(claimed, state, Some(run), detail.as_deref()).await
+                Ok(())
             }
             Next::GiveBack => {
+                claims.give_back(claimed).await?;
                 log_end(claimed, run, "stopped", None);
-                claims.give_back(claimed).await
+                Ok(())
             }
             Next::Lost(error) => {
                 let words = crate::domain::causes(&error);
@@ -218,11 +264,35 @@ impl Job {
                 self.give_up(failure).await;
                 Ok(())
             }
-            Next::Again(..) => Ok(()), // Never concluded with.
+            Next::Again(..) | Next::Held(..) => Ok(()), // Never concluded with.
         }
     }
 
-    async fn note_start(&self, run: &RunId, now: Timestamp) -> Result<(), StoreError> {
+    /// Writes the end down, as often as it takes while the claim is kept: who took it on again would do it twice.
+    async fn settle(
+        &self,
+        claimed: &ClaimedOccurrence,
+        state: OccurrenceState,
+        run: &RunId,
+        detail: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let claims = &self.shared.claims;
+        let kept = claims.keep(claimed);
+        tokio::pin!(kept);
+        loop {
+            match claims.settle(claimed, state, Some(run), detail).await {
+                Err(StoreError::Transient(_)) => {}
+                settled => return settled,
+            }
+            tokio::select! {
+                lost = &mut kept => return Err(lost),
+                () = tokio::time::sleep(SETTLE_AGAIN) => {}
+            }
+        }
+    }
+
+    async fn note_start(&self, claimed: &ClaimedOccurrence, run: &RunId, now: Timestamp) -> Result<(), StoreError> {
+        self.shared.claims.begun(claimed, run).await?;
         if self.body.keeps_its_row() {
             return Ok(());
         }
@@ -236,7 +306,7 @@ impl Job {
         let end = match finish {
             Finish::Done if !self.body.keeps_its_row() => JobEnd::Succeeded,
             Finish::Failed(failure) if !self.body.keeps_its_row() => JobEnd::Failed(&failure.words),
-            Finish::Failed(failure) if failure.words.starts_with("its task ended") => JobEnd::Failed(&failure.words),
+            Finish::Failed(failure) if failure.words.starts_with(WITHOUT_A_WORD) => JobEnd::Failed(&failure.words),
             _ => return,
         };
         let now = self.now();

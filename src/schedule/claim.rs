@@ -6,9 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::settling::{GIVEN_BACK, log_again};
 use super::slots::{Look, Past, look};
 use super::timetable::{JobSchedule, Timetable};
-use crate::domain::{JobName, OccurrenceState, RunId, Timestamp, from_millis, millis};
+use crate::domain::{JobName, OccurrenceState, Timestamp, from_millis, millis};
 use crate::ports::Clock;
 use crate::store::{ClaimedOccurrence, LeaseHeld, OccurrenceClaim, OccurrenceRow, Store, StoreError, Work};
 use crate::telemetry::events;
@@ -155,11 +156,8 @@ impl Claims {
         let detail = "its process died; a newer one takes its place";
         work.give_up_occurrences(job, Some(at), detail, now).await?;
         if claimed.attempt > 1 {
-            tracing::warn!(
-                event = events::SCHEDULE_TAKEN_OVER, job = job.code(), scheduled_at = %at.to_rfc3339(),
-                attempt = claimed.attempt,
-                "The process that did this occurrence died over it; it is done again."
-            );
+            let before = work.occurrence(job, at).await?;
+            log_again(claimed, before.and_then(|row| row.detail).as_deref() == Some(GIVEN_BACK));
         }
         work.commit().await?;
         Ok(claim)
@@ -186,27 +184,6 @@ impl Claims {
         work.commit().await
     }
 
-    /// Says how a claimed occurrence ended and gives the job's lease back, or fails with [`StoreError::LeaseLost`].
-    pub async fn settle(
-        &self,
-        claimed: &ClaimedOccurrence,
-        state: OccurrenceState,
-        run: Option<&RunId>,
-        detail: Option<&str>,
-    ) -> Result<(), StoreError> {
-        let mut work = self.store.begin().await?;
-        work.settle_occurrence(claimed, state, run, detail, self.clock.now()).await?;
-        work.commit().await
-    }
-
-    /// Gives a claimed occurrence back undone, still `running`, so that whoever looks next goes on with it at once:
-    /// what a process that stops does.
-    pub async fn give_back(&self, claimed: &ClaimedOccurrence) -> Result<(), StoreError> {
-        let mut work = self.store.begin().await?;
-        work.release_lease(&claimed.lease).await?;
-        work.commit().await
-    }
-
     /// For a job that this process does just now, for `running`: leaves out what came meanwhile, and returns when to
     /// look again. It is not made up for.
     pub async fn leave_out(&self, schedule: &JobSchedule, running: Timestamp, seed: &str) -> Result<Turn, StoreError> {
@@ -215,7 +192,10 @@ impl Claims {
             // Ours, and alive: neither its age nor the lease's rest matters.
             let past = Past { held_for: Some(Duration::MAX), ..self.past(schedule, now).await? };
             match look(schedule, Duration::MAX, now, &past, seed) {
-                Look::Due { instant, .. } => self.skip(schedule.job, instant, running, now).await?,
+                Look::Due { instant, passed_over, .. } => {
+                    self.skip(schedule.job, instant, running, now).await?;
+                    log_passed_over(schedule.job, instant, passed_over);
+                }
                 Look::Wait { instant, wake_at } => return Ok(Turn::Wait { instant, wake_at }),
                 Look::PassedOver { .. } | Look::Abandoned { .. } | Look::Never => return Ok(Turn::Never),
             }

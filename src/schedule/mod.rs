@@ -19,6 +19,7 @@
 mod claim;
 mod cron;
 mod fields;
+mod settling;
 mod slots;
 mod timetable;
 

@@ -87,6 +87,43 @@ impl Work {
         Ok(OccurrenceClaim::Settled(occurrence_row(row)?.state))
     }
 
+    /// Remembers the run that a claimed occurrence came to, or fails with [`StoreError::LeaseLost`].
+    pub async fn occurrence_begun(
+        &mut self,
+        claimed: &ClaimedOccurrence,
+        run: &RunId,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        self.renew_lease(&claimed.lease, ttl).await?;
+        let update = sql("UPDATE occurrences SET run_id = $3, detail = NULL WHERE job = $1 AND scheduled_at = $2");
+        let update = update.bind(claimed.job.code()).bind(claimed.scheduled_at).bind(run.as_str());
+        self.session.execute(update).await?;
+        Ok(())
+    }
+
+    /// Gives a claimed occurrence back undone, for this reason, or fails with [`StoreError::LeaseLost`].
+    pub async fn give_occurrence_back(&mut self, claimed: &ClaimedOccurrence, detail: &str) -> Result<(), StoreError> {
+        self.renew_lease(&claimed.lease, Duration::ZERO).await?; // The fence; and the lease is free from here on.
+        let update = sql("UPDATE occurrences SET detail = $3 WHERE job = $1 AND scheduled_at = $2");
+        self.session.execute(update.bind(claimed.job.code()).bind(claimed.scheduled_at).bind(detail)).await?;
+        Ok(())
+    }
+
+    /// Whether a run of a job came to a good end, as far as that is still known.
+    pub async fn came_to_a_good_end(&mut self, job: JobName, run: &RunId) -> Result<bool, StoreError> {
+        let select = sql("SELECT (SELECT count(*) FROM runs WHERE run_id = $1 AND state = 'finished') + \
+             (SELECT count(*) FROM jobs WHERE job = $2 AND run_id = $1 AND error IS NULL AND failures = 0 \
+             AND succeeded_at >= started_at) AS ended");
+        let rows = self.session.fetch(select.bind(run.as_str()).bind(job.code())).await?;
+        Ok(rows.first().map(|row| row.int("ended")).transpose()?.unwrap_or(0) > 0)
+    }
+
+    /// One occurrence, where there is word of it.
+    pub async fn occurrence(&mut self, job: JobName, at: Timestamp) -> Result<Option<OccurrenceRow>, StoreError> {
+        let select = sql("SELECT * FROM occurrences WHERE job = $1 AND scheduled_at = $2");
+        self.session.fetch(select.bind(job.code()).bind(at)).await?.first().map(occurrence_row).transpose()
+    }
+
     /// Says how a claimed occurrence ended and gives the job's lease back, or fails with [`StoreError::LeaseLost`].
     pub async fn settle_occurrence(
         &mut self,

@@ -122,6 +122,8 @@ pub const JOB_STARTED: &str = "job.started";
 pub const JOB_ENDED: &str = "job.ended";
 /// A job of the schedule failed and is tried again under the same occurrence.
 pub const JOB_RETRY: &str = "job.retry";
+/// Another process does the job just now, outside the schedule; it is looked at again.
+pub const JOB_HELD: &str = "job.held";
 /// The schedule cannot be kept for the moment: the state database does not answer.
 pub const JOB_UNKNOWN: &str = "job.unknown";
 /// The configuration was read anew and what changed is in use.
@@ -146,6 +148,8 @@ pub const SCHEDULE_PASSED_OVER: &str = "schedule.passed_over";
 pub const SCHEDULE_SKIPPED: &str = "schedule.skipped";
 /// A process died over an occurrence; another does it again.
 pub const SCHEDULE_TAKEN_OVER: &str = "schedule.taken_over";
+/// An occurrence that a stopping process gave back is gone on with.
+pub const SCHEDULE_RESUMED: &str = "schedule.resumed";
 /// A process died over an occurrence too long ago to do it again.
 pub const SCHEDULE_GIVEN_UP: &str = "schedule.given_up";
 /// The alarm clock does not work; the process wakes by waiting instead.

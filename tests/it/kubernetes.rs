@@ -291,9 +291,9 @@ fn services_and_budgets_find_their_pods_and_ports() {
                 pod["metadata"]["labels"]["app.kubernetes.io/name"], selected["app.kubernetes.io/name"],
                 "{name}"
             );
-            // drain_timeout is 30 s, and closing takes 5 s at most; the pages take 15 s.
+            // drain_timeout is 30 s, closing takes 15 s at most and a ping 10 s; the pages take 15 s.
             let grace = pod["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap();
-            assert!(grace >= if name == "reconnectd-serve" { 20 } else { 40 }, "{name}: {grace}");
+            assert!(grace >= if name == "reconnectd-serve" { 20 } else { 55 }, "{name}: {grace}");
         }
     }
 }

@@ -42,7 +42,8 @@ impl ComposioSettingsError {
 }
 
 impl ComposioSettings {
-    pub(super) fn validate(&self) -> Result<(), ComposioSettingsError> {
+    /// Whether they can be used at all.
+    pub fn validate(&self) -> Result<(), ComposioSettingsError> {
         let checks = [
             ("api_key", self.api_key.expose_secret().trim().is_empty(), "must not be empty"),
             ("requests_per_minute", self.requests_per_minute == 0, "must be at least 1"),

@@ -4,14 +4,16 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::adapters::composio::ComposioProvider;
 use crate::app::{App, AppError};
 use crate::config::{self, Config, ConfigError, Fingerprint};
-use crate::daemon::{Assembly, Background, Connected, Failure, FailureKind, Live, Parts, Trouble};
+use crate::daemon::{Assembly, Background, Change, Connected, Failure, FailureKind, Live, Parts, Trouble};
 use crate::domain::AddressKey;
 use crate::http::{Server, Site};
 use crate::pipeline::Ports;
@@ -26,7 +28,7 @@ pub(super) struct Real {
     log: LogHandle,
     pulse: Arc<Pulse>,
     /// Bound, and waiting for the state database.
-    pages: Mutex<Option<TcpListener>>,
+    pages: Arc<Mutex<Option<TcpListener>>>,
     built: Mutex<Option<Built>>,
 }
 
@@ -46,21 +48,33 @@ impl Real {
         pulse: Arc<Pulse>,
         pages: Option<TcpListener>,
     ) -> Self {
-        Self { app: app.with(app.config.clone()), path, log, pulse, pages: Mutex::new(pages), built: Mutex::default() }
+        Self {
+            app: app.with(app.config.clone()),
+            path,
+            log,
+            pulse,
+            pages: Arc::new(Mutex::new(pages)),
+            built: Mutex::default(),
+        }
     }
 
     /// The one provider of this process: a second would be a second door.
     fn provider(&self, app: &App) -> Result<Arc<ComposioProvider>, AppError> {
         let built = self.built.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(built) = built {
+            built.provider.adjust(&app.composio_settings()).map_err(AppError::Composio)?;
             return Ok(built.provider);
         }
         Ok(Arc::new(app.composio()?.with_pulse(Arc::clone(&self.pulse))))
     }
 
-    fn server(&self, app: &App, store: &Store, key: AddressKey) -> Result<Option<Background>, AppError> {
-        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(listener) = pages.take() else { return Ok(None) };
+    /// The public pages. They take the listener when they are served, so that connecting that fails or is given up
+    /// leaves it for the next time.
+    fn server(&self, app: &App, store: &Store, key: AddressKey) -> Option<Background> {
+        let pages = Arc::clone(&self.pages);
+        if pages.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            return None;
+        }
         let clock = Arc::clone(&app.clock);
         let site = Site {
             product: app.config.reconnect.product.clone(),
@@ -68,9 +82,36 @@ impl Real {
             store: store.clone(),
             now: Arc::new(move || clock.now()),
         };
-        let server = Server::on(listener, site)?;
-        tracing::info!(event = events::HTTP_LISTENING, address = %server.address(), "Listening.");
-        Ok(Some(Box::new(move |stop| Box::pin(async move { server.run(stop.cancelled()).await }))))
+        Some(Box::new(move |stop| Box::pin(serve(pages, site, stop))))
+    }
+}
+
+async fn serve(pages: Arc<Mutex<Option<TcpListener>>>, site: Site, stop: CancellationToken) {
+    let listener = pages.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(listener) = listener else { return };
+    match Server::on(listener, site) {
+        Ok(server) => {
+            tracing::info!(event = events::HTTP_LISTENING, address = %server.address(), "Listening.");
+            server.run(stop.cancelled()).await;
+        }
+        Err(error) => {
+            let error = crate::domain::causes(&error);
+            tracing::error!(event = events::RUN_FAILED, error, "The public pages cannot be served.");
+        }
+    }
+}
+
+/// What is reached within this long or not at all this time; longer than the adapters' own limits, which do not cover a
+/// name that is being looked up. Not for bringing the schema up to date, which takes as long as it takes.
+const TRY_LIMIT: Duration = Duration::from_mins(2);
+
+async fn in_time<T>(with: &'static str, reaching: impl Future<Output = Result<T, AppError>>) -> Result<T, Trouble> {
+    match tokio::time::timeout(TRY_LIMIT, reaching).await {
+        Ok(reached) => reached.map_err(|error| Trouble { with, failure: failure(&error) }),
+        Err(_) => {
+            let failure = Failure { class: FailureKind::Passing, words: "no answer in time".to_owned() };
+            Err(Trouble { with, failure })
+        }
     }
 }
 
@@ -99,28 +140,33 @@ impl Assembly for Real {
         let in_the = |with: &'static str| move |error: AppError| Trouble { with, failure: failure(&error) };
         let provider = self.provider(&app).map_err(in_the("the provider"))?;
         app.channels().map_err(in_the("the channels"))?;
-        let directory = app.directory().await.map_err(in_the("the directory"))?;
+        let directory = in_time("the directory", app.directory()).await?;
+        // Its connections have limits of their own.
         let store = app.store().await.map_err(in_the("the state database"))?;
-        let key = app.address_key(&store).await.map_err(in_the("the state database"))?;
+        let key = in_time("the state database", app.address_key(&store)).await?;
         let built = Built { provider, directory, key: key.clone() };
         let live = live(&app, &built).map_err(in_the("the channels"))?;
-        let servers = self.server(&app, &store, key).map_err(in_the("the pages"))?.into_iter().collect();
+        let servers = self.server(&app, &store, key).into_iter().collect();
         *self.built.lock().unwrap_or_else(PoisonError::into_inner) = Some(built);
         app.expect_channels(); // They may have been changed while it was waited for.
         let parts = Arc::new(Parts::new(store, live, Arc::clone(&app.mint), Arc::clone(&self.pulse)));
         Ok(Connected { parts, servers })
     }
 
-    fn apply(&self, config: &Config, parts: &Parts) -> Result<(), Failure> {
+    fn prepare(&self, config: &Config, parts: &Arc<Parts>) -> Result<Change, Failure> {
         let app = self.app.with(config.clone());
         let built = self.built.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(built) = built else { return Ok(()) };
-        let live = live(&app, &built).map_err(|error| failure(&error))?;
+        let Some(built) = built else { return Ok(Box::new(|| Ok(()))) };
         let refused = |error| failure(&AppError::Composio(error));
-        built.provider.adjust(&app.composio_settings()).map_err(refused)?;
-        parts.replace(live);
-        app.expect_channels();
-        Ok(())
+        let (live, settings) = (live(&app, &built).map_err(|error| failure(&error))?, app.composio_settings());
+        settings.validate().map_err(refused)?;
+        let parts = Arc::clone(parts);
+        Ok(Box::new(move || {
+            built.provider.adjust(&settings).map_err(refused)?;
+            parts.replace(live);
+            app.expect_channels();
+            Ok(())
+        }))
     }
 
     fn apply_log(&self, config: &Config) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reconnectd::adapters::clock::ManualClock;
-use reconnectd::domain::{JobName, OccurrenceState};
+use reconnectd::domain::{JobName, OccurrenceState, RunId, Timestamp};
 use reconnectd::schedule::{Claims, Timetable, Turn};
 use reconnectd::store::{OccurrenceClaim, Store, StoreError};
 
@@ -14,6 +14,12 @@ use crate::support::databases::on_both;
 fn claims(store: &Store, holder: &str, ttl: Duration) -> Claims {
     let clock = Arc::new(ManualClock::new(at("2026-11-21T09:00:00Z")));
     Claims { store: store.clone(), clock, holder: holder.to_owned(), ttl }
+}
+
+/// What is said of the audit that was due then.
+async fn detail(store: &Store, due: Timestamp) -> Option<String> {
+    let row = store.begin_read().await.unwrap().occurrence(JobName::Audit, due).await.unwrap();
+    row.and_then(|row| row.detail)
 }
 
 #[tokio::test]
@@ -96,8 +102,13 @@ async fn a_claim_is_kept_while_it_is_renewed_and_lost_to_whoever_takes_it_after_
 
         // Given back undone, it can be gone on with at once.
         second.give_back(&heir).await.unwrap();
+        assert!(detail(&store, now).await.unwrap().contains("given back"), "nobody died over it");
         let again = first.claim(JobName::Audit, now, now).await.unwrap();
-        assert!(matches!(again, OccurrenceClaim::Claimed(claimed) if claimed.attempt == 3), "{again:?}");
+        let OccurrenceClaim::Claimed(claimed) = again else { panic!("{again:?}") };
+        assert_eq!(claimed.attempt, 3);
+        first.begun(&claimed, &RunId::new("run-3")).await.unwrap();
+        assert_eq!(detail(&store, now).await, None, "it is somebody's again");
+        assert_eq!(first.done_before(&claimed).await.unwrap(), None, "it began and did not end");
     })
     .await;
 }
