@@ -106,13 +106,11 @@ async fn serve(pages: Arc<Mutex<Option<TcpListener>>>, site: Site, stop: Cancell
 const TRY_LIMIT: Duration = Duration::from_mins(2);
 
 async fn in_time<T>(with: &'static str, reaching: impl Future<Output = Result<T, AppError>>) -> Result<T, Trouble> {
-    match tokio::time::timeout(TRY_LIMIT, reaching).await {
-        Ok(reached) => reached.map_err(|error| Trouble { with, failure: failure(&error) }),
-        Err(_) => {
-            let failure = Failure { class: FailureKind::Passing, words: "no answer in time".to_owned() };
-            Err(Trouble { with, failure })
-        }
-    }
+    let Ok(reached) = tokio::time::timeout(TRY_LIMIT, reaching).await else {
+        let failure = Failure { class: FailureKind::Passing, words: "no answer in time".to_owned() };
+        return Err(Trouble { with, failure });
+    };
+    reached.map_err(|error| Trouble { with, failure: failure(&error) })
 }
 
 /// What holds for jobs that begin from now on.
@@ -140,7 +138,7 @@ impl Assembly for Real {
         let in_the = |with: &'static str| move |error: AppError| Trouble { with, failure: failure(&error) };
         let provider = self.provider(&app).map_err(in_the("the provider"))?;
         app.channels().map_err(in_the("the channels"))?;
-        let directory = in_time("the directory", app.directory()).await?;
+        let directory = Box::pin(in_time("the directory", app.directory())).await?;
         // Its connections have limits of their own.
         let store = app.store().await.map_err(in_the("the state database"))?;
         let key = in_time("the state database", app.address_key(&store)).await?;
