@@ -185,11 +185,11 @@ impl Running {
                 operational: Duration::from_hours(2160),
             },
         };
-        let parts = Arc::new(Parts::new(rig.store.clone(), live, Arc::clone(&mint), Arc::clone(&pulse)));
+        let made_of = Arc::new(Parts::new(rig.store.clone(), live, Arc::clone(&mint), Arc::clone(&pulse)));
         let setup = Setup {
             config,
             fingerprint,
-            assembly: Arc::new(Fake { parts, troubles: Mutex::new(troubles.into()) }),
+            assembly: Arc::new(Fake { parts: made_of, troubles: Mutex::new(troubles.into()) }),
             bodies,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             alarm: alarm(Arc::clone(&clock)),
@@ -281,8 +281,8 @@ impl Body for Scripted {
     }
 }
 
-fn failed(class: FailureKind) -> Option<Finish> {
-    Some(Finish::Failed(Failure { class, words: "scripted".into() }))
+fn failed(class: FailureKind) -> Finish {
+    Finish::Failed(Failure { class, words: "scripted".into() })
 }
 
 const DONE: OccurrenceState = OccurrenceState::Done;
@@ -346,7 +346,7 @@ async fn a_panic_fails_its_call_and_is_tried_again_and_the_daemon_lives() {
 #[tokio::test]
 async fn a_failure_is_tried_again_until_the_next_one_is_due() {
     let rig = Rig::new().await;
-    let body = Scripted::new((0..7).map(|_| failed(FailureKind::Passing)));
+    let body = Scripted::new((0..7).map(|_| Some(failed(FailureKind::Passing))));
     let running = Running::start(&rig, Arc::clone(&body) as Arc<dyn Body>, vec![None]);
     running.follows().await;
     running.clock.set(60);
@@ -365,7 +365,7 @@ async fn a_failure_is_tried_again_until_the_next_one_is_due() {
 async fn a_refused_key_is_not_tried_again_before_the_next_one_and_somebody_elses_run_is_no_failure() {
     let rig = Rig::new().await;
     let held = Some(Finish::Held("other:2".into()));
-    let body = Scripted::new([failed(FailureKind::KeyRefused), held, Some(Finish::Done)]);
+    let body = Scripted::new([Some(failed(FailureKind::KeyRefused)), held, Some(Finish::Done)]);
     let running = Running::start(&rig, body, vec![None]);
     running.follows().await;
     running.clock.set(60);
@@ -380,7 +380,7 @@ async fn a_refused_key_is_not_tried_again_before_the_next_one_and_somebody_elses
 #[tokio::test]
 async fn an_audit_that_learned_too_little_is_not_tried_again_before_the_next_one() {
     let rig = Rig::new().await;
-    let body = Scripted::new([failed(FailureKind::Incomplete), Some(Finish::Done)]);
+    let body = Scripted::new([Some(failed(FailureKind::Incomplete)), Some(Finish::Done)]);
     let running = Running::start(&rig, body, vec![None]);
     running.follows().await;
     running.clock.set(60);
@@ -401,7 +401,7 @@ async fn what_a_person_must_see_to_ends_it_at_the_start_and_later() {
         assert_eq!((failure.class, failure.words.as_str()), (class, "it: scripted"));
     }
     let rig = Rig::new().await;
-    let running = Running::start(&rig, Scripted::new([failed(FailureKind::StateUnusable)]), vec![None]);
+    let running = Running::start(&rig, Scripted::new([Some(failed(FailureKind::StateUnusable))]), vec![None]);
     running.follows().await;
     running.clock.set(60);
     let End::Failed(failure) = running.daemon.await.unwrap() else { unreachable!("it goes on") };

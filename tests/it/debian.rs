@@ -1,6 +1,6 @@
 //! The Debian package: built, installed into a scratch root with and without systemd, removed and purged.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a step that fails ends its test")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,8 +31,8 @@ fn package() -> &'static Path {
         );
         let cargo_deb = std::env::var("RECONNECTD_TEST_CARGO_DEB");
         let cargo_deb = cargo_deb.unwrap_or_else(|_| panic!("RECONNECTD_TEST_CARGO_DEB is not set: run tests/run"));
-        let build = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/debian/build");
-        let built = Command::new(build)
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/debian/build");
+        let built = Command::new(script)
             .args([program.to_str().unwrap(), "--no-strip", "--fast", "-o", path.to_str().unwrap()])
             .env("CARGO_DEB", cargo_deb)
             .env("CARGO_TARGET_DIR", folder.path().join("target"))

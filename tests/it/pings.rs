@@ -1,6 +1,6 @@
 //! The dead man's switch: what it is told of each job, in which order, and that no job waits for it or fails with it.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a step that fails ends its test")]
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;

@@ -110,7 +110,7 @@ fn point(body: &[u8], name: &str, labels: &[&str]) -> Option<f64> {
     })?;
     match point.value? {
         number_data_point::Value::AsDouble(value) => Some(value),
-        other => panic!("{name}: {other:?}"),
+        other @ number_data_point::Value::AsInt(_) => panic!("{name}: {other:?}"),
     }
 }
 

@@ -1,7 +1,5 @@
 //! `reconnectd report` and `reconnectd retention` as a person uses them.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
-
 use serde_json::Value;
 
 use super::setup::Setup;

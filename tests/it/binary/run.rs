@@ -1,8 +1,6 @@
 //! `run` as a process: at work, asked to stop, asked to read its configuration anew, with everything down, and what it
 //! tells its service manager.
 
-#![expect(clippy::unwrap_used, reason = "a fixture that fails ends its test")]
-
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::time::Duration;

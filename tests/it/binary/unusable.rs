@@ -1,8 +1,6 @@
 //! A state database that cannot be used: full, corrupt, or of another version. Every command says what is wrong and what
 //! to do, and ends with 4; the daemon too, at its start and later.
 
-#![expect(clippy::unwrap_used, reason = "a fixture that fails ends its test")]
-
 use std::process::{Command, Stdio};
 
 use super::setup::Setup;

@@ -106,7 +106,8 @@ async fn since_when_the_key_is_refused_and_something_is_due_are_instants_that_st
         rig.later(std::time::Duration::from_hours(24));
         let (metrics, wall) = (Arc::new(Metrics::new()), rig.now());
         let channels = vec![reconnectd::domain::ChannelName::new("email")];
-        let reader = TruthReader::new(Arc::clone(&metrics), channels, Arc::new(move || wall));
+        let reader = TruthReader::new(Arc::clone(&metrics), Arc::new(move || wall));
+        reader.expect_channels(channels);
         reader.read_from(rig.store.clone()).await;
         assert!(reader.refresh().await);
         for (name, labels, expected) in [

@@ -1,5 +1,7 @@
 //! Claims on both state databases: one process of many gets an occurrence, and keeps it only while it renews it.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
