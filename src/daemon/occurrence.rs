@@ -7,7 +7,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
 use super::body::{Call, Failure, FailureKind, Finish};
-use super::job::Job;
+use super::job::{FIRST_PAUSE, Job, LONGEST_PAUSE};
 use crate::domain::{JobName, OccurrenceState, RunId, Timestamp};
 use crate::pipeline::WatchedJob;
 use crate::ports::PingSignal;
@@ -202,7 +202,7 @@ impl Job {
         match next {
             Next::Settle(state, detail, outcome) => {
                 log_end(claimed, run, outcome, detail.as_deref());
-                claims.settle(claimed, state, Some(run), detail.as_deref()).await
+                self.settle(claimed, state, run, detail.as_deref()).await
             }
             Next::GiveBack => {
                 log_end(claimed, run, "stopped", None);
@@ -219,6 +219,31 @@ impl Job {
                 Ok(())
             }
             Next::Again(..) => Ok(()), // Never concluded with.
+        }
+    }
+
+    /// Again and again while the state database is away, until the process is to end: what was done would else be done
+    /// once more when the claim has lapsed. Somebody who took it on meanwhile has the last word.
+    async fn settle(
+        &self,
+        claimed: &ClaimedOccurrence,
+        state: OccurrenceState,
+        run: &RunId,
+        detail: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let (claims, stop) = (&self.shared.claims, &self.shared.stop);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let last = stop.is_cancelled();
+            match claims.settle(claimed, state, Some(run), detail).await {
+                Err(error @ StoreError::Transient(_)) if !last => self.say_unknown(&error, pause == FIRST_PAUSE),
+                settled => return settled,
+            }
+            tokio::select! {
+                () = claims.clock.sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
 
+mod settling;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
