@@ -25,8 +25,6 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 const BEGIN_LIMIT: Duration = Duration::from_mins(1);
 /// The key is looked at for so long at the start; a provider that is down is met by the first audit.
 const KEY_LIMIT: Duration = Duration::from_secs(30);
-/// An occurrence's claim lapses this long after its process died: as long as the right to run does.
-const CLAIM_TTL: Duration = crate::pipeline::LEASE_TTL;
 
 /// What connecting needs, apart from the daemon so that it can go on beside it.
 pub(super) struct Connecting {
@@ -80,7 +78,9 @@ impl Connecting {
     async fn try_once(&self) -> Result<Ready, Trouble> {
         let connected = self.assembly.connect(&self.config).await?;
         let store = connected.parts.store.clone();
-        let claims = Claims { store, clock: Arc::clone(&self.clock), holder: self.holder.clone(), ttl: CLAIM_TTL };
+        // An occurrence's claim outlives its process as long as the right to run does.
+        let ttl = connected.parts.live().settings.lease_ttl;
+        let claims = Claims { store, clock: Arc::clone(&self.clock), holder: self.holder.clone(), ttl };
         let fresh = self.mint.uuid(self.clock.now());
         let begun = tokio::time::timeout(BEGIN_LIMIT, claims.begin(&self.config.schedule, &fresh)).await;
         let seed = begun.map_err(|_| silent_state())?.map_err(|error| state_trouble(&error))?;

@@ -21,9 +21,9 @@ use crate::store::StoreError;
 use crate::telemetry::events;
 
 /// The schedule is looked at again this soon after the state database did not answer; each time twice as late.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// And at the latest so long after.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// How often it is looked whether somebody else's claim has lapsed.
 const LOOK_AT_OTHERS: Duration = Duration::from_secs(5);
 
@@ -138,7 +138,7 @@ impl Job {
     }
 
     /// Once per outage, and every minute from then on not again.
-    fn say_unknown(&self, error: &StoreError, first: bool) {
+    pub(super) fn say_unknown(&self, error: &StoreError, first: bool) {
         if first {
             tracing::warn!(
                 event = events::JOB_UNKNOWN, job = self.name().code(), error = %crate::domain::causes(error),

@@ -7,7 +7,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
 use super::body::{Call, Failure, FailureKind, Finish};
-use super::job::Job;
+use super::job::{FIRST_PAUSE, Job, LONGEST_PAUSE};
 use crate::domain::{JobName, OccurrenceState, RunId, Timestamp, scrub};
 use crate::pipeline::WatchedJob;
 use crate::ports::PingSignal;
@@ -22,8 +22,6 @@ pub(super) const FIRST_RETRY: Duration = Duration::from_mins(1);
 pub(super) const LONGEST_RETRY: Duration = Duration::from_mins(15);
 /// Somebody else's run is looked at again at the latest so long after.
 const LONGEST_HELD: Duration = Duration::from_mins(5);
-/// An end that cannot be written now is written so soon after, for as long as the claim is kept.
-const SETTLE_AGAIN: Duration = Duration::from_secs(2);
 /// A skip that cannot be written now is written at the next look; it is also left out then.
 const SKIP_AGAIN: Duration = Duration::from_secs(10);
 
@@ -268,7 +266,8 @@ impl Job {
         }
     }
 
-    /// Writes the end down, as often as it takes while the claim is kept: who took it on again would do it twice.
+    /// Again and again while the state database is away, until the process is to end: what was done would else be done
+    /// once more when the claim has lapsed. Somebody who took it on meanwhile has the last word.
     async fn settle(
         &self,
         claimed: &ClaimedOccurrence,
@@ -276,18 +275,19 @@ impl Job {
         run: &RunId,
         detail: Option<&str>,
     ) -> Result<(), StoreError> {
-        let claims = &self.shared.claims;
-        let kept = claims.keep(claimed);
-        tokio::pin!(kept);
+        let (claims, stop) = (&self.shared.claims, &self.shared.stop);
+        let mut pause = FIRST_PAUSE;
         loop {
+            let last = stop.is_cancelled();
             match claims.settle(claimed, state, Some(run), detail).await {
-                Err(StoreError::Transient(_)) => {}
+                Err(error @ StoreError::Transient(_)) if !last => self.say_unknown(&error, pause == FIRST_PAUSE),
                 settled => return settled,
             }
             tokio::select! {
-                lost = &mut kept => return Err(lost),
-                () = tokio::time::sleep(SETTLE_AGAIN) => {}
+                () = claims.clock.sleep(pause) => {}
+                () = stop.cancelled() => {}
             }
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

@@ -193,7 +193,7 @@ impl Claims {
             let past = Past { held_for: Some(Duration::MAX), ..self.past(schedule, now).await? };
             match look(schedule, Duration::MAX, now, &past, seed) {
                 Look::Due { instant, passed_over, .. } => {
-                    self.skip(schedule.job, instant, running, now).await?;
+                    self.skip(schedule.job, instant, running, passed_over, now).await?;
                     log_passed_over(schedule.job, instant, passed_over);
                 }
                 Look::Wait { instant, wake_at } => return Ok(Turn::Wait { instant, wake_at }),
@@ -204,8 +204,16 @@ impl Claims {
         Ok(schedule.next_after(now).map_or(Turn::Never, |instant| Turn::Wait { instant, wake_at: instant }))
     }
 
-    async fn skip(&self, job: JobName, at: Timestamp, running: Timestamp, now: Timestamp) -> Result<(), StoreError> {
-        let detail = format!("the one of {} was still running", running.to_rfc3339());
+    async fn skip(
+        &self,
+        job: JobName,
+        at: Timestamp,
+        running: Timestamp,
+        passed_over: u64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let others = if passed_over > 0 { format!("; {passed_over} before it passed over") } else { String::new() };
+        let detail = format!("the one of {} was still running{others}", running.to_rfc3339());
         let mut work = self.store.begin().await?;
         work.skip_occurrence(job, at, &self.holder, &detail, now).await?;
         work.commit().await?;
@@ -272,7 +280,7 @@ fn log_passed_over(job: JobName, at: Timestamp, count: u64) {
     if count > 0 {
         tracing::warn!(
             event = events::SCHEDULE_PASSED_OVER, job = job.code(), scheduled_at = %at.to_rfc3339(), occurrences = count,
-            "Occurrences came while nobody was there to do them; they are not made up for."
+            "Occurrences came while nobody was there to do them, or to leave them out; they are not made up for."
         );
     }
 }

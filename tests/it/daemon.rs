@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
 
 mod alone;
+mod settling;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};

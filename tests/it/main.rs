@@ -38,6 +38,7 @@ mod scan;
 mod schedule;
 mod sends;
 mod simulator;
+mod soak;
 mod status;
 mod store;
 mod suppression;
