@@ -71,7 +71,7 @@ async fn a_daemon_that_cannot_start_names_the_key_and_its_target_goes_down() {
     setup.text("composio.api_key_file", "/nowhere/composio");
     let output = setup.run(&["run"]).await.expect(2);
     assert!(output.stderr.contains("/nowhere/composio"), "{}", output.stderr);
-    let up = "      - { series: 'up{job=\"reconnectd\"}', values: '1x30 0x20' }\n";
+    let up = "      - { series: 'up{job=\"reconnectd\"}', values: '1x240 0x20' }\n";
     let firing = prometheus::firing("", "", 15, up);
     assert!(firing.contains("ReconnectdDown"), "{firing:?}");
 }

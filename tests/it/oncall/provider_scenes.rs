@@ -112,8 +112,8 @@ async fn a_budget_that_others_use_up_is_said_with_what_asked_for_the_pause() {
     assert!(waited >= 3.0 && waited <= took, "{waited} s of {took} s");
     let per_minute = 60.0 * waited / took;
     let more = format!(
-        "      - {{ series: 'reconnectd_job_interval_seconds{{job=\"reconnectd\",job_name=\"audit\"}}', values: '3600x90' }}\n      \
-         - {{ series: 'reconnectd_provider_wait_seconds_total{{job=\"reconnectd\",why=\"pause\"}}', values: '0+{per_minute}x90' }}\n"
+        "      - {{ series: 'reconnectd_job_interval_seconds{{job=\"reconnectd\",job_name=\"audit\"}}', values: '3600x300' }}\n      \
+         - {{ series: 'reconnectd_provider_wait_seconds_total{{job=\"reconnectd\",why=\"pause\"}}', values: '0+{per_minute}x300' }}\n"
     );
     let firing = prometheus::firing("", "", 60, &more);
     assert!(firing.contains("ReconnectdBudgetStarved"), "{firing:?}");

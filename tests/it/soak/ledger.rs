@@ -136,8 +136,8 @@ impl Account<'_> {
     }
 }
 
-/// Every run that came to its end is an audit that was due then, and no occurrence has more of them than processes came
-/// to it.
+/// Every run that came to its end and learned of anybody is an audit that was due then, and no occurrence has more of them
+/// than processes came to it.
 pub fn runs_belong_to_occurrences(finished: &[String], audits: &[OccurrenceRow], journal: &[Entry]) {
     let mut runs: BTreeMap<Timestamp, u32> = BTreeMap::new();
     for finished in finished {

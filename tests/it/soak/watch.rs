@@ -1,6 +1,7 @@
 //! What is seen from outside: the events that are logged, what happened in which order, memory, tasks.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use reconnectd::domain::{JobName, RunId, Timestamp};
@@ -65,7 +66,7 @@ impl Visit for Fields {
         if field.name() == "scheduled_at" {
             self.at = text.parse().ok();
         }
-        self.all.push_str(&format!(" {}={text}", field.name()));
+        let _infallible = write!(self.all, " {}={text}", field.name());
     }
 }
 
