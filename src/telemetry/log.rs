@@ -67,8 +67,8 @@ where
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut Recorder { fields: &mut fields, mask: &self.hidden() });
-        // Of several runs in one process, the nearest span that knows its run says whose line this is.
-        let mut run_id = None;
+        // Of several runs in one process, the event itself or the nearest span that knows its run says whose line this is.
+        let mut run_id = fields.take(RUN_ID).and_then(|own| own.as_str().map(RunId::new));
         for span in context.event_scope(event).into_iter().flatten() {
             if let Some(outer) = span.extensions().get::<Fields>() {
                 run_id = run_id.or_else(|| outer.text(RUN_ID).map(RunId::new));

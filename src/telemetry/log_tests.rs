@@ -110,7 +110,7 @@ fn every_line_is_one_object_with_event_and_run_id_whatever_its_values() {
         debug!(
             event = events::BATCH_CHANGED,
             level = "mine",
-            run_id = "mine",
+            run_id = "the run it is about",
             timestamp = 1,
             target_ = "x",
             "Clashing."
@@ -123,13 +123,14 @@ fn every_line_is_one_object_with_event_and_run_id_whatever_its_values() {
     for line in &lines {
         assert_eq!(line.matches('\n').count(), 1, "{line:?}");
         let object: Value = serde_json::from_str(line).unwrap();
-        assert!(object["event"].is_string() && object["run_id"] == RUN && object["message"].is_string(), "{line}");
+        assert!(object["event"].is_string() && object["run_id"].is_string() && object["message"].is_string(), "{line}");
     }
     let objects = objects(&lines);
     assert_eq!((&objects[0]["message"], &objects[0]["nasty"]), (&nasty.into(), &nasty.into()));
     assert_eq!(objects[1]["event"], "log");
     assert_eq!((&objects[2]["level"], &objects[2]["level_"]), (&"debug".into(), &"mine".into()));
-    assert_eq!((&objects[2]["run_id"], &objects[2]["run_id_"]), (&RUN.into(), &"mine".into()));
+    assert_eq!((&objects[1]["run_id"], &objects[2]["run_id"]), (&RUN.into(), &"the run it is about".into()));
+    assert!(objects[2].get("run_id_").is_none(), "a line has one run");
     assert_eq!((&objects[3]["number"], &objects[3]["none"]), (&Value::Null, &"None".into()));
 
     let pretty = logged(LineFormat::Pretty { colours: false }, "info", || {
