@@ -62,7 +62,8 @@ impl Connecting {
             if trouble.failure.class != FailureKind::Passing {
                 return Err(trouble);
             }
-            if said.as_ref() != Some(&trouble) {
+            // A server that is gone has more than one way of saying so; what cannot be reached is the news.
+            if said.as_ref().is_none_or(|said| said.with != trouble.with) {
                 tracing::warn!(
                     event = events::DAEMON_WAITING, dependency = trouble.with, error = %trouble.failure.words,
                     "It cannot be reached; it is tried again until it can. Nothing else is done meanwhile."
