@@ -164,13 +164,15 @@ async fn a_rehearsal_and_a_run_that_somebody_else_does_tell_nothing() {
     assert_eq!(ends(&rig)("done").to_string(), counted.to_string(), "nor is a rehearsal counted");
     rig.settings.dry_run = false;
 
-    // Renewed three times within its life, whatever else the machine is busy with.
-    rig.settings.lease_ttl = Duration::from_secs(10);
     rig.world.hang(Some(Hang::Asking(UserId::new("u1"))));
     let (first, second) = (rig.pipeline(), pinging(&rig, &sink));
+    let while_it_hangs = async {
+        rig.world.hanging.notified().await;
+        second.run_once().await
+    };
     tokio::select! {
         _ = Box::pin(first.run_once()) => panic!("it hangs"),
-        held = Box::pin(second.run_once()) => assert!(matches!(held, Ok(RunOutcome::HeldElsewhere(_)))),
+        held = Box::pin(while_it_hangs) => assert!(matches!(held, Ok(RunOutcome::HeldElsewhere(_)))),
     }
     second.watch.settle().await;
     assert_eq!(sink.received().len(), 0);

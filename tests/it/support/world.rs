@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use reconnectd::domain::{
     Account, AccountId, AuthConfigId, ChannelName, Contact, Cursor, EmailAddress, EventKind, FailureClass, Notice,
     OperatorNotice, ReasonHint, Status, Timestamp, ToolkitSlug, UserId, UserPage, from_millis,
@@ -195,8 +196,10 @@ impl World {
         *self.at_contact.lock().unwrap() = Some(Box::new(hook));
     }
 
-    /// Stops answering at this point, or nowhere.
+    /// Stops answering at this point, or nowhere. Who waits for `hanging` after this hears of this point only: what
+    /// hung before and was not waited for (the second of two sends at once) is forgotten.
     pub fn hang(&self, point: Option<Hang>) {
+        let _ = self.hanging.notified().now_or_never();
         *self.hang.lock().unwrap() = point;
     }
 
