@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reconnectd::daemon::{Body, Call, End, Failure, FailureKind, Finish};
 use reconnectd::domain::{JobName, RunId, Timestamp, from_millis};
-use reconnectd::lifecycle::{RecordingNotifier, Told};
+use reconnectd::lifecycle::{Control, RecordingNotifier, Told};
 use reconnectd::ports::Alarm;
 use reconnectd::schedule::Claims;
 use reconnectd::store::{JobEnd, OccurrenceClaim};
@@ -58,8 +58,14 @@ async fn an_audit_that_hangs_is_noticed_while_deliveries_go_on() {
     }
     assert!(running.pulse.stalled(tokio::time::Instant::now()).is_some(), "what /livez and the watchdog ask");
     notifier.take();
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(!notifier.take().contains(&Told::Alive), "the service manager is told nothing");
+    // A reload has it say how it is at once, and that ends with the status line.
+    running.controls.send(Control::Reload).await.unwrap();
+    let mut told = Vec::new();
+    while !(told.contains(&Told::Ready) && matches!(told.last(), Some(Told::Status(_)))) {
+        told.extend(notifier.take());
+        tokio::task::yield_now().await;
+    }
+    assert!(!told.contains(&Told::Alive), "it is told of no life: {told:?}");
     assert_eq!(running.stop().await, End::CutOff);
 }
 
