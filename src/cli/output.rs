@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io::{self, Write as _};
 
+use super::Exit;
+
 /// Writes a result to standard output, with a line end. A reader that went away is no failure of ours.
 pub(super) fn result(text: &str) {
     let mut stdout = io::stdout().lock();
@@ -24,6 +26,17 @@ pub(super) fn stream() -> impl io::Write {
 pub(super) fn counted<N: Copy + PartialEq + From<u8> + Display>(n: N, one: &str, more: &str) -> String {
     let what = if n == N::from(1) { one } else { more };
     format!("{n} {what}")
+}
+
+/// What was done of several orders to standard output, and why the others were not to standard error, a line each.
+pub(super) fn done_and_refused(done: &[String], refused: &[String]) -> Exit {
+    if !done.is_empty() {
+        result(&done.join("\n"));
+    }
+    for refusal in refused {
+        complain(refusal);
+    }
+    if refused.is_empty() { Exit::Done } else { Exit::Failed }
 }
 
 /// Writes a complaint to standard error, before or beside the log.

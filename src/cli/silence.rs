@@ -189,13 +189,7 @@ async fn expire(store: &Store, args: ExpireArgs, now: Timestamp) -> Result<Exit,
         });
     }
     work.commit().await?;
-    if !done.is_empty() {
-        output::result(&done.join("\n"));
-    }
-    for refusal in &refused {
-        output::complain(refusal);
-    }
-    Ok(if refused.is_empty() { Exit::Done } else { Exit::Failed })
+    Ok(output::done_and_refused(&done, &refused))
 }
 
 fn line(silence: &OperatorSilence, now: Timestamp) -> String {

@@ -88,13 +88,7 @@ async fn decide(store: &Store, args: DecideArgs, state: &'static str, now: Times
         }
     }
     work.commit().await?;
-    if !done.is_empty() {
-        output::result(&done.join("\n"));
-    }
-    for refusal in &refused {
-        output::complain(refusal);
-    }
-    Ok(if refused.is_empty() { Exit::Done } else { Exit::Failed })
+    Ok(output::done_and_refused(&done, &refused))
 }
 
 fn line(storm: &StormRow) -> String {

@@ -143,13 +143,7 @@ async fn remove(store: &Store, key: &AddressKey, args: &RemoveArgs) -> Result<Ex
         }
     }
     work.commit().await?;
-    if !done.is_empty() {
-        output::result(&done.join("\n"));
-    }
-    for refusal in &refused {
-        output::complain(refusal);
-    }
-    Ok(if refused.is_empty() { Exit::Done } else { Exit::Failed })
+    Ok(output::done_and_refused(&done, &refused))
 }
 
 async fn look_up(store: &Store, key: &AddressKey, address: String) -> Result<Exit, Refusal> {
