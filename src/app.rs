@@ -19,14 +19,16 @@ use crate::adapters::ping::{HttpPinger, PingSettings, PingSettingsError};
 use crate::adapters::slack::{self, SlackChannel, SlackSettings, SlackSettingsError};
 use crate::adapters::watched::{self, WatchedDirectory};
 use crate::adapters::webhook::{self, WebhookChannel, WebhookSettings, WebhookSettingsError};
-use crate::config::{Config, Email, FirstRun, Reconnect, UsersPerRequest};
+use crate::config::{Config, Email, FirstRun, Reconnect as ReconnectSection, ReconnectMode, UsersPerRequest};
 use crate::deliver::{DeliverySettings, LEAVE_ALONE_AFTER, PaceLimits};
 use crate::domain::{
-    AddressKey, ChannelName, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard, Unsubscribe, causes,
+    AddressKey, ChannelName, IdMint, NoticePolicy, ReconnectLinks, RetrySchedule, RunId, StormGuard, Unsubscribe,
+    causes,
 };
-use crate::http::HttpError;
+use crate::http::{Brand, HttpError, ReconnectSite, Site};
 use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings, Watch};
 use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
+use crate::reconnect::Reconnect;
 use crate::report::reconnect::ReportSettings;
 use crate::report::{TruthReader, write_textfile};
 use crate::retention::RetentionSettings;
@@ -273,7 +275,7 @@ impl App {
     }
 
     /// How a run behaves.
-    pub fn settings(&self, dry_run: bool, address_key: AddressKey) -> RunSettings {
+    pub fn settings(&self, dry_run: bool, address_key: AddressKey, links: Option<ReconnectLinks>) -> RunSettings {
         let users_per_request = match self.config.composio.users_per_request {
             UsersPerRequest::Auto => scan::UsersPerRequest::Auto,
             UsersPerRequest::Fixed(number) => scan::UsersPerRequest::Fixed(number),
@@ -292,14 +294,14 @@ impl App {
                 min: u64::from(self.config.storm.min.get()),
                 window: self.config.storm.window,
             },
-            delivery: self.delivery_settings(address_key),
+            delivery: self.delivery_settings(address_key, links),
             holder: holder(),
             lease_ttl: LEASE_TTL,
         }
     }
 
     /// How deliveries are made.
-    fn delivery_settings(&self, key: AddressKey) -> DeliverySettings {
+    fn delivery_settings(&self, key: AddressKey, links: Option<ReconnectLinks>) -> DeliverySettings {
         let email = self.config.email.as_ref();
         let rate = |rate: Option<NonZeroU32>| rate.unwrap_or(NonZeroU32::MAX); // No mail, no rate.
         let webhooks = self.config.webhook.iter();
@@ -314,6 +316,7 @@ impl App {
             notices: self.notice_policy(),
             unsubscribe: self.config.http.public_url.clone().map(|base| Unsubscribe { base, key: key.clone() }),
             address_key: key,
+            links,
         }
     }
 
@@ -326,6 +329,69 @@ impl App {
             return Ok(key);
         }
         self.address_key(store).await
+    }
+
+    /// What makes and opens the links to our own reconnect page; none where people are sent to the product's. A
+    /// rehearsal, which sends none, keeps no key it would have to make.
+    pub async fn reconnect_links(&self, store: &Store, dry_run: bool) -> Result<Option<ReconnectLinks>, AppError> {
+        let section = &self.config.reconnect;
+        let Some(base) = self.config.http.public_url.clone().filter(|_| section.mode == ReconnectMode::Page) else {
+            return Ok(None);
+        };
+        let fresh = fresh_key()?;
+        let mut work = store.begin().await?;
+        let keys = work.link_keys(section.link_key.as_ref(), section.link_key_previous.as_ref(), &fresh).await?;
+        if dry_run {
+            work.roll_back();
+        } else {
+            work.commit().await?;
+        }
+        Ok(Some(ReconnectLinks { base, keys, life: section.link_ttl }))
+    }
+
+    /// What the pages are made of. `provider` is the one of this process: it holds the limiter.
+    pub async fn site(&self, store: &Store, provider: Option<Arc<dyn Provider>>) -> Result<Site, AppError> {
+        let clock = Arc::clone(&self.clock);
+        let section = &self.config.reconnect;
+        let links = self.reconnect_links(store, false).await?;
+        let reconnect = match links {
+            Some(links) => Some(ReconnectSite {
+                reconnect: Reconnect {
+                    store: store.clone(),
+                    provider: provider.map_or_else(|| self.provider(), Ok)?,
+                    clock: Arc::clone(&self.clock),
+                    mint: Arc::clone(&self.mint),
+                    links,
+                    run: self.run_id.clone(),
+                },
+                settings_url: section.url.clone(),
+                return_url: section.return_url.clone(),
+                hosted: self.hosted_pages(),
+            }),
+            None => None,
+        };
+        Ok(Site {
+            product: section.product.clone(),
+            key: self.address_key(store).await?,
+            store: store.clone(),
+            now: Arc::new(move || clock.now()),
+            brand: Brand {
+                colour: self.config.http.colour,
+                logo: self.config.http.logo.as_ref().map(|logo| Arc::clone(&logo.0)),
+            },
+            public_url: self.config.http.public_url.clone(),
+            reconnect,
+        })
+    }
+
+    /// Where the provider's pages may be: anywhere on https, because they send on to the toolkits' own; and where the
+    /// provider itself answers in clear, which only this host may.
+    fn hosted_pages(&self) -> String {
+        let base = &self.config.composio.base_url;
+        match base.scheme() {
+            "https" => "https:".to_owned(),
+            _ => format!("https: {}", base.origin().ascii_serialization()),
+        }
     }
 
     /// How often and how soon people are told.
@@ -362,7 +428,8 @@ impl App {
         let (clock, metrics) = (Arc::clone(&self.clock), Arc::clone(&self.metrics));
         let ports = Ports { directory, provider, channels, clock, metrics };
         let key = self.key_for(&store, dry_run).await?;
-        let (settings, mint) = (self.settings(dry_run, key), Arc::clone(&self.mint));
+        let links = self.reconnect_links(&store, dry_run).await?;
+        let (settings, mint) = (self.settings(dry_run, key, links), Arc::clone(&self.mint));
         let mut pipeline = Pipeline::new(store, ports, settings, self.run_id.clone(), mint);
         pipeline.watch = self.watch()?;
         Ok(pipeline)
@@ -391,7 +458,7 @@ fn webhook_channel(name: &str) -> ChannelName {
 }
 
 /// What mails are composed from and where they go; an incident gets at most `notices` notices.
-pub fn email_settings(reconnect: &Reconnect, email: &Email, notices: u32) -> EmailSettings {
+pub fn email_settings(reconnect: &ReconnectSection, email: &Email, notices: u32) -> EmailSettings {
     EmailSettings {
         url: email.url.clone(),
         from: email.from.clone(),

@@ -118,6 +118,13 @@ impl IdMint {
         uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid().hyphenated().to_string()
     }
 
+    /// 16 bytes for an id that shows nothing, not even when it was made. No secret: who knows the seed knows them.
+    pub fn opaque(&self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        self.rng(|rng| rng.fill(&mut bytes));
+        bytes
+    }
+
     /// A number in `0.0..1.0`, for jitter.
     pub fn unit(&self) -> f64 {
         self.rng(fastrand::Rng::f64)

@@ -33,8 +33,9 @@ const MAX_HEAD_TIME: Duration = Duration::from_secs(10);
 /// From accepting to the last byte of the answer.
 const MAX_CONNECTION_TIME: Duration = Duration::from_secs(30);
 
-/// Longer than a request under way needs, shorter than systemd's 90 s before SIGKILL.
-const MAX_DRAIN_TIME: Duration = Duration::from_secs(15);
+/// Longer than a request under way needs (making the provider's page takes up to 22 s), shorter than the 30 s before
+/// SIGKILL of our systemd unit and of Kubernetes.
+const MAX_DRAIN_TIME: Duration = Duration::from_secs(25);
 
 /// A request's head: hyper's least, 40 times what our links need.
 const MAX_HEAD_BYTES: usize = 8 * 1024;

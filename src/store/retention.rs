@@ -23,6 +23,10 @@ pub enum Expired {
     OperatorEvents,
     /// Instants at which jobs were due, but the newest of each job.
     Occurrences,
+    /// Connect attempts, but those whose account never worked: they are what says that it is no breakage.
+    ConnectAttempts,
+    /// Links to the reconnect page that work no more.
+    Links,
     /// Incidents that are over, with what notices said of them.
     Incidents,
     /// Notifications of which no incident is left, with their deliveries.
@@ -93,10 +97,12 @@ const WITH_DELIVERIES: &[&str] = &[
 
 impl Expired {
     /// All kinds, in the order they are dropped in, and their codes.
-    pub const CODES: [(Self, &'static str); 10] = [
+    pub const CODES: [(Self, &'static str); 12] = [
         (Self::Attempts, "attempts"),
         (Self::OperatorEvents, "operator_events"),
         (Self::Occurrences, "occurrences"),
+        (Self::ConnectAttempts, "reconnect_attempts"),
+        (Self::Links, "reconnect_links"),
         (Self::Incidents, "incidents"),
         (Self::Notifications, "notifications"),
         (Self::Transitions, "transitions"),
@@ -113,12 +119,13 @@ impl Expired {
 
     /// Whether the report counts it, so that it is kept for `[retention] history`; the rest for `operational`.
     pub fn is_history(self) -> bool {
-        !matches!(self, Self::Attempts | Self::OperatorEvents | Self::Occurrences)
+        !matches!(self, Self::Attempts | Self::OperatorEvents | Self::Occurrences | Self::ConnectAttempts | Self::Links)
     }
 
     fn rule(self) -> Rule {
         match self {
             Self::Attempts | Self::OperatorEvents | Self::Occurrences => self.operational(),
+            Self::ConnectAttempts | Self::Links => self.page(),
             Self::Incidents | Self::Notifications => self.told(),
             _ => self.history(),
         }
@@ -149,6 +156,26 @@ impl Expired {
                     "DELETE FROM occurrences WHERE state <> 'running' AND scheduled_at < (SELECT max(newest.scheduled_at) \
                  FROM occurrences newest WHERE newest.job = occurrences.job) AND scheduled_at IN ({values})"
                 ]
+            ),
+        }
+    }
+
+    fn page(self) -> Rule {
+        match self {
+            // No attempt lives for more than an hour, whatever its state says. An account that one made and that has
+            // never worked would be taken for broken without it.
+            Self::ConnectAttempts => rule!(
+                "t.attempt_id",
+                "reconnect_attempts t",
+                "t.created_at < $1 AND (t.ended_at IS NULL OR t.ended_at < $1) AND NOT EXISTS (SELECT 1 FROM accounts a \
+                 WHERE a.user_id = t.user_id AND a.account_id = t.account_id AND a.last_active_at IS NULL)",
+                &["DELETE FROM reconnect_attempts WHERE attempt_id IN ({values})"]
+            ),
+            _ => rule!(
+                "link_id",
+                "reconnect_links",
+                "expires_at < $1",
+                &["DELETE FROM reconnect_links WHERE link_id IN ({values})"]
             ),
         }
     }
@@ -209,7 +236,11 @@ impl Expired {
                 "u.user_id",
                 "users u",
                 "u.outcome_at < $1 AND NOT EXISTS (SELECT 1 FROM incidents i WHERE i.user_id = u.user_id)",
-                &["DELETE FROM accounts WHERE user_id IN ({values})", "DELETE FROM users WHERE user_id IN ({values})"]
+                &[
+                    "DELETE FROM reconnect_attempts WHERE user_id IN ({values})",
+                    "DELETE FROM accounts WHERE user_id IN ({values})",
+                    "DELETE FROM users WHERE user_id IN ({values})",
+                ]
             ),
         }
     }

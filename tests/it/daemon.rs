@@ -168,12 +168,12 @@ impl Running {
     ) -> Self {
         let clock = Arc::new(StepClock(watch::Sender::new(from_millis(START_MS)), Mutex::default()));
         let pipeline = rig.pipeline();
-        let mut ports = pipeline.ports.clone();
-        ports.clock = Arc::clone(&clock) as Arc<dyn Clock>;
+        let mut outside = pipeline.ports.clone();
+        outside.clock = Arc::clone(&clock) as Arc<dyn Clock>;
         let (mint, pulse) = (Arc::new(IdMint::new(11)), Arc::new(Pulse::default()));
-        let metrics = Arc::clone(&ports.metrics);
+        let metrics = Arc::clone(&outside.metrics);
         let live = Live {
-            ports,
+            ports: outside,
             settings: rig.settings.clone(),
             watch: pipeline.watch.clone(),
             report: ReportSettings {

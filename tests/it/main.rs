@@ -4,6 +4,7 @@ mod support;
 
 mod architecture;
 mod binary;
+mod browser;
 mod channels_email;
 mod channels_webhook;
 mod config;
@@ -33,6 +34,7 @@ mod pings;
 mod policy;
 mod provider;
 mod random_walks;
+mod reconnect;
 mod report;
 mod scan;
 mod schedule;

@@ -55,6 +55,9 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let daemon = checker.daemon(raw.daemon);
     let monitor = checker.monitor(raw.monitor);
     let log = checker.log(raw.log);
+    if let (Some(reconnect), Some(http)) = (&reconnect, &http) {
+        checker.page_has_an_address(reconnect, http);
+    }
     if !problems.is_empty() {
         return None;
     }

@@ -191,9 +191,10 @@ pub struct Funnel {
     pub notified: u64,
     /// A notice arrived.
     pub delivered: u64,
-    /// The link was opened; not known: notices lead to the product's own page.
+    /// The link was opened; not known: on the product's own page nobody tells us, and ours is looked at by scanners, too.
     pub link_opened: Option<u64>,
-    /// A reconnect was begun; not known, for the same reason.
+    /// A reconnect was begun; not known: on the product's own page nobody tells us, and attempts on ours are kept for a
+    /// shorter time than what a report counts.
     pub attempt_started: Option<u64>,
     /// The account works again, since a notice arrived.
     pub active_again: u64,
