@@ -62,6 +62,7 @@ pub async fn reconnect_report(store: &Store, period: Period, now: Timestamp) -> 
     Ok(ReconnectReport {
         version: REPORT_VERSION,
         period,
+        toolkit: None,
         generated_at: now,
         silenced: audits.last.as_ref().map(|(_, counted)| counted.silenced.clone()).unwrap_or_default(),
         coverage: coverage(period, &audits),
@@ -77,6 +78,8 @@ pub async fn reconnect_report(store: &Store, period: Period, now: Timestamp) -> 
         cohorts: weeks.iter().map(|week| cohort(week, period.to)).collect(),
         time_to_detect: times(report.detect.clone()),
         time_to_reconnect: report.reconnect(period),
+        reconnect_curve: Vec::new(),
+        trend: Vec::new(),
         repeat_breakers: RepeatBreakers { incidents: repeats.0, users: repeats.1 },
         deliveries: channels
             .into_iter()

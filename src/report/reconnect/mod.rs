@@ -22,8 +22,8 @@ pub use compute::{ReportError, STANDS_OUT_FROM, reconnect_report};
 pub use files::{FILE_KINDS, ReportFileError};
 pub use job::{ReportDone, ReportJob, ReportJobError, ReportSettings};
 pub use model::{
-    AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, Funnel, Headline, OpenByAge,
-    Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate,
+    AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, CurvePoint, Funnel, Headline,
+    OpenByAge, Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate, TrendPoint,
 };
 pub use period::{LONGEST, PeriodError, REPEAT_WITHIN, followed_since, history_needed, same_before};
 pub use table::{csv, safe_cell};

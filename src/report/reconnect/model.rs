@@ -21,6 +21,8 @@ pub struct ReconnectReport {
     pub version: u32,
     /// What it is about.
     pub period: Period,
+    /// The one toolkit it is about; none where it is about all. Coverage, silences and deliveries are those of all.
+    pub toolkit: Option<String>,
     /// When it was made.
     pub generated_at: Timestamp,
     /// How much of the truth it rests on.
@@ -47,6 +49,11 @@ pub struct ReconnectReport {
     pub time_to_detect: Times,
     /// How long it took people to come back once it was noticed; who has not is censored, not dropped.
     pub time_to_reconnect: ReconnectTimes,
+    /// The share of people that was back after so long: the steps of the Kaplan-Meier curve behind
+    /// [`Self::time_to_reconnect`], the first at 0 seconds.
+    pub reconnect_curve: Vec<CurvePoint>,
+    /// What broke and came back week by week, up to the end of the period.
+    pub trend: Vec<TrendPoint>,
     /// What broke again soon after it had come back.
     pub repeat_breakers: RepeatBreakers,
     /// Whom nobody told, and why: as the last audit of the period counted them, by reason.
@@ -261,6 +268,32 @@ pub struct ReconnectTimes {
     pub median_seconds: Option<u64>,
     /// Nine in ten within so long; none where too few came back to say.
     pub p90_seconds: Option<u64>,
+}
+
+/// How many were back after so long.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CurvePoint {
+    /// So long after it was noticed, in seconds.
+    pub after_seconds: u64,
+    /// The share that is back by then, 0 to 1.
+    pub back: f64,
+}
+
+/// What happened in one step of a trend: a day, a week or a month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrendPoint {
+    /// Its first day, UTC.
+    pub from: NaiveDate,
+    /// Incidents opened in it.
+    pub newly_broken: u64,
+    /// Incidents that ended in it because an account works again.
+    pub recovered: u64,
+    /// Incidents that ended in it because the account was deleted.
+    pub gone: u64,
+    /// Incidents open at its end.
+    pub open: u64,
+    /// Incidents first told in it.
+    pub notified: u64,
 }
 
 /// What broke again soon after it had come back.

@@ -22,6 +22,7 @@ pub fn report(history: &History, period: Period, previous: bool, now: Timestamp)
     ReconnectReport {
         version: 1,
         period,
+        toolkit: None,
         generated_at: now,
         coverage: view.coverage(),
         previous: previous.then(|| before.headline()),
@@ -34,6 +35,8 @@ pub fn report(history: &History, period: Period, previous: bool, now: Timestamp)
         cohorts: view.cohorts(),
         time_to_detect: view.detect(),
         time_to_reconnect: view.reconnect(),
+        reconnect_curve: Vec::new(),
+        trend: Vec::new(),
         repeat_breakers: view.repeats(),
         silenced: view.silenced(),
         deliveries: view.channels(),
