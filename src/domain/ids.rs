@@ -100,7 +100,7 @@ impl UserId {
 }
 
 /// Makes UUID v7 ids and jitter from a seed and the instants it is given, so that a test run mints
-/// the same ids every time. The seed comes from the operating system once, in `src/app.rs`.
+/// the same ids every time. The seed comes from the operating system once, in `src/app/`.
 #[derive(Debug)]
 pub struct IdMint(Mutex<fastrand::Rng>);
 
