@@ -24,7 +24,7 @@ pub use errors::{ConfigError, Place, Problem};
 pub use fingerprint::Fingerprint;
 pub use settings::{
     Composio, Config, Daemon, Directory, Email, FirstRun, Http, Log, LogFormat, Logo, Monitor, Operator, Ping, Policy,
-    Reconnect, ReconnectMode, Report, Retention, State, Storm, Suppression, UsersPerRequest, Webhook,
+    Reconnect, ReconnectMode, Report, ReportAuth, Retention, State, Storm, Suppression, UsersPerRequest, Webhook,
 };
 
 /// The file read where none is named, in the working directory; it may be absent.

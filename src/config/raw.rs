@@ -96,7 +96,10 @@ sections! {
         secret_previous_file: SecretFile, signing_key: Secret, signing_key_file: SecretFile, events: Texts,
         disable_after: Text, allow_private: Flag,
     }
-    http Http { listen: Text, public_url: Text, logo: Text, colour: Text }
+    http Http {
+        listen: Text, public_url: Text, logo: Text, colour: Text, report_auth: Text, report_token: Secret,
+        report_token_file: SecretFile, report_proxy_header: Text, report_proxy_from: Texts,
+    }
     report Report { directory: Text, period: Text, keep: Whole }
     retention Retention { history: Text, operational: Text }
     suppression Suppression { key: Secret, key_file: SecretFile }

@@ -48,6 +48,7 @@ const EXAMPLE_FILES: &[(&str, &str)] = &[
     ("RECONNECTD__RECONNECT__LINK_KEY", SUPPRESSION),
     ("RECONNECTD__RECONNECT__LINK_KEY_PREVIOUS", SUPPRESSION),
     ("RECONNECTD__HTTP__LOGO", "tests/it/config/logo.png"),
+    ("RECONNECTD__HTTP__REPORT_TOKEN", SUPPRESSION),
     ("RECONNECTD__OPERATOR__SLACK_URL", "https://hooks.slack.example/services/T0/B0/abcdefghijkl"),
     ("RECONNECTD__PING__URL", "https://hc-ping.example/key/reconnectd-{job}"),
 ];

@@ -91,7 +91,9 @@ impl Checker<'_> {
         let logo = self.optional("http.logo", raw.logo, |text| brand::logo(&text));
         let accent = Default(Colour::ACCENT.to_hex());
         let colour = self.value("http.colour", raw.colour, accent, |text| brand::colour(&text));
-        Some(Http { listen: listen?, public_url, logo, colour: colour? })
+        let report = (raw.report_auth, raw.report_token, raw.report_token_file);
+        let report_auth = self.report_auth(report, (raw.report_proxy_header, raw.report_proxy_from), listen);
+        Some(Http { listen: listen?, public_url, logo, colour: colour?, report_auth: report_auth? })
     }
 
     /// Links in mails must lead somewhere.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use super::access::ReportAuth;
 use crate::domain::{Colour, EventKind};
 
 /// `[email]`
@@ -84,6 +85,8 @@ pub struct Http {
     pub logo: Option<Logo>,
     /// `colour`: the accent of the pages; its contrast to white is at least 4.5 to 1.
     pub colour: Colour,
+    /// `report_auth` and its keys: who may read the report under `/report`.
+    pub report_auth: ReportAuth,
 }
 
 /// A PNG file's bytes.

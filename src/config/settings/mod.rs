@@ -1,6 +1,7 @@
 //! The configuration as the rest of the program sees it: checked values, secrets in a type that does not
 //! show them. [`Debug`](std::fmt::Debug) of everything here is safe to log.
 
+mod access;
 mod channels;
 mod policy;
 mod report;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+pub use access::ReportAuth;
 pub use channels::{Email, Http, Logo, Suppression, Webhook};
 pub use policy::{FirstRun, Policy, Storm};
 pub use report::{Report, Retention};
@@ -79,6 +81,9 @@ impl Config {
             secrets.extend(webhook.signing_key.clone());
         }
         secrets.extend(self.suppression.key.clone());
+        if let ReportAuth::Token(token) = &self.http.report_auth {
+            secrets.push(token.clone());
+        }
         secrets.extend(self.reconnect.link_key.clone());
         secrets.extend(self.reconnect.link_key_previous.clone());
         secrets.extend(self.operator.iter().flat_map(Operator::secrets));

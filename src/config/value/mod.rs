@@ -2,6 +2,7 @@
 //!
 //! Every bound of the configuration is a constant of this module. No fault repeats the value.
 
+pub(super) mod access;
 pub(super) mod address;
 pub(super) mod brand;
 pub(super) mod channels;

@@ -52,6 +52,17 @@ pub(in crate::config) fn link_key(text: &str) -> Result<(), Fault> {
     random_characters(text)
 }
 
+/// What opens the report.
+pub(in crate::config) fn report_token(text: &str) -> Result<(), Fault> {
+    random_characters(text)?;
+    let fits = text.bytes().all(|b| b.is_ascii_graphic());
+    if fits {
+        Ok(())
+    } else {
+        Err(fault("holds a character no header carries", "use letters and digits, without blanks"))
+    }
+}
+
 fn random_characters(text: &str) -> Result<(), Fault> {
     if text.chars().count() >= MIN_KEY_CHARS {
         return Ok(());
