@@ -30,6 +30,7 @@ mod reconnect_attempts;
 mod recoveries;
 mod report_breakages;
 mod report_told;
+mod report_trend;
 mod retention;
 mod runs;
 mod session;
@@ -64,6 +65,7 @@ pub use report_breakages::{
     ActiveAccounts, AuthConfigBreakages, BreakageFigures, FIRST_MONDAY_MS, IncidentLine, Stretch, WEEK_MS, WeekFigures,
 };
 pub use report_told::{AuditFigures, ChannelFigures, FunnelFigures};
+pub use report_trend::{DAY_MS, DayFigures};
 pub use retention::{Dropped, Expired};
 pub use runs::{RunEnd, RunRow};
 pub use session::{Backend, Row, Session, Statement, Value, sql};

@@ -11,6 +11,7 @@ use super::model::{
     Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate,
 };
 use super::period::{REPEAT_WITHIN, followed_since, history_needed, same_before};
+use super::trend::{MOST_STEPS, TrendAsked, trend_of};
 use crate::domain::{Followed, Survival, Timestamp, ratio};
 use crate::store::{
     ActiveAccounts, AuditFigures, AuthConfigBreakages, BreakageFigures, FIRST_MONDAY_MS, Store, StoreError, Stretch,
@@ -31,6 +32,9 @@ pub enum ReportError {
         "history before {0} was dropped ([retention] history), and a report about this period would need it; ask for a later one"
     )]
     Dropped(NaiveDate),
+    /// More steps than a trend has.
+    #[error("a trend has at most {MOST_STEPS} steps; ask about a shorter time, or for longer steps")]
+    TooManySteps,
     /// The state database could not be read.
     #[error("the state database could not be read for the report")]
     Store(#[from] StoreError),
@@ -58,6 +62,8 @@ pub async fn reconnect_report(store: &Store, period: Period, now: Timestamp) -> 
     let brought_back = asked(work.report_brought_back(stretch)).await?;
     let channels = asked(work.report_channels(stretch)).await?;
     let old_news_open = asked(work.report_old_news(period.to)).await?;
+    let trend = trend_of(&mut work, &TrendAsked::of_report(period, None)).await?;
+    moved();
     work.roll_back();
     Ok(ReconnectReport {
         version: REPORT_VERSION,
@@ -79,7 +85,7 @@ pub async fn reconnect_report(store: &Store, period: Period, now: Timestamp) -> 
         time_to_detect: times(report.detect.clone()),
         time_to_reconnect: report.reconnect(period),
         reconnect_curve: Vec::new(),
-        trend: Vec::new(),
+        trend,
         repeat_breakers: RepeatBreakers { incidents: repeats.0, users: repeats.1 },
         deliveries: channels
             .into_iter()

@@ -16,6 +16,7 @@ mod model;
 mod period;
 mod table;
 mod text;
+mod trend;
 mod users;
 
 pub use compute::{ReportError, STANDS_OUT_FROM, reconnect_report};
@@ -28,6 +29,7 @@ pub use model::{
 pub use period::{LONGEST, PeriodError, REPEAT_WITHIN, followed_since, history_needed, same_before};
 pub use table::{csv, safe_cell};
 pub use text::text;
+pub use trend::{MOST_STEPS, Step, TREND_WEEKS, TrendAsked, trend};
 pub use users::{UsersError, users_csv};
 
 impl ReconnectReport {
