@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use super::{App, AppError, fresh_key};
-use crate::config::ReconnectMode;
+use crate::config::{ReconnectMode, ReportAuth};
 use crate::domain::ReconnectLinks;
-use crate::http::{Brand, ReconnectSite, Site};
+use crate::http::{Access, Brand, ReconnectSite, ReportSite, Site};
 use crate::ports::Provider;
 use crate::reconnect::Reconnect;
 use crate::store::Store;
@@ -63,7 +63,19 @@ impl App {
             },
             public_url: self.config.http.public_url.clone(),
             reconnect,
+            report: self.report_site(),
         })
+    }
+
+    /// Who may read the report, where anybody may.
+    fn report_site(&self) -> Option<ReportSite> {
+        let access = match &self.config.http.report_auth {
+            ReportAuth::Off => return None,
+            ReportAuth::Token(token) => Access::token(token)?,
+            // Was read as one with the configuration.
+            ReportAuth::Proxy { header, from } => Access::Proxy { header: header.parse().ok()?, from: from.clone() },
+        };
+        Some(ReportSite { access, period: self.config.report.period })
     }
 
     /// Where the provider's pages may be: anywhere on https, because they send on to the toolkits' own; and where the

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::{NaiveDate, NaiveTime, TimeDelta};
+use chrono::TimeDelta;
 use clap::{Args, ValueEnum};
 
 use super::{Exit, output, setup};
@@ -17,13 +17,13 @@ use crate::store::Store;
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
     /// How much time the report is about, up to --to; [report] period if not given.
-    #[arg(long, value_name = "LENGTH", value_parser = length, conflicts_with = "from")]
+    #[arg(long, value_name = "LENGTH", value_parser = reconnect::length, conflicts_with = "from")]
     period: Option<Duration>,
     /// The first day (2026-11-16, from 00:00 UTC on) or instant (2026-11-16T08:00:00Z) it is about.
-    #[arg(long, value_name = "WHEN", value_parser = instant)]
+    #[arg(long, value_name = "WHEN", value_parser = reconnect::instant)]
     from: Option<Timestamp>,
     /// The first day or instant after it; now if not given.
-    #[arg(long, value_name = "WHEN", value_parser = instant)]
+    #[arg(long, value_name = "WHEN", value_parser = reconnect::instant)]
     to: Option<Timestamp>,
     /// How it looks.
     #[arg(long, value_enum, default_value = "text", value_name = "FORM")]
@@ -121,18 +121,4 @@ fn private(path: &Path) -> std::io::Result<std::fs::File> {
 
 fn is_gone(error: &csv::Error) -> bool {
     matches!(error.kind(), csv::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
-}
-
-fn length(text: &str) -> Result<Duration, String> {
-    let length =
-        humantime::parse_duration(text).map_err(|_| "write a number and a unit, such as 7d or 12h".to_owned())?;
-    let longest = reconnect::LONGEST.to_std().unwrap_or_default();
-    if length > longest { Err(format!("at most {}d", reconnect::LONGEST.num_days())) } else { Ok(length) }
-}
-
-fn instant(text: &str) -> Result<Timestamp, String> {
-    if let Ok(day) = text.parse::<NaiveDate>() {
-        return Ok(day.and_time(NaiveTime::MIN).and_utc());
-    }
-    text.parse().map_err(|_| "write a day, such as 2026-11-16, or an instant, such as 2026-11-16T08:00:00Z".to_owned())
 }

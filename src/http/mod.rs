@@ -1,5 +1,5 @@
 //! The pages behind the links in mails, over HTTP: where a person reconnects an account, and where they say "no more".
-//! Beside them, on a listener of its own, what monitoring asks (`monitor`).
+//! On the same listener the reconnect report, for those the operator lets in (`report`). On one of its own, what monitoring asks (`monitor`).
 //!
 //! Turns a request into a page; a form of our own page into a way to the provider's page and back; a one-click POST
 //! (RFC 8058) into a suppressed address. Guarantees: a GET or HEAD behind a link of a mail writes nothing and asks
@@ -18,6 +18,7 @@ mod phrases;
 mod preferences;
 mod rate;
 mod reconnect;
+mod report;
 mod same_site;
 mod server;
 mod unsubscribe;
@@ -32,6 +33,7 @@ use axum::{Router, middleware};
 use url::Url;
 
 pub use brand::Brand;
+pub use report::{Access, ReportSite};
 pub use server::Server;
 
 use crate::domain::{AddressKey, ReconnectUrl, Timestamp};
@@ -57,6 +59,8 @@ pub struct Site {
     pub public_url: Option<Url>,
     /// The pages behind reconnect links; none where mails lead to the product's own page.
     pub reconnect: Option<ReconnectSite>,
+    /// The report, for those who may read it; none where nobody may.
+    pub report: Option<ReportSite>,
 }
 
 /// What the reconnect pages are made of.
@@ -100,21 +104,28 @@ struct Shared {
     pages: page::Pages,
     logo: Option<Arc<[u8]>>,
     rate: rate::Rate,
+    reports: Option<report::Reports>,
 }
 
-fn router(site: Site) -> Result<Router, HttpError> {
+fn router(mut site: Site) -> Result<Router, HttpError> {
     let look = brand::Look::of(&site.brand, site.public_url.as_ref());
     let hosted = site.reconnect.as_ref().map_or("https:", |reconnect| &reconnect.hosted);
     let pages = page::Pages::new(&site.product, look, hosted).map_err(HttpError::Pages)?;
     let logo = site.brand.logo.clone();
-    let (has_logo, reconnects) = (logo.is_some(), site.reconnect.is_some());
-    let shared = Arc::new(Shared { site, pages, logo, rate: rate::Rate::default() });
+    let reports = site.report.take();
+    let reports = reports.map(|report| report::Reports::new(report, &site.product, &site.brand)).transpose();
+    let reports = reports.map_err(HttpError::Pages)?;
+    let (has_logo, reconnects, reported) = (logo.is_some(), site.reconnect.is_some(), reports.is_some());
+    let shared = Arc::new(Shared { site, pages, logo, rate: rate::Rate::default(), reports });
     let unsubscribe = get(unsubscribe::ask).post(unsubscribe::suppress).fallback(unsubscribe::wrong_method);
     let mut router = Router::new().route("/u/{token}", unsubscribe);
     if reconnects {
         router = router
             .route("/r/{token}", get(reconnect::show).post(reconnect::start).fallback(unsubscribe::wrong_method))
             .route("/r/callback/{token}", get(callback::finish).fallback(callback::wrong_method));
+    }
+    if reported {
+        router = report::routes(router);
     }
     if has_logo {
         router = router.route(brand::LOGO_PATH, get(brand::logo));

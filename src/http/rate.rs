@@ -36,6 +36,12 @@ const TOKEN_PER_SECOND: NonZeroU32 = NonZeroU32::MIN;
 /// How often at once: a scanner of mail, a preview and a person with three tabs.
 const TOKEN_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
 
+/// Tries of the report's token from one address, right or wrong: a person, or a page that shows it, makes fewer.
+const TRIES_PER_SECOND: NonZeroU32 = NonZeroU32::MIN;
+
+/// How many at once.
+const TRIES_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
+
 /// Clients, and links, remembered, about 1 MB; those that came last share one allowance while it is full.
 const MAX_CLIENTS: usize = 10_000;
 
@@ -50,13 +56,17 @@ pub(super) struct Rate {
     clients: Limiter<IpAddr>,
     /// By the ids of links and attempts that are ours: whoever asks for one, from wherever.
     tokens: Limiter<[u8; 16]>,
+    /// Who tries tokens of the report.
+    tries: Limiter<IpAddr>,
 }
 
 impl Default for Rate {
     fn default() -> Self {
         let quota = Quota::per_second(PER_SECOND).allow_burst(BURST);
         let per_token = Quota::per_second(TOKEN_PER_SECOND).allow_burst(TOKEN_BURST);
+        let per_try = Quota::per_second(TRIES_PER_SECOND).allow_burst(TRIES_BURST);
         Self {
+            tries: RateLimiter::hashmap_with_clock(per_try, MonotonicClock),
             clients: RateLimiter::hashmap_with_clock(quota, MonotonicClock),
             tokens: RateLimiter::hashmap_with_clock(per_token, MonotonicClock),
         }
@@ -66,6 +76,11 @@ impl Default for Rate {
 impl Rate {
     fn allows(&self, client: IpAddr) -> bool {
         allows(&self.clients, &client, &IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+    }
+
+    /// Whether this client may try a token of the report once more just now.
+    pub(super) fn allows_try(&self, client: IpAddr) -> bool {
+        allows(&self.tries, &client, &IpAddr::V6(Ipv6Addr::UNSPECIFIED))
     }
 
     /// Whether this link may be used once more just now.
@@ -111,7 +126,7 @@ pub(super) fn slower(shared: &Shared, language: Language) -> Response {
 
 /// Who asks. A peer on this host or in a private network is taken for the TLS proxy, which appended who asked it to
 /// `X-Forwarded-For`; anybody else's header is their own invention. An IPv6 network of one customer counts as one.
-fn client(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+pub(super) fn client(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let peer = peer.to_canonical();
     let is_near = match peer {
         IpAddr::V4(ip) => ip.is_loopback() || ip.is_private(),

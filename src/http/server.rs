@@ -43,6 +43,10 @@ const MAX_HEAD_BYTES: usize = 8 * 1024;
 /// How long to wait after a failed accept: out of file descriptors is the usual reason, and passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Is cancelled when the server is told to stop: what takes long is given up then.
+#[derive(Debug, Clone)]
+pub(super) struct Stopping(pub CancellationToken);
+
 /// Listens, and does not answer yet.
 pub struct Server {
     listener: TcpListener,
@@ -92,7 +96,7 @@ impl Server {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
-            let app = self.router.clone().layer(Extension(Peer(peer)));
+            let app = self.router.clone().layer(Extension(Peer(peer))).layer(Extension(Stopping(stopping.clone())));
             let stopping = stopping.clone();
             connections.spawn(async move {
                 serve(stream, app, stopping).await;

@@ -78,6 +78,10 @@ pub const ADDRESS_REFUSED: &str = "address.refused";
 pub const REPORT_READY: &str = "report.ready";
 /// A reconnect report could not be made or written.
 pub const REPORT_FAILED: &str = "report.failed";
+/// Somebody read the report over HTTP.
+pub const REPORT_VIEWED: &str = "report.viewed";
+/// Somebody asked for the report over HTTP and may not read it.
+pub const REPORT_REFUSED: &str = "report.refused";
 /// What is too old was dropped; carries how much of what.
 pub const RETENTION_FINISHED: &str = "retention.finished";
 /// A kind of old rows is being dropped; progress.

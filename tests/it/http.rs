@@ -61,6 +61,7 @@ impl Served {
             brand: Brand::default(),
             public_url: None,
             reconnect: None,
+            report: None,
         };
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), site).await.unwrap();
         let (stop, stopped) = oneshot::channel();

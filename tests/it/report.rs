@@ -43,6 +43,12 @@ impl Raw {
     }
 }
 
+/// Some history in the database at `url`; the end of it.
+pub async fn some_history(url: &str) -> Timestamp {
+    execute(url, &script(&random(1))).await;
+    now()
+}
+
 fn now() -> Timestamp {
     from_millis(MONDAY_MS)
 }

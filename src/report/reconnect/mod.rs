@@ -14,6 +14,7 @@ mod files;
 mod job;
 mod model;
 mod period;
+mod spelled;
 mod table;
 mod text;
 mod trend;
@@ -27,6 +28,7 @@ pub use model::{
     OpenByAge, Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate, TrendPoint,
 };
 pub use period::{LONGEST, PeriodError, REPEAT_WITHIN, followed_since, history_needed, same_before};
+pub use spelled::{instant, length};
 pub use table::{csv, safe_cell};
 pub use text::text;
 pub use trend::{MOST_STEPS, Step, TREND_WEEKS, TrendAsked, trend};

@@ -271,6 +271,7 @@ impl Served {
                 return_url: ReconnectUrl::parse("https://app.example.com/welcome?from={toolkit}").unwrap(),
                 hosted: format!("https: {}", simulator.base_url().origin().ascii_serialization()),
             }),
+            report: None,
         };
         let server = Server::bind(address, site).await.unwrap();
         let (stop, stopped) = oneshot::channel();

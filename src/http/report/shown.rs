@@ -1,0 +1,358 @@
+//! Answers as they are sent: a page, JSON, CSV or text, with the headers that keep them private.
+//!
+//! Guarantees: nothing is loaded from anywhere else and no script runs; every text is escaped; no browser or proxy keeps
+//! the answer, no other page frames it or fetches it.
+
+use axum::Json;
+use axum::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
+    RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use minijinja::value::Value;
+use minijinja::{AutoEscape, Environment, context};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use url::form_urlencoded;
+
+use super::access::Refused;
+use super::asked::{Asked, Form, Given, View, Wrong};
+use super::making::{Made, NotMade, Trend};
+use crate::domain::Colour;
+use crate::http::Brand;
+use crate::report::reconnect::{self, ReconnectReport, Step};
+
+const PAGE: (&str, &str) = ("page.html", include_str!("page.html"));
+const BAR: (&str, &str) = ("bar.html", include_str!("bar.html"));
+const STYLE: &str = include_str!("page.css");
+
+/// The page's dark paper, as in its style.
+const DARK_PAPER: &str = "#1d1e23";
+
+/// The least contrast of the accent on it (WCAG 2.2, success criterion 1.4.6).
+const DARK_CONTRAST: f64 = 7.0;
+
+/// The pages of one product.
+pub(super) struct Pages {
+    templates: Environment<'static>,
+    product: String,
+    style: String,
+}
+
+/// A link of the bar.
+#[derive(Serialize)]
+struct Link {
+    to: String,
+    label: &'static str,
+    here: bool,
+}
+
+/// What a page says beside the bar.
+#[derive(Default)]
+struct Said {
+    heading: String,
+    text: Vec<String>,
+    plain: String,
+    caption: String,
+    rows: Value,
+}
+
+impl Pages {
+    pub(super) fn new(product: &str, brand: &Brand) -> Result<Self, minijinja::Error> {
+        let mut templates = Environment::new();
+        templates.set_auto_escape_callback(|_| AutoEscape::Html);
+        for (name, text) in [PAGE, BAR] {
+            templates.add_template(name, text)?;
+        }
+        let paper = Colour::parse(DARK_PAPER).unwrap_or(Colour::WHITE);
+        let (light, dark) = (brand.colour, brand.colour.lightened(paper, DARK_CONTRAST));
+        let style = STYLE.replace("LIGHT", &light.to_hex()).replace("DARK", &dark.to_hex());
+        let pages = Self { templates, product: product.to_owned(), style };
+        pages.html(View::Report, &Given::default(), &[], Said::default())?;
+        Ok(pages)
+    }
+
+    /// An answer in its form.
+    pub(super) fn show(&self, made: &Made, asked: &Asked, form: Form) -> Response {
+        let shown = match made {
+            Made::Report(report) => self.report(report, &asked.given, form),
+            Made::Trend(trend) => self.trend(trend, &asked.given, form),
+        };
+        // It was computed and cannot be written: memory running out, or a defect.
+        shown.unwrap_or_else(|| plain(StatusCode::INTERNAL_SERVER_ERROR, "The report could not be written.\n"))
+    }
+
+    fn report(&self, report: &ReconnectReport, given: &Given, form: Form) -> Option<Response> {
+        let name = format!("report-{}", report.period.to.date_naive());
+        match form {
+            Form::Json => Some(file("application/json", &name, "json", report.json().ok()?)),
+            Form::Csv => {
+                Some(file("text/csv; charset=utf-8; header=present", &name, "csv", reconnect::csv(report).ok()?))
+            }
+            Form::Text => Some(plain(StatusCode::OK, &reconnect::text(report))),
+            Form::Html => {
+                let toolkits: Vec<&str> = report.toolkits.iter().map(|of| of.toolkit.as_str()).collect();
+                let said =
+                    Said { heading: "Reconnect report".to_owned(), plain: reconnect::text(report), ..Said::default() };
+                Some(page(StatusCode::OK, self.html(View::Report, given, &toolkits, said).ok()?))
+            }
+        }
+    }
+
+    fn trend(&self, trend: &Trend, given: &Given, form: Form) -> Option<Response> {
+        let name = format!("trend-{}", trend.period.to.date_naive());
+        match form {
+            Form::Csv => Some(file("text/csv; charset=utf-8; header=present", &name, "csv", trend_csv(trend).ok()?)),
+            Form::Html => {
+                let step = word(trend.step);
+                let about =
+                    trend.toolkit.as_deref().map_or("all toolkits".to_owned(), |toolkit| format!("toolkit {toolkit}"));
+                let caption = format!("By {step}, {about}, until {} UTC", trend.period.to.format("%F %R"));
+                let (heading, rows) = ("What broke and came back".to_owned(), Value::from_serialize(&trend.points));
+                let said = Said { heading, caption, rows, ..Said::default() };
+                Some(page(StatusCode::OK, self.html(View::Trend, given, &[], said).ok()?))
+            }
+            Form::Json | Form::Text => {
+                let body = serde_json::to_string_pretty(&TrendJson::of(trend)).ok()? + "\n";
+                Some(file("application/json", &name, "json", body))
+            }
+        }
+    }
+
+    /// 400, naming the parameter and the remedy.
+    pub(super) fn wrong(&self, wrong: &Wrong, view: View, form: Form) -> Response {
+        let words = format!("The parameter {} cannot be used: {}.", wrong.parameter, wrong.remedy);
+        self.problem(StatusCode::BAD_REQUEST, view, form, words)
+    }
+
+    /// 503 where another time may do, 400 where another question must.
+    pub(super) fn not_made(&self, error: &NotMade, view: View, form: Form) -> Response {
+        if error.is_theirs() {
+            return self.problem(StatusCode::BAD_REQUEST, view, form, format!("This cannot be answered: {error}."));
+        }
+        let (words, after) = match error {
+            NotMade::Busy => ("Another report is being made. Please try again in a moment.", "5"),
+            NotMade::Stopping => ("The server is being restarted. Please try again in a moment.", "5"),
+            NotMade::Slow => (
+                "This report takes longer than a page may. Ask for a shorter period, or have it made as a file: \
+                 reconnectd report --output FILE.",
+                "60",
+            ),
+            _ => ("The report cannot be made just now; the log says why.", "60"),
+        };
+        let mut answer = self.problem(StatusCode::SERVICE_UNAVAILABLE, view, form, words.to_owned());
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(after));
+        answer
+    }
+
+    fn problem(&self, status: StatusCode, view: View, form: Form, words: String) -> Response {
+        match form {
+            Form::Json => {
+                private(status, "application/json", Json(serde_json::json!({ "error": words })).into_response())
+            }
+            Form::Csv | Form::Text => plain(status, &(words + "\n")),
+            Form::Html => {
+                let heading = if status.is_client_error() { "That question has no answer" } else { "Not just now" };
+                let said = Said { heading: heading.to_owned(), text: vec![words.clone()], ..Said::default() };
+                // The form shows the way back: it is empty again.
+                let html = self.html(view, &Given::default(), &[], said);
+                html.map_or_else(|_| plain(status, &(words + "\n")), |html| page(status, html))
+            }
+        }
+    }
+
+    fn html(&self, view: View, given: &Given, toolkits: &[&str], said: Said) -> Result<String, minijinja::Error> {
+        let bar = self.bar(view, given, toolkits)?;
+        self.templates.get_template(PAGE.0)?.render(context! {
+            product => self.product,
+            style => Value::from_safe_string(self.style.clone()),
+            bar => Value::from_safe_string(bar),
+            heading => said.heading,
+            text => said.text,
+            plain => said.plain,
+            caption => said.caption,
+            rows => said.rows,
+        })
+    }
+
+    /// The views, the files of this one, and the form that asks for another.
+    fn bar(&self, view: View, given: &Given, toolkits: &[&str]) -> Result<String, minijinja::Error> {
+        let up = if view == View::Trend { "../" } else { "" };
+        let link = |label, name: &str, asked: &Given, here| Link { to: to(up, name, asked), label, here };
+        let without_step = Given { step: None, ..given.clone() };
+        let views = [
+            link("Report", "report", &without_step, view == View::Report),
+            link("Trend", "report/trend", given, view == View::Trend),
+        ];
+        let files: Vec<Link> = match view {
+            View::Report => vec![
+                link("JSON", "report.json", &without_step, false),
+                link("CSV", "report.csv", &without_step, false),
+                link("Text", "report.txt", &without_step, false),
+            ],
+            View::Trend => {
+                vec![link("JSON", "report/trend.json", given, false), link("CSV", "report/trend.csv", given, false)]
+            }
+        };
+        let steps: &[&str] = if view == View::Trend { &["day", "week", "month"] } else { &[] };
+        let step = given.step.as_deref().filter(|step| !step.is_empty()).unwrap_or("week");
+        self.templates.get_template(BAR.0)?.render(context! {
+            views => views,
+            files => files,
+            steps => steps,
+            toolkits => toolkits,
+            usual => if view == View::Trend { "182d" } else { "7d" },
+            given => context! {
+                period => given.period.clone().unwrap_or_default(),
+                from => given.from.clone().unwrap_or_default(),
+                to => given.to.clone().unwrap_or_default(),
+                toolkit => given.toolkit.clone().unwrap_or_default(),
+                step => step,
+            },
+        })
+    }
+}
+
+/// Relative to where the page is, which may be below a path of the operator's.
+fn to(up: &str, name: &str, asked: &Given) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let values = [
+        ("period", &asked.period),
+        ("from", &asked.from),
+        ("to", &asked.to),
+        ("toolkit", &asked.toolkit),
+        ("step", &asked.step),
+    ];
+    for (name, value) in values {
+        if let Some(value) = value.as_deref().filter(|value| !value.is_empty()) {
+            query.append_pair(name, value);
+        }
+    }
+    let query = query.finish();
+    if query.is_empty() { format!("{up}{name}") } else { format!("{up}{name}?{query}") }
+}
+
+/// A trend as JSON; keys are only ever added.
+#[derive(Serialize)]
+struct TrendJson<'a> {
+    from: crate::domain::Timestamp,
+    to: crate::domain::Timestamp,
+    step: &'static str,
+    toolkit: Option<&'a str>,
+    points: &'a [reconnect::TrendPoint],
+}
+
+impl<'a> TrendJson<'a> {
+    fn of(trend: &'a Trend) -> Self {
+        Self {
+            from: trend.period.from,
+            to: trend.period.to,
+            step: word(trend.step),
+            toolkit: trend.toolkit.as_deref(),
+            points: &trend.points,
+        }
+    }
+}
+
+fn word(step: Step) -> &'static str {
+    match step {
+        Step::Day => "day",
+        Step::Week => "week",
+        Step::Month => "month",
+    }
+}
+
+fn trend_csv(trend: &Trend) -> Result<String, csv::Error> {
+    let mut rows = csv::Writer::from_writer(Vec::new());
+    for point in &trend.points {
+        rows.serialize(point)?;
+    }
+    let bytes = rows.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Not let in. Says little.
+pub(super) fn refused(refused: &Refused) -> Response {
+    let (status, words) = match refused {
+        Refused::NoToken | Refused::WrongToken => {
+            (StatusCode::UNAUTHORIZED, "This needs the token of [http] report_token: Authorization: Bearer …\n")
+        }
+        Refused::TooOften => (StatusCode::TOO_MANY_REQUESTS, "Too many tries; please wait a minute.\n"),
+        Refused::NotTheProxy | Refused::NoName => {
+            (StatusCode::FORBIDDEN, "This is for people the proxy in front has signed in.\n")
+        }
+    };
+    let mut answer = plain(status, words);
+    // RFC 6750, section 3.
+    let challenge = match refused {
+        Refused::NoToken => "Bearer realm=\"reconnectd report\"",
+        Refused::WrongToken => "Bearer realm=\"reconnectd report\", error=\"invalid_token\"",
+        Refused::TooOften => {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+            return answer;
+        }
+        _ => return answer,
+    };
+    answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    answer
+}
+
+/// 405.
+pub(super) async fn wrong_method() -> Response {
+    let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "The report can only be read.\n");
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    answer
+}
+
+fn plain(status: StatusCode, text: &str) -> Response {
+    private(status, "text/plain; charset=utf-8", text.to_owned().into_response())
+}
+
+fn file(kind: &'static str, name: &str, ending: &str, body: String) -> Response {
+    let mut answer = private(StatusCode::OK, kind, body.into_response());
+    let disposition = format!("inline; filename=\"{name}.{ending}\"");
+    let disposition = HeaderValue::from_str(&disposition).ok();
+    answer.headers_mut().extend(disposition.map(|value| (CONTENT_DISPOSITION, value)));
+    answer
+}
+
+/// A page may have the styles that are in it and nothing else.
+fn page(status: StatusCode, html: String) -> Response {
+    let styles: String =
+        styles(&html).map(|style| format!(" 'sha256-{}'", STANDARD.encode(Sha256::digest(style)))).collect();
+    let styles = if styles.is_empty() { " 'none'".to_owned() } else { styles };
+    let policy =
+        format!("default-src 'none'; style-src{styles}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
+    let mut answer = private(status, "text/html; charset=utf-8", html.into_response());
+    // Base64 and quotes are characters of a header.
+    let policy = HeaderValue::from_str(&policy).ok();
+    answer.headers_mut().extend(policy.map(|policy| (CONTENT_SECURITY_POLICY, policy)));
+    answer
+}
+
+/// What is between `<style>` and its end (Content Security Policy Level 3, section 2.3, hashes exactly that).
+fn styles(html: &str) -> impl Iterator<Item = &str> {
+    html.split("<style>").skip(1).filter_map(|rest| rest.split_once("</style>")).map(|(style, _)| style)
+}
+
+fn private(status: StatusCode, kind: &'static str, mut answer: Response) -> Response {
+    *answer.status_mut() = status;
+    let headers: &mut HeaderMap = answer.headers_mut();
+    for (name, value) in [
+        (CONTENT_TYPE, kind),
+        (CACHE_CONTROL, "no-store"),
+        (VARY, "Accept, Authorization"),
+        (REFERRER_POLICY, "no-referrer"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}
