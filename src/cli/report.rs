@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Exit, output, setup};
 use crate::domain::{Timestamp, causes};
-use crate::report::reconnect::{self, Period, ReportError, UsersError};
+use crate::report::reconnect::{self, Period, ReportError, ReportScope, UsersError};
 use crate::store::Store;
 
 #[derive(Debug, Args)]
@@ -25,6 +25,9 @@ pub(super) struct ReportArgs {
     /// The first day or instant after it; now if not given.
     #[arg(long, value_name = "WHEN", value_parser = reconnect::instant)]
     to: Option<Timestamp>,
+    /// The one toolkit it is about, as Composio calls it (slack); all if not given.
+    #[arg(long, value_name = "TOOLKIT")]
+    toolkit: Option<String>,
     /// How it looks.
     #[arg(long, value_enum, default_value = "text", value_name = "FORM")]
     format: Form,
@@ -72,7 +75,9 @@ pub(super) async fn run(config: Option<&Path>, args: ReportArgs) -> Exit {
         let length = args.period.unwrap_or(app.config.report.period);
         let from = args.from.unwrap_or_else(|| to - TimeDelta::from_std(length).unwrap_or(reconnect::LONGEST));
         match Period::new(from, to, now) {
-            Ok(period) => write(store, period, &args, now).await.map(|()| Exit::Done),
+            Ok(period) => write(store, ReportScope { period, toolkit: args.toolkit.clone() }, &args, now)
+                .await
+                .map(|()| Exit::Done),
             Err(error) => {
                 output::complain(&causes(&error));
                 Ok(Exit::BadConfiguration)
@@ -82,11 +87,11 @@ pub(super) async fn run(config: Option<&Path>, args: ReportArgs) -> Exit {
     .await
 }
 
-async fn write(store: &Store, period: Period, args: &ReportArgs, now: Timestamp) -> Result<(), Failed> {
+async fn write(store: &Store, scope: ReportScope, args: &ReportArgs, now: Timestamp) -> Result<(), Failed> {
     if args.with_users {
-        return write_users(store, period, args.output.as_deref()).await;
+        return write_users(store, scope, args.output.as_deref()).await;
     }
-    let report = reconnect::reconnect_report(store, period, now).await?;
+    let report = reconnect::reconnect_report(store, scope, now).await?;
     let content = match args.format {
         Form::Text => reconnect::text(&report),
         Form::Json => report.json()?,
@@ -99,12 +104,12 @@ async fn write(store: &Store, period: Period, args: &ReportArgs, now: Timestamp)
     Ok(())
 }
 
-async fn write_users(store: &Store, period: Period, path: Option<&Path>) -> Result<(), Failed> {
+async fn write_users(store: &Store, scope: ReportScope, path: Option<&Path>) -> Result<(), Failed> {
     let written = match path {
-        None => reconnect::users_csv(store, period, output::stream()).await,
+        None => reconnect::users_csv(store, scope, output::stream()).await,
         Some(path) => {
             let file = private(path).map_err(|error| Failed::Write(path.to_owned(), error))?;
-            reconnect::users_csv(store, period, std::io::BufWriter::new(file)).await
+            reconnect::users_csv(store, scope, std::io::BufWriter::new(file)).await
         }
     };
     match written {

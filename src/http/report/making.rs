@@ -14,7 +14,8 @@ use tokio::time::{Instant, timeout};
 use super::asked::Question;
 use crate::domain::Timestamp;
 use crate::report::reconnect::{
-    Period, PeriodError, ReconnectReport, ReportError, Step, TrendAsked, TrendPoint, reconnect_report, trend,
+    Period, PeriodError, ReconnectReport, ReportError, ReportScope, Step, TrendAsked, TrendPoint, reconnect_report,
+    trend,
 };
 use crate::store::Store;
 
@@ -129,7 +130,10 @@ impl Making {
 async fn make(store: &Store, question: &Question, now: Timestamp) -> Result<Made, NotMade> {
     let period = question.period(now)?;
     match question {
-        Question::Report { .. } => Ok(Made::Report(Box::new(reconnect_report(store, period, now).await?))),
+        Question::Report { toolkit, .. } => {
+            let scope = ReportScope { period, toolkit: toolkit.clone() };
+            Ok(Made::Report(Box::new(reconnect_report(store, scope, now).await?)))
+        }
         Question::Trend { step, toolkit, .. } => {
             let (step, toolkit) = (*step, toolkit.clone());
             let asked = TrendAsked { from: period.from, to: period.to, step, toolkit: toolkit.clone() };

@@ -42,7 +42,8 @@ async fn the_same_question_is_answered_once_a_minute() {
 async fn who_asks_meanwhile_waits_a_little_and_who_leaves_makes_room() {
     let making = Making::default();
     let hangs = async || pending().await;
-    let mut first = Box::pin(making.get_with(&question(1), hangs));
+    let one = question(1);
+    let mut first = Box::pin(making.get_with(&one, hangs));
     assert!(first.as_mut().now_or_never().is_none(), "it is under way");
     let asked = Instant::now();
     assert!(matches!(making.get_with(&question(2), async || made()).await, Err(NotMade::Busy)));

@@ -27,7 +27,7 @@ pub use model::{
     AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, CurvePoint, Funnel, Headline,
     OpenByAge, Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate, TrendPoint,
 };
-pub use period::{LONGEST, PeriodError, REPEAT_WITHIN, followed_since, history_needed, same_before};
+pub use period::{LONGEST, PeriodError, REPEAT_WITHIN, ReportScope, followed_since, history_needed, same_before};
 pub use spelled::{instant, length};
 pub use table::{csv, safe_cell};
 pub use text::text;

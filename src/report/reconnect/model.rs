@@ -50,7 +50,8 @@ pub struct ReconnectReport {
     /// How long it took people to come back once it was noticed; who has not is censored, not dropped.
     pub time_to_reconnect: ReconnectTimes,
     /// The share of people that was back after so long: the steps of the Kaplan-Meier curve behind
-    /// [`Self::time_to_reconnect`], the first at 0 seconds.
+    /// [`Self::time_to_reconnect`], from 0 seconds to the longest anybody was followed. At most 192; of a longer curve those
+    /// are left out that move it by less than half a percentage point. Empty where nobody was followed.
     pub reconnect_curve: Vec<CurvePoint>,
     /// What broke and came back week by week, up to the end of the period.
     pub trend: Vec<TrendPoint>,

@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 
-use super::model::{CameBack, Headline, ReconnectReport};
+use super::model::{CameBack, CurvePoint, Headline, ReconnectReport};
 
 /// The column names.
 const HEADER: [&str; 5] = ["section", "subject", "detail", "figure", "value"];
@@ -22,6 +22,7 @@ pub fn csv(report: &ReconnectReport) -> Result<String, csv::Error> {
     let (period, c) = (report.period, &report.coverage);
     table.row("period", "", "", "from", period.from.to_rfc3339())?;
     table.row("period", "", "", "to", period.to.to_rfc3339())?;
+    table.maybe("period", "", "", "toolkit", report.toolkit.as_deref())?;
     table.row("coverage", "", "", "audits_finished", c.audits_finished)?;
     table.row("coverage", "", "", "audits_failed", c.audits_failed)?;
     table.row("coverage", "", "", "last_audit_at", c.last_audit_at.map(|at| at.to_rfc3339()).unwrap_or_default())?;
@@ -175,6 +176,9 @@ impl Table {
         self.row("time_to_reconnect", "", "", "recovered", reconnect.recovered)?;
         self.maybe("time_to_reconnect", "", "", "median_seconds", reconnect.median_seconds)?;
         self.maybe("time_to_reconnect", "", "", "p90_seconds", reconnect.p90_seconds)?;
+        for CurvePoint { after_seconds, back } in &report.reconnect_curve {
+            self.row("reconnect_curve", "after_seconds", &after_seconds.to_string(), "back", back)?;
+        }
         self.row("repeat_breakers", "", "", "incidents", report.repeat_breakers.incidents)?;
         self.row("repeat_breakers", "", "", "users", report.repeat_breakers.users)
     }

@@ -26,6 +26,9 @@ macro_rules! line {
 fn head(out: &mut String, report: &ReconnectReport) {
     let (period, c) = (report.period, &report.coverage);
     line!(out, "Reconnect report, {} to {}", day(period.from), day(period.to));
+    if let Some(toolkit) = &report.toolkit {
+        line!(out, "Of {toolkit} alone; audits, whom nobody told and deliveries are those of all toolkits.");
+    }
     let share = c.share.map_or_else(|| "none of the users".to_owned(), |share| percent(Some(share)));
     match c.last_audit_at {
         None => line!(out, "No audit went to its end in this time: nothing below says anything about it."),
