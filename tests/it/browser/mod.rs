@@ -5,6 +5,7 @@
 
 mod driver;
 mod looks;
+mod pictures;
 mod ways;
 
 use std::path::{Path, PathBuf};
