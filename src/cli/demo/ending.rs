@@ -10,13 +10,14 @@ use crate::ports::Clock as _;
 use crate::report::reconnect::{self, Period};
 
 /// The report's page, in the demo's folder; its other forms are beside it.
-pub(super) const REPORT: &str = "report.txt";
+pub(super) const REPORT: &str = "report.html";
 
 /// Writes the report about the last seven days of the story in all its forms.
 pub(super) async fn write_report(stage: &Stage) -> anyhow::Result<()> {
     let (now, section) = (stage.clock().now(), &stage.app().config.report);
     let period = Period::new(now - TimeDelta::from_std(section.period)?, now, now)?;
     let report = reconnect::reconnect_report(stage.store(), period, now).await?;
+    let html = reconnect::html(&report, &stage.app().report_frame())?;
     let forms = [
         ("html", html),
         ("json", report.json()?),

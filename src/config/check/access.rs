@@ -22,13 +22,13 @@ impl Checker<'_> {
         let token = self.secret("http.report_token", token, token_file, needed, secret::report_token);
         let usual = Default("X-Forwarded-User".to_owned());
         let header = self.value("http.report_proxy_header", header, usual, |text| access::proxy_header(&text));
-        let listed = from.is_some();
+        let names_networks = from.is_some();
         let from = self.optional("http.report_proxy_from", from, access::proxy_from);
         Some(match kind? {
             Kind::Off => ReportAuth::Off,
             Kind::Token => ReportAuth::Token(token?),
             Kind::Proxy => {
-                if !listed && listen.is_some_and(|listen| !listen.ip().to_canonical().is_loopback()) {
+                if !names_networks && listen.is_some_and(|listen| !listen.ip().to_canonical().is_loopback()) {
                     let remedy = "list the proxy's addresses in report_proxy_from, or listen on 127.0.0.1";
                     self.fault("http.report_auth", fault("would believe whoever reaches the port", remedy));
                 }

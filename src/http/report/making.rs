@@ -98,7 +98,7 @@ impl Making {
     async fn get_with(
         &self,
         question: &Question,
-        make: impl AsyncFnOnce() -> Result<Made, NotMade>,
+        compute: impl AsyncFnOnce() -> Result<Made, NotMade>,
     ) -> Result<Arc<Made>, NotMade> {
         if let Some(made) = self.kept(question) {
             return Ok(made);
@@ -108,7 +108,7 @@ impl Making {
         if let Some(made) = self.kept(question) {
             return Ok(made);
         }
-        let made = Arc::new(timeout(MOST_WORK, make()).await.map_err(|_| NotMade::Slow)??);
+        let made = Arc::new(timeout(MOST_WORK, compute()).await.map_err(|_| NotMade::Slow)??);
         drop(turn);
         self.keep(question, &made);
         Ok(made)

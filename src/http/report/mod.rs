@@ -53,7 +53,8 @@ pub(super) struct Reports {
 
 impl Reports {
     pub(super) fn new(site: ReportSite, product: &str, look: &super::Brand) -> Result<Self, minijinja::Error> {
-        Ok(Self { site, making: Making::default(), pages: shown::Pages::new(product, look)? })
+        let pages = shown::Pages::new(product, look, site.period)?;
+        Ok(Self { site, making: Making::default(), pages })
     }
 }
 
@@ -83,7 +84,7 @@ async fn answer(
     let form = form.unwrap_or_else(|| Form::accepted(view, &headers));
     let reader = match reports.site.access.reader(peer.ip(), &headers, &shared.rate) {
         Ok(reader) => reader,
-        Err(refused) => return refuse(&refused),
+        Err(refused) => return refuse(refused),
     };
     let now = (shared.site.now)();
     let asked = match Asked::read(view, uri.query().unwrap_or_default(), reports.site.period, now) {
@@ -123,7 +124,7 @@ fn viewed(reader: &str, question: &Question, form: Form, took: chrono::TimeDelta
 }
 
 /// Says little: whoever asks is nobody yet.
-fn refuse(refused: &Refused) -> Response {
+fn refuse(refused: Refused) -> Response {
     let reason = refused.code();
     if refused.is_expected() {
         tracing::debug!(event = events::REPORT_REFUSED, reason, "The report was asked for without a token.");

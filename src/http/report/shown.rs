@@ -3,6 +3,8 @@
 //! Guarantees: nothing is loaded from anywhere else and no script runs; every text is escaped; no browser or proxy keeps
 //! the answer, no other page frames it or fetches it.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
@@ -23,10 +25,10 @@ use super::asked::{Asked, Form, Given, View, Wrong};
 use super::making::{Made, NotMade, Trend};
 use crate::domain::Colour;
 use crate::http::Brand;
-use crate::report::reconnect::{self, ReconnectReport, Step};
+use crate::report::reconnect::{self, Frame, Nav, NavGroup, NavLink, ReconnectReport, Step, content_security_policy};
 
 const PAGE: (&str, &str) = ("page.html", include_str!("page.html"));
-const BAR: (&str, &str) = ("bar.html", include_str!("bar.html"));
+const ASK: (&str, &str) = ("ask.html", include_str!("ask.html"));
 const STYLE: &str = include_str!("page.css");
 
 /// The page's dark paper, as in its style.
@@ -35,43 +37,44 @@ const DARK_PAPER: &str = "#1d1e23";
 /// The least contrast of the accent on it (WCAG 2.2, success criterion 1.4.6).
 const DARK_CONTRAST: f64 = 7.0;
 
+/// Periods offered as links; the form takes any.
+const PERIODS: [&str; 4] = ["7d", "30d", "90d", "365d"];
+
+/// Toolkits offered as links; the form takes any.
+const MOST_TOOLKITS: usize = 12;
+
 /// The pages of one product.
 pub(super) struct Pages {
     templates: Environment<'static>,
     product: String,
+    colour: Colour,
     style: String,
+    /// How long a report is where nobody says so.
+    usual: String,
 }
 
-/// A link of the bar.
-#[derive(Serialize)]
-struct Link {
-    to: String,
-    label: &'static str,
-    here: bool,
-}
-
-/// What a page says beside the bar.
+/// What a page says beside its links.
 #[derive(Default)]
 struct Said {
     heading: String,
     text: Vec<String>,
-    plain: String,
     caption: String,
     rows: Value,
 }
 
 impl Pages {
-    pub(super) fn new(product: &str, brand: &Brand) -> Result<Self, minijinja::Error> {
+    pub(super) fn new(product: &str, brand: &Brand, usual: Duration) -> Result<Self, minijinja::Error> {
         let mut templates = Environment::new();
         templates.set_auto_escape_callback(|_| AutoEscape::Html);
-        for (name, text) in [PAGE, BAR] {
+        for (name, text) in [PAGE, ASK] {
             templates.add_template(name, text)?;
         }
         let paper = Colour::parse(DARK_PAPER).unwrap_or(Colour::WHITE);
         let (light, dark) = (brand.colour, brand.colour.lightened(paper, DARK_CONTRAST));
         let style = STYLE.replace("LIGHT", &light.to_hex()).replace("DARK", &dark.to_hex());
-        let pages = Self { templates, product: product.to_owned(), style };
-        pages.html(View::Report, &Given::default(), &[], Said::default())?;
+        let usual = humantime::format_duration(usual).to_string().replace("days", "d").replace("day", "d");
+        let pages = Self { templates, product: product.to_owned(), colour: brand.colour, style, usual };
+        pages.html(View::Report, &Given::default(), &Said::default())?;
         Ok(pages)
     }
 
@@ -95,9 +98,10 @@ impl Pages {
             Form::Text => Some(plain(StatusCode::OK, &reconnect::text(report))),
             Form::Html => {
                 let toolkits: Vec<&str> = report.toolkits.iter().map(|of| of.toolkit.as_str()).collect();
-                let said =
-                    Said { heading: "Reconnect report".to_owned(), plain: reconnect::text(report), ..Said::default() };
-                Some(page(StatusCode::OK, self.html(View::Report, given, &toolkits, said).ok()?))
+                let nav = Some(self.nav(View::Report, given, &toolkits).ok()?);
+                let frame = Frame { product: self.product.clone(), colour: self.colour, nav };
+                let html = reconnect::html(report, &frame).ok()?;
+                Some(page(StatusCode::OK, html, &content_security_policy(&frame)))
             }
         }
     }
@@ -113,7 +117,7 @@ impl Pages {
                 let caption = format!("By {step}, {about}, until {} UTC", trend.period.to.format("%F %R"));
                 let (heading, rows) = ("What broke and came back".to_owned(), Value::from_serialize(&trend.points));
                 let said = Said { heading, caption, rows, ..Said::default() };
-                Some(page(StatusCode::OK, self.html(View::Trend, given, &[], said).ok()?))
+                Some(self.page(StatusCode::OK, self.html(View::Trend, given, &said).ok()?))
             }
             Form::Json | Form::Text => {
                 let body = serde_json::to_string_pretty(&TrendJson::of(trend)).ok()? + "\n";
@@ -158,58 +162,88 @@ impl Pages {
                 let heading = if status.is_client_error() { "That question has no answer" } else { "Not just now" };
                 let said = Said { heading: heading.to_owned(), text: vec![words.clone()], ..Said::default() };
                 // The form shows the way back: it is empty again.
-                let html = self.html(view, &Given::default(), &[], said);
-                html.map_or_else(|_| plain(status, &(words + "\n")), |html| page(status, html))
+                let html = self.html(view, &Given::default(), &said);
+                html.map_or_else(|_| plain(status, &(words + "\n")), |html| self.page(status, html))
             }
         }
     }
 
-    fn html(&self, view: View, given: &Given, toolkits: &[&str], said: Said) -> Result<String, minijinja::Error> {
-        let bar = self.bar(view, given, toolkits)?;
+    fn html(&self, view: View, given: &Given, said: &Said) -> Result<String, minijinja::Error> {
         self.templates.get_template(PAGE.0)?.render(context! {
             product => self.product,
             style => Value::from_safe_string(self.style.clone()),
-            bar => Value::from_safe_string(bar),
+            nav => self.nav(view, given, &[])?,
             heading => said.heading,
             text => said.text,
-            plain => said.plain,
             caption => said.caption,
             rows => said.rows,
         })
     }
 
-    /// The views, the files of this one, and the form that asks for another.
-    fn bar(&self, view: View, given: &Given, toolkits: &[&str]) -> Result<String, minijinja::Error> {
-        let up = if view == View::Trend { "../" } else { "" };
-        let link = |label, name: &str, asked: &Given, here| Link { to: to(up, name, asked), label, here };
+    /// A page of our own: the style in it and no other, forms to this server alone.
+    fn page(&self, status: StatusCode, html: String) -> Response {
+        // The hash of what is between the tags (Content Security Policy Level 3, section 2.3).
+        let style = STANDARD.encode(Sha256::digest(&self.style));
+        let policy = format!("default-src 'none'; style-src 'sha256-{style}'; form-action 'self'; base-uri 'none'");
+        page(status, html, &policy)
+    }
+
+    /// The links to other views of what was asked for, and the form that asks for another. `toolkits` are those it names.
+    fn nav(&self, view: View, given: &Given, toolkits: &[&str]) -> Result<Nav, minijinja::Error> {
+        let (up, name) = match view {
+            View::Report => ("", "report"),
+            View::Trend => ("../", "report/trend"),
+        };
         let without_step = Given { step: None, ..given.clone() };
-        let views = [
+        let of_view = if view == View::Report { &without_step } else { given };
+        let link = |label: &str, name: &str, asked: &Given, current| NavLink {
+            to: to(up, name, asked),
+            label: label.to_owned(),
+            current,
+        };
+        let group = |label: &str, links| NavGroup { label: label.to_owned(), links };
+        let views = vec![
             link("Report", "report", &without_step, view == View::Report),
             link("Trend", "report/trend", given, view == View::Trend),
         ];
-        let files: Vec<Link> = match view {
-            View::Report => vec![
-                link("JSON", "report.json", &without_step, false),
-                link("CSV", "report.csv", &without_step, false),
-                link("Text", "report.txt", &without_step, false),
-            ],
-            View::Trend => {
-                vec![link("JSON", "report/trend.json", given, false), link("CSV", "report/trend.csv", given, false)]
-            }
+        let periods = PERIODS.iter().map(|period| {
+            let asked = Given { period: Some((*period).to_owned()), from: None, to: None, ..of_view.clone() };
+            link(period, name, &asked, given.period.as_deref() == Some(*period))
+        });
+        let chosen = given.toolkit.as_deref().filter(|toolkit| !toolkit.is_empty());
+        let mut listed: Vec<&str> = toolkits.iter().copied().take(MOST_TOOLKITS).collect();
+        listed.extend(chosen.filter(|chosen| !listed.contains(chosen)));
+        let all = link("all", name, &Given { toolkit: None, ..of_view.clone() }, chosen.is_none());
+        let toolkits = std::iter::once(all).chain(listed.iter().map(|toolkit| {
+            let asked = Given { toolkit: Some((*toolkit).to_owned()), ..of_view.clone() };
+            link(toolkit, name, &asked, chosen == Some(*toolkit))
+        }));
+        let forms: &[(&str, &str)] = match view {
+            View::Report => &[("JSON", "report.json"), ("CSV", "report.csv"), ("Text", "report.txt")],
+            View::Trend => &[("JSON", "report/trend.json"), ("CSV", "report/trend.csv")],
         };
+        let forms = forms.iter().map(|(label, name)| link(label, name, of_view, false)).collect();
+        let groups = vec![
+            group("View", views),
+            group("Period", periods.collect()),
+            group("Toolkit", toolkits.collect()),
+            group("As", forms),
+        ];
+        Ok(Nav { groups, form: self.ask(view, given)? })
+    }
+
+    /// The form.
+    fn ask(&self, view: View, given: &Given) -> Result<String, minijinja::Error> {
         let steps: &[&str] = if view == View::Trend { &["day", "week", "month"] } else { &[] };
         let step = given.step.as_deref().filter(|step| !step.is_empty()).unwrap_or("week");
-        self.templates.get_template(BAR.0)?.render(context! {
-            views => views,
-            files => files,
+        self.templates.get_template(ASK.0)?.render(context! {
             steps => steps,
-            toolkits => toolkits,
-            usual => if view == View::Trend { "182d" } else { "7d" },
+            usual => if view == View::Trend { "182d" } else { &self.usual },
             given => context! {
-                period => given.period.clone().unwrap_or_default(),
-                from => given.from.clone().unwrap_or_default(),
-                to => given.to.clone().unwrap_or_default(),
-                toolkit => given.toolkit.clone().unwrap_or_default(),
+                period => given.period.as_deref().unwrap_or_default(),
+                from => given.from.as_deref().unwrap_or_default(),
+                to => given.to.as_deref().unwrap_or_default(),
+                toolkit => given.toolkit.as_deref().unwrap_or_default(),
                 step => step,
             },
         })
@@ -275,7 +309,7 @@ fn trend_csv(trend: &Trend) -> Result<String, csv::Error> {
 }
 
 /// Not let in. Says little.
-pub(super) fn refused(refused: &Refused) -> Response {
+pub(super) fn refused(refused: Refused) -> Response {
     let (status, words) = match refused {
         Refused::NoToken | Refused::WrongToken => {
             (StatusCode::UNAUTHORIZED, "This needs the token of [http] report_token: Authorization: Bearer …\n")
@@ -319,23 +353,13 @@ fn file(kind: &'static str, name: &str, ending: &str, body: String) -> Response 
     answer
 }
 
-/// A page may have the styles that are in it and nothing else.
-fn page(status: StatusCode, html: String) -> Response {
-    let styles: String =
-        styles(&html).map(|style| format!(" 'sha256-{}'", STANDARD.encode(Sha256::digest(style)))).collect();
-    let styles = if styles.is_empty() { " 'none'".to_owned() } else { styles };
-    let policy =
-        format!("default-src 'none'; style-src{styles}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
+/// `policy` is the page's own.
+fn page(status: StatusCode, html: String, policy: &str) -> Response {
     let mut answer = private(status, "text/html; charset=utf-8", html.into_response());
     // Base64 and quotes are characters of a header.
-    let policy = HeaderValue::from_str(&policy).ok();
+    let policy = HeaderValue::from_str(&format!("{policy}; frame-ancestors 'none'")).ok();
     answer.headers_mut().extend(policy.map(|policy| (CONTENT_SECURITY_POLICY, policy)));
     answer
-}
-
-/// What is between `<style>` and its end (Content Security Policy Level 3, section 2.3, hashes exactly that).
-fn styles(html: &str) -> impl Iterator<Item = &str> {
-    html.split("<style>").skip(1).filter_map(|rest| rest.split_once("</style>")).map(|(style, _)| style)
 }
 
 fn private(status: StatusCode, kind: &'static str, mut answer: Response) -> Response {
