@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use reconnectd::domain::{Timestamp, from_millis, millis};
 use reconnectd::report::reconnect::{
     AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, Funnel, Headline, OpenByAge,
-    Period, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate,
+    Period, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate, TrendPoint,
 };
 
 use super::history::{DAY_MS, Delivery, HOUR_MS, History, Incident, Item};
@@ -36,12 +36,41 @@ pub fn report(history: &History, period: Period, previous: bool, now: Timestamp)
         time_to_detect: view.detect(),
         time_to_reconnect: view.reconnect(),
         reconnect_curve: Vec::new(),
-        trend: Vec::new(),
+        trend: weeks(history, period.to),
         repeat_breakers: view.repeats(),
         silenced: view.silenced(),
         deliveries: view.channels(),
         headline,
     }
+}
+
+/// The trend of a report: the week its period ends in and the 25 before.
+fn weeks(history: &History, to: Timestamp) -> Vec<TrendPoint> {
+    let mut monday = A_MONDAY_MS;
+    while monday + WEEK_MS < millis(to) {
+        monday += WEEK_MS;
+    }
+    let begins = (0..26).rev().map(|ago| monday - ago * WEEK_MS);
+    trend(history, &begins.collect::<Vec<_>>(), millis(to), None)
+}
+
+/// What a report about each step alone would say. The last ends at `to`.
+pub fn trend(history: &History, begins: &[i64], to: i64, toolkit: Option<&str>) -> Vec<TrendPoint> {
+    let mut of_toolkit = history.clone();
+    of_toolkit.incidents.retain(|i| toolkit.is_none_or(|toolkit| i.toolkit == toolkit));
+    let point = |(at, from): (usize, &i64)| {
+        let view = View { history: &of_toolkit, from: *from, to: begins.get(at + 1).copied().unwrap_or(to) };
+        let headline = view.headline();
+        TrendPoint {
+            from: from_millis(*from).date_naive(),
+            newly_broken: headline.newly_broken,
+            recovered: headline.recovered,
+            gone: headline.gone,
+            open: headline.open,
+            notified: headline.notified,
+        }
+    };
+    begins.iter().enumerate().map(point).collect()
 }
 
 struct View<'a> {
