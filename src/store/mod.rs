@@ -12,6 +12,7 @@ mod attempts;
 mod baseline;
 mod channels;
 mod errors;
+mod fold;
 mod incidents;
 mod jobs;
 mod key;

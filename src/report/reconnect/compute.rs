@@ -11,7 +11,7 @@ use super::model::{
     Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate,
 };
 use super::period::{REPEAT_WITHIN, followed_since, history_needed, same_before};
-use super::trend::{MOST_STEPS, TrendAsked, trend_of};
+use super::trend::{MOST_STEPS, trend_of_report};
 use crate::domain::{Followed, Survival, Timestamp, ratio};
 use crate::store::{
     ActiveAccounts, AuditFigures, AuthConfigBreakages, BreakageFigures, FIRST_MONDAY_MS, Store, StoreError, Stretch,
@@ -35,6 +35,9 @@ pub enum ReportError {
     /// More steps than a trend has.
     #[error("a trend has at most {MOST_STEPS} steps; ask about a shorter time, or for longer steps")]
     TooManySteps,
+    /// It ends within a day of which only sums are kept.
+    #[error("history of {0} is kept in sums of whole days; let the trend end at 00:00 UTC, or later")]
+    PartOfDay(NaiveDate),
     /// The state database could not be read.
     #[error("the state database could not be read for the report")]
     Store(#[from] StoreError),
@@ -62,7 +65,7 @@ pub async fn reconnect_report(store: &Store, period: Period, now: Timestamp) -> 
     let brought_back = asked(work.report_brought_back(stretch)).await?;
     let channels = asked(work.report_channels(stretch)).await?;
     let old_news_open = asked(work.report_old_news(period.to)).await?;
-    let trend = trend_of(&mut work, &TrendAsked::of_report(period, None)).await?;
+    let trend = trend_of_report(&mut work, period, None).await?;
     moved();
     work.roll_back();
     Ok(ReconnectReport {

@@ -8,8 +8,8 @@ use chrono::{Datelike as _, Days, Months, NaiveDate, NaiveTime, TimeDelta};
 
 use super::compute::ReportError;
 use super::model::{Period, TrendPoint};
-use crate::domain::{Timestamp, millis};
-use crate::store::{DAY_MS, DayFigures, Store, Stretch, Work};
+use crate::domain::{Timestamp, from_millis, millis};
+use crate::store::{DAY_MS, DayFigures, META_BASELINE, Store, Stretch, Work};
 
 /// How many weeks the report's own trend has: half a year, which a chart can show.
 pub const TREND_WEEKS: u32 = 26;
@@ -84,7 +84,7 @@ impl TrendAsked {
     }
 }
 
-/// Makes a trend.
+/// Makes a trend. Steps that were over before the first audit began are left out: nothing is known of them.
 pub async fn trend(store: &Store, asked: &TrendAsked) -> Result<Vec<TrendPoint>, ReportError> {
     let mut work = store.begin_snapshot().await?;
     let points = trend_of(&mut work, asked).await;
@@ -92,14 +92,38 @@ pub async fn trend(store: &Store, asked: &TrendAsked) -> Result<Vec<TrendPoint>,
     points
 }
 
-/// The same in a transaction that is under way.
-pub(super) async fn trend_of(work: &mut Work, asked: &TrendAsked) -> Result<Vec<TrendPoint>, ReportError> {
-    let steps = asked.steps()?;
-    let Some(first) = steps.first() else { return Ok(Vec::new()) };
+/// The trend of a report, in its transaction: as many of its weeks as are known in whole.
+pub(super) async fn trend_of_report(
+    work: &mut Work,
+    period: Period,
+    toolkit: Option<String>,
+) -> Result<Vec<TrendPoint>, ReportError> {
+    let mut asked = TrendAsked::of_report(period, toolkit);
+    if let Some(since) = work.trend_since().await? {
+        while midnight(asked.step.begin(asked.from.date_naive())) < since && asked.from < asked.to {
+            asked.from = midnight(asked.step.next(asked.step.begin(asked.from.date_naive())));
+        }
+    }
+    trend_of(work, &asked).await
+}
+
+async fn trend_of(work: &mut Work, asked: &TrendAsked) -> Result<Vec<TrendPoint>, ReportError> {
+    let mut steps = asked.steps()?;
+    let watched_since = work.meta(META_BASELINE).await?.and_then(|at| at.parse().ok()).map(from_millis);
+    if let Some(since) = watched_since {
+        steps.retain(|begin| midnight(asked.step.next(*begin)) > since);
+    }
+    let Some(first) = steps.first().map(|first| midnight(*first)) else { return Ok(Vec::new()) };
+    if let Some(since) = work.trend_since().await?.filter(|since| *since > first) {
+        return Err(ReportError::Dropped(since.date_naive()));
+    }
+    let is_midnight = millis(asked.to).rem_euclid(DAY_MS) == 0;
+    if !is_midnight && work.history_since().await?.is_some_and(|since| asked.to < since) {
+        return Err(ReportError::PartOfDay(asked.to.date_naive()));
+    }
     let toolkit = asked.toolkit.as_deref();
-    let stretch = Stretch { from: midnight(*first), to: asked.to };
-    let days = work.report_days(stretch, toolkit).await?;
-    let open = work.report_open(stretch.from, toolkit).await?;
+    let days = work.report_days(Stretch { from: first, to: asked.to }, toolkit).await?;
+    let open = work.report_open(first, toolkit).await?;
     Ok(points(&steps, open, &days))
 }
 
