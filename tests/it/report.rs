@@ -9,6 +9,7 @@ mod job;
 mod large;
 mod naive;
 mod retention;
+mod trend;
 
 use chrono::TimeDelta;
 use reconnectd::domain::{Timestamp, from_millis};
@@ -62,7 +63,7 @@ fn periods(seed: u64) -> Vec<Period> {
 #[tokio::test]
 async fn every_figure_agrees_with_a_count_of_the_raw_rows() {
     let databases = Raw::both().await;
-    let mut counted = 0;
+    let (mut counted, mut opened, mut unknown) = (0, 0, 0);
     for seed in 0..30 {
         let history = random(seed);
         for raw in &databases {
@@ -72,8 +73,10 @@ async fn every_figure_agrees_with_a_count_of_the_raw_rows() {
                 let expected = naive::report(&history, period, true, now());
                 assert_eq!(report, expected, "seed {seed}, {period:?}, {}", raw.url);
                 counted += report.headline.newly_broken + report.headline.active_again + report.repeat_breakers.users;
+                opened += report.funnel.link_opened.unwrap_or(0);
+                unknown += u32::from(report.funnel.link_opened.is_none());
             }
         }
     }
-    assert!(counted > 600, "the histories are too thin: {counted}");
+    assert!(counted > 600 && opened > 100 && unknown > 20, "the histories are too thin: {counted} {opened} {unknown}");
 }

@@ -63,6 +63,7 @@ pub async fn reconnect_report(store: &Store, period: Period, now: Timestamp) -> 
     let repeats = asked(work.report_repeats(stretch, REPEAT_WITHIN.num_milliseconds())).await?;
     let audits = asked(work.report_audits(stretch)).await?;
     let brought_back = asked(work.report_brought_back(stretch)).await?;
+    let page = asked(work.report_page(stretch, None)).await?;
     let channels = asked(work.report_channels(stretch)).await?;
     let old_news_open = asked(work.report_old_news(period.to)).await?;
     let trend = trend_of_report(&mut work, period, None).await?;
@@ -79,7 +80,11 @@ pub async fn reconnect_report(store: &Store, period: Period, now: Timestamp) -> 
         toolkits: report.toolkits(),
         auth_configs: report.auth_configs(&headline),
         old_news_open,
-        funnel: report.funnel(),
+        funnel: Funnel {
+            link_opened: page.map(|page| page.link_opened),
+            attempt_started: page.map(|page| page.attempt_started),
+            ..report.funnel()
+        },
         brought_back: brought_back
             .into_iter()
             .map(|(after_notice, recovered)| BroughtBack { after_notice, recovered })

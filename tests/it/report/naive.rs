@@ -8,7 +8,7 @@ use reconnectd::report::reconnect::{
     Period, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate, TrendPoint,
 };
 
-use super::history::{DAY_MS, Delivery, HOUR_MS, History, Incident, Item};
+use super::history::{DAY_MS, Delivery, HOUR_MS, History, Incident, Item, Link};
 
 const WEEK_MS: i64 = 7 * DAY_MS;
 /// Monday, 2018-01-01.
@@ -244,6 +244,8 @@ impl View<'_> {
 
     fn funnel(&self) -> Funnel {
         let (mut notified, mut delivered, mut active_again) = (0, 0, 0);
+        let (mut opened, mut begun) = (0, 0);
+        let pages = self.history.links.iter().any(|link| self.within(link.created_at));
         for incident in &self.history.incidents {
             let notices = self.notices(incident);
             let Some(first) = notices.iter().find(|item| item.number == 0) else { continue };
@@ -255,9 +257,16 @@ impl View<'_> {
             let arrived = notices.iter().flat_map(|item| self.arrivals(item)).min().filter(|at| *at < self.to);
             let Some(arrived) = arrived else { continue };
             delivered += 1;
+            let began = self.history.begun.iter().any(|b| b.incident == incident.id && b.created_at < self.to);
+            let of_it = |link: &&Link| link.incident == incident.id;
+            let mut links = self.history.links.iter().filter(of_it);
+            let seen = links.any(|link| link.opened_at.is_some_and(|at| at < self.to));
+            begun += u64::from(began);
+            opened += u64::from(began || seen);
             active_again += u64::from(self.recovered(incident).is_some_and(|at| at >= arrived));
         }
-        Funnel { notified, delivered, link_opened: None, attempt_started: None, active_again }
+        let (link_opened, attempt_started) = (pages.then_some(opened), pages.then_some(begun));
+        Funnel { notified, delivered, link_opened, attempt_started, active_again }
     }
 
     fn brought_back(&self) -> Vec<BroughtBack> {
