@@ -5,9 +5,10 @@
 //! dropped is in daily sums. Bounded: at most [`MOST_STEPS`].
 
 use chrono::{Datelike as _, Days, Months, NaiveDate, NaiveTime, TimeDelta};
+use serde::{Deserialize, Serialize};
 
 use super::compute::ReportError;
-use super::model::{Period, TrendPoint};
+use super::model::{Period, REPORT_VERSION, TrendPoint};
 use crate::domain::{Timestamp, from_millis, millis};
 use crate::store::{DAY_MS, DayFigures, META_BASELINE, Store, Stretch, Work};
 
@@ -18,7 +19,8 @@ pub const TREND_WEEKS: u32 = 26;
 pub const MOST_STEPS: usize = 1_100;
 
 /// How long a step is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Step {
     /// From 00:00 UTC to 00:00 UTC.
     Day,
@@ -29,7 +31,7 @@ pub enum Step {
 }
 
 /// Which trend.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TrendAsked {
     /// In the first step.
     pub from: Timestamp,
@@ -41,7 +43,46 @@ pub struct TrendAsked {
     pub toolkit: Option<String>,
 }
 
+/// A trend by itself, as it is shown: `trend.json()`, `trend.csv()`, `trend.text()`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trend {
+    /// [`REPORT_VERSION`]: its points are those of the report.
+    pub version: u32,
+    /// In the first step.
+    pub from: Timestamp,
+    /// The first instant after the last step, which it may cut.
+    pub to: Timestamp,
+    /// How long a step is.
+    pub step: Step,
+    /// Of one toolkit; none of all.
+    pub toolkit: Option<String>,
+    /// Step by step, the oldest first.
+    pub points: Vec<TrendPoint>,
+}
+
+impl Trend {
+    /// The answer to what was asked.
+    pub fn new(asked: TrendAsked, points: Vec<TrendPoint>) -> Self {
+        let TrendAsked { from, to, step, toolkit } = asked;
+        Self { version: REPORT_VERSION, from, to, step, toolkit, points }
+    }
+}
+
 impl Step {
+    /// The word for it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+        }
+    }
+
+    /// Whether an instant is where one begins.
+    pub(super) fn begins_at(self, at: Timestamp) -> bool {
+        midnight(self.begin(at.date_naive())) == at
+    }
+
     /// The first day of the step this day is in.
     fn begin(self, day: NaiveDate) -> NaiveDate {
         match self {

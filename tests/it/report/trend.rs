@@ -30,7 +30,8 @@ fn begins(asked: &TrendAsked) -> Vec<i64> {
 }
 
 fn expected(history: &History, asked: &TrendAsked) -> Vec<TrendPoint> {
-    naive::trend(history, &begins(asked), millis(asked.to), asked.toolkit.as_deref())
+    let alone = asked.toolkit.as_ref().map(|toolkit| naive::of_toolkit(history, toolkit));
+    naive::trend(alone.as_ref().unwrap_or(history), &begins(asked), millis(asked.to))
 }
 
 /// Trends over all of a history and over parts of it, that end with a day.
