@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use super::explain::when;
 use super::{Exit, output, setup};
 use crate::app::{App, AppError};
-use crate::config::ReconnectMode;
+use crate::config::{ReconnectMode, ReportAuth};
 use crate::ports::{Channel, DirectoryError, Provider, ProviderError};
 use crate::store::ChannelState;
 
@@ -38,6 +38,7 @@ pub(super) async fn run(config: Option<&Path>) -> Exit {
     let (state, known) = state;
     findings.extend([state, directory, provider]);
     findings.extend(channels);
+    findings.extend(report(app));
     findings.extend(warnings(app, &known));
     let mut exit = Exit::Done;
     for finding in &findings {
@@ -150,6 +151,20 @@ async fn reached(app: &App, channel: &dyn Channel) -> Finding {
         Err(error) => Err((error.to_string(), Exit::Failed)),
     };
     Finding::new(channel.name().to_string(), outcome)
+}
+
+/// Who may read the report on the web; nothing where nobody may. What is not safe was refused with the configuration.
+fn report(app: &App) -> Option<Finding> {
+    let http = &app.config.http;
+    let words = match &http.report_auth {
+        ReportAuth::Off => return None,
+        ReportAuth::Token(_) => "served under /report to whoever sends the token".to_owned(),
+        ReportAuth::Proxy { header, from } => {
+            let networks: String = from.iter().map(|network| format!(", {network}")).collect();
+            format!("served under /report to whom the proxy names in {header}, from this host{networks}")
+        }
+    };
+    Some(Finding::new("report", Ok(words)))
 }
 
 /// What works and is not as it should be, with the remedy.

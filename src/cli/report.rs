@@ -11,8 +11,13 @@ use clap::{Args, ValueEnum};
 
 use super::{Exit, output, setup};
 use crate::domain::{Timestamp, causes};
-use crate::report::reconnect::{self, Frame, HtmlError, Period, ReportError, ReportScope, UsersError};
+use crate::report::reconnect::{
+    self, Frame, HtmlError, Period, ReportError, ReportScope, Step, Trend, TrendAsked, UsersError,
+};
 use crate::store::Store;
+
+/// How far a trend goes back unless told otherwise: with the week of its beginning, as many weeks as the report shows.
+const HALF_A_YEAR: Duration = Duration::from_hours(24 * 7 * (reconnect::TREND_WEEKS as u64 - 1));
 
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
@@ -28,6 +33,10 @@ pub(super) struct ReportArgs {
     /// The one toolkit it is about, as Composio calls it (slack); all if not given.
     #[arg(long, value_name = "TOOLKIT")]
     toolkit: Option<String>,
+    /// Instead of the report: what broke and came back in each step up to --to. Goes back half a year where neither --period
+    /// nor --from is given, and further than [retention] history where asked.
+    #[arg(long, value_enum, value_name = "STEP", conflicts_with = "with_users")]
+    trend: Option<Steps>,
     /// How it looks.
     #[arg(long, value_enum, default_value = "text", value_name = "FORM")]
     format: Form,
@@ -49,6 +58,16 @@ enum Form {
     Csv,
     /// For browsers: one file with charts that needs nothing beside it.
     Html,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Steps {
+    /// From 00:00 to 00:00 UTC.
+    Day,
+    /// From Monday to Monday, UTC.
+    Week,
+    /// A month of the calendar, UTC.
+    Month,
 }
 
 /// The report could not be given.
@@ -73,10 +92,15 @@ pub(super) async fn run(config: Option<&Path>, args: ReportArgs) -> Exit {
         output::complain("--with-users gives a list for spreadsheets: add --format csv");
         return Exit::BadConfiguration;
     }
+    if args.trend.is_some() && args.format == Form::Html {
+        output::complain("--trend has no page of its own: choose --format text, json or csv, or see the report's");
+        return Exit::BadConfiguration;
+    }
     setup::on_state(config, async |app, store| {
         let now = app.clock.now();
         let to = args.to.unwrap_or(now);
-        let length = args.period.unwrap_or(app.config.report.period);
+        let usual = if args.trend.is_some() { HALF_A_YEAR } else { app.config.report.period };
+        let length = args.period.unwrap_or(usual);
         let from = args.from.unwrap_or_else(|| to - TimeDelta::from_std(length).unwrap_or(reconnect::LONGEST));
         match Period::new(from, to, now) {
             Ok(period) => {
@@ -102,18 +126,46 @@ async fn write(
     if args.with_users {
         return write_users(store, scope, args.output.as_deref()).await;
     }
-    let report = reconnect::reconnect_report(store, scope, now).await?;
-    let content = match args.format {
-        Form::Text => reconnect::text(&report),
-        Form::Json => report.json()?,
-        Form::Csv => reconnect::csv(&report)?,
-        Form::Html => reconnect::html(&report, frame)?,
+    let content = match args.trend {
+        Some(step) => trend(store, scope, step, args.format).await?,
+        None => report(store, scope, (args.format, frame), now).await?,
     };
     match &args.output {
         None => output::result(content.trim_end_matches('\n')),
         Some(path) => std::fs::write(path, content).map_err(|error| Failed::Write(path.clone(), error))?,
     }
     Ok(())
+}
+
+async fn report(
+    store: &Store,
+    scope: ReportScope,
+    (format, frame): (Form, &Frame),
+    now: Timestamp,
+) -> Result<String, Failed> {
+    let report = reconnect::reconnect_report(store, scope, now).await?;
+    Ok(match format {
+        Form::Text => reconnect::text(&report),
+        Form::Json => report.json()?,
+        Form::Csv => reconnect::csv(&report)?,
+        Form::Html => reconnect::html(&report, frame)?,
+    })
+}
+
+async fn trend(store: &Store, scope: ReportScope, step: Steps, format: Form) -> Result<String, Failed> {
+    let step = match step {
+        Steps::Day => Step::Day,
+        Steps::Week => Step::Week,
+        Steps::Month => Step::Month,
+    };
+    let asked = TrendAsked { from: scope.period.from, to: scope.period.to, step, toolkit: scope.toolkit };
+    let points = reconnect::trend(store, &asked).await?;
+    let trend = Trend::new(asked, points);
+    Ok(match format {
+        Form::Text | Form::Html => trend.text(),
+        Form::Json => trend.json()?,
+        Form::Csv => trend.csv()?,
+    })
 }
 
 async fn write_users(store: &Store, scope: ReportScope, path: Option<&Path>) -> Result<(), Failed> {

@@ -1,9 +1,11 @@
 //! The pages behind the links in mails, over HTTP: where a person reconnects an account, and where they say "no more".
-//! On the same listener the reconnect report, for those the operator lets in (`report`). On one of its own, what monitoring asks (`monitor`).
+//! On the same listener the reconnect report, for those the operator lets in (`report`). On a listener of its own, what
+//! monitoring asks (`monitor`).
 //!
 //! Turns a request into a page; a form of our own page into a way to the provider's page and back; a one-click POST
-//! (RFC 8058) into a suppressed address. Guarantees: a GET or HEAD behind a link of a mail writes nothing and asks
-//! nobody, so scanners, previews and prefetching do nothing; a POST changes something only under a token signed for
+//! (RFC 8058) into a suppressed address. Guarantees: a GET or HEAD behind a link of a mail does nothing and asks nobody;
+//! that a person's browser opened a reconnect page is counted, beside the request (`tally`), and scanners, previews and
+//! prefetching leave no trace; a POST changes something only under a token signed for
 //! its link; a token that is not ours looks like a page that does not exist; everything a client sends or makes us
 //! keep is bounded; neither tokens nor addresses are logged. What a crash leaves: see `reconnect` for connect attempts;
 //! for the rest the commit is the deed, and an answer that got lost is asked for again.
@@ -21,6 +23,7 @@ mod reconnect;
 mod report;
 mod same_site;
 mod server;
+mod tally;
 mod unsubscribe;
 mod words;
 
@@ -105,9 +108,12 @@ struct Shared {
     logo: Option<Arc<[u8]>>,
     rate: rate::Rate,
     reports: Option<report::Reports>,
+    tally: tally::Tally,
 }
 
-fn router(mut site: Site) -> Result<Router, HttpError> {
+/// The pages, and who writes down that they were opened.
+fn router(mut site: Site) -> Result<(Router, tally::TallyWriter), HttpError> {
+    let (tally, writer) = tally::tally(site.store.clone());
     let look = brand::Look::of(&site.brand, site.public_url.as_ref());
     let hosted = site.reconnect.as_ref().map_or("https:", |reconnect| &reconnect.hosted);
     let pages = page::Pages::new(&site.product, look, hosted).map_err(HttpError::Pages)?;
@@ -116,7 +122,7 @@ fn router(mut site: Site) -> Result<Router, HttpError> {
     let reports = reports.map(|report| report::Reports::new(report, &site.product, &site.brand)).transpose();
     let reports = reports.map_err(HttpError::Pages)?;
     let (has_logo, reconnects, reported) = (logo.is_some(), site.reconnect.is_some(), reports.is_some());
-    let shared = Arc::new(Shared { site, pages, logo, rate: rate::Rate::default(), reports });
+    let shared = Arc::new(Shared { site, pages, logo, rate: rate::Rate::default(), reports, tally });
     let unsubscribe = get(unsubscribe::ask).post(unsubscribe::suppress).fallback(unsubscribe::wrong_method);
     let mut router = Router::new().route("/u/{token}", unsubscribe);
     if reconnects {
@@ -130,9 +136,10 @@ fn router(mut site: Site) -> Result<Router, HttpError> {
     if has_logo {
         router = router.route(brand::LOGO_PATH, get(brand::logo));
     }
-    Ok(router
+    let router = router
         .fallback(unsubscribe::nothing_here)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), rate::guard))
-        .with_state(shared))
+        .with_state(shared);
+    Ok((router, writer))
 }

@@ -281,7 +281,7 @@ pub struct IncidentLine {
     pub evidence: Option<String>,
     /// The code of the last decision about it.
     pub decision: Option<String>,
-    /// How many of its notices arrived.
+    /// How many of its notices were accepted.
     pub notices: u64,
 }
 

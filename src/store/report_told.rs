@@ -12,9 +12,9 @@ use crate::domain::{RunCounters, Timestamp};
 pub struct FunnelFigures {
     /// It was decided to tell.
     pub notified: u64,
-    /// A notice arrived.
+    /// A notice was accepted by its receiver.
     pub delivered: u64,
-    /// The account works again, since a notice arrived.
+    /// The account works again, since a notice was accepted.
     pub active_again: u64,
 }
 
@@ -25,7 +25,7 @@ pub struct ChannelFigures {
     pub channel: String,
     /// Decided in the stretch.
     pub planned: u64,
-    /// Arrived.
+    /// Accepted by the receiver.
     pub delivered: u64,
     /// Given up.
     pub dead: u64,
@@ -77,7 +77,7 @@ impl Work {
     }
 
     /// After which notice people came back, of the incidents that recovered in the stretch: the number of the last that
-    /// had arrived by then (0 is the first), none where none had; and how many.
+    /// had been accepted by then (0 is the first), none where none had; and how many.
     pub async fn report_brought_back(
         &mut self,
         stretch: Stretch,

@@ -9,6 +9,7 @@ mod job;
 mod large;
 mod naive;
 mod retention;
+mod trend;
 
 use chrono::TimeDelta;
 use reconnectd::domain::{Timestamp, from_millis};
@@ -80,6 +81,7 @@ fn scopes(seed: u64) -> Vec<ReportScope> {
 async fn every_figure_agrees_with_a_count_of_the_raw_rows() {
     let databases = Raw::both().await;
     let (mut counted, mut one, mut longest) = (0, 0, 0);
+    let (mut opened, mut unknown) = (0, 0);
     for seed in 0..30 {
         let history = random(seed);
         for raw in &databases {
@@ -91,8 +93,11 @@ async fn every_figure_agrees_with_a_count_of_the_raw_rows() {
                 one += u64::from(scope.toolkit.is_some()) * report.headline.newly_broken;
                 longest = longest.max(report.reconnect_curve.len());
                 counted += report.headline.newly_broken + report.headline.active_again + report.repeat_breakers.users;
+                opened += report.funnel.link_opened.unwrap_or(0);
+                unknown += u32::from(report.funnel.link_opened.is_none());
             }
         }
     }
     assert!(counted > 600 && one > 100 && longest > 20, "the histories are too thin: {counted}, {one}, {longest}");
+    assert!(opened > 100 && unknown > 20, "the histories are too thin: {opened} {unknown}");
 }

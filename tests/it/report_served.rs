@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use reconnectd::domain::{AddressKey, Timestamp};
 use reconnectd::http::{Access, Brand, ReportSite, Server, Site};
-use reconnectd::report::reconnect::{Period, ReconnectReport, csv, reconnect_report, text};
+use reconnectd::report::reconnect::{
+    Period, ReconnectReport, Step, Trend, TrendAsked, csv, reconnect_report, text, trend,
+};
 use reconnectd::store::Store;
 use reqwest::{Client, RequestBuilder, Response};
 use secrecy::SecretString;
@@ -153,20 +155,22 @@ async fn every_form_is_what_the_files_hold() {
 }
 
 #[tokio::test]
-async fn the_trend_adds_up_to_the_report() {
+async fn the_trend_is_what_the_command_writes() {
     let served = Served::with(by_token()).await;
-    for step in ["day", "week", "month"] {
-        let path = format!("/report/trend.json?step={step}&period=28d");
-        let trend: serde_json::Value = served.get(&path).await.json().await.unwrap();
-        assert_eq!(trend["step"], step);
-        let points = trend["points"].as_array().unwrap();
-        let broken: u64 = points.iter().map(|point| point["newly_broken"].as_u64().unwrap()).sum();
-        assert!(broken >= served.report(28).await.headline.newly_broken, "{step}: {trend}");
-        assert_eq!(points.last().unwrap()["open"], served.report(7).await.headline.open, "{step}");
-        let csv = served.get(&path.replace(".json", ".csv")).await.text().await.unwrap();
-        assert_eq!(csv.lines().count(), points.len() + 1, "{csv}");
-        let page = served.get(&path.replace(".json", "")).await.text().await.unwrap();
-        assert_eq!(page.matches("<th scope=\"row\">").count(), points.len(), "{page}");
+    for (word, step) in [("day", Step::Day), ("week", Step::Week), ("month", Step::Month)] {
+        let (from, to) = (served.now - chrono::TimeDelta::days(28), served.now);
+        let asked = TrendAsked { from, to, step, toolkit: Some("slack".to_owned()) };
+        let points = trend(&served.store, &asked).await.unwrap();
+        let expected = Trend::new(asked, points);
+        assert!(expected.points.iter().any(|point| point.newly_broken > 0), "the history says nothing");
+        let query = format!("?step={word}&period=28d&toolkit=slack");
+        let read =
+            async |ending: &str| served.get(&format!("/report/trend{ending}{query}")).await.text().await.unwrap();
+        assert_eq!(read(".json").await, expected.json().unwrap());
+        assert_eq!(read(".csv").await, expected.csv().unwrap());
+        assert_eq!(read(".txt").await, expected.text());
+        let page = read("").await;
+        assert_eq!(page.matches("<th scope=\"row\">").count(), expected.points.len(), "{page}");
     }
 }
 

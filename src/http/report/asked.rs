@@ -98,6 +98,7 @@ impl View {
                 ("/report/trend", None),
                 ("/report/trend.json", Some(Form::Json)),
                 ("/report/trend.csv", Some(Form::Csv)),
+                ("/report/trend.txt", Some(Form::Text)),
             ],
         }
     }
@@ -121,12 +122,12 @@ impl Form {
     }
 
     /// What the reader would like: the first kind it names that there is; a page where it names none.
-    pub(super) fn accepted(view: View, headers: &HeaderMap) -> Self {
+    pub(super) fn accepted(headers: &HeaderMap) -> Self {
         let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind = |part: &str| match part.split(';').next().unwrap_or_default().trim() {
             "application/json" => Some(Self::Json),
             "text/csv" => Some(Self::Csv),
-            "text/plain" if view == View::Report => Some(Self::Text),
+            "text/plain" => Some(Self::Text),
             "text/html" | "*/*" | "text/*" => Some(Self::Html),
             _ => None,
         };

@@ -82,6 +82,6 @@ fn the_reader_says_which_form_it_likes() {
     ] {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        assert_eq!(Form::accepted(View::Report, &headers), expected, "{accept}");
+        assert_eq!(Form::accepted(&headers), expected, "{accept}");
     }
 }

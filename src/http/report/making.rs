@@ -14,8 +14,7 @@ use tokio::time::{Instant, timeout};
 use super::asked::Question;
 use crate::domain::Timestamp;
 use crate::report::reconnect::{
-    Period, PeriodError, ReconnectReport, ReportError, ReportScope, Step, TrendAsked, TrendPoint, reconnect_report,
-    trend,
+    PeriodError, ReconnectReport, ReportError, ReportScope, Trend, TrendAsked, reconnect_report, trend,
 };
 use crate::store::Store;
 
@@ -35,14 +34,6 @@ const MOST_WORK: Duration = Duration::from_secs(20);
 pub(super) enum Made {
     Report(Box<ReconnectReport>),
     Trend(Trend),
-}
-
-/// A trend, and what it is about.
-pub(super) struct Trend {
-    pub period: Period,
-    pub step: Step,
-    pub toolkit: Option<String>,
-    pub points: Vec<TrendPoint>,
 }
 
 /// There is no answer now.
@@ -136,9 +127,9 @@ async fn make(store: &Store, question: &Question, now: Timestamp) -> Result<Made
         }
         Question::Trend { step, toolkit, .. } => {
             let (step, toolkit) = (*step, toolkit.clone());
-            let asked = TrendAsked { from: period.from, to: period.to, step, toolkit: toolkit.clone() };
+            let asked = TrendAsked { from: period.from, to: period.to, step, toolkit };
             let points = trend(store, &asked).await?;
-            Ok(Made::Trend(Trend { period, step, toolkit, points }))
+            Ok(Made::Trend(Trend::new(asked, points)))
         }
     }
 }

@@ -8,6 +8,7 @@ use futures_util::FutureExt as _;
 
 use super::super::asked::Span;
 use super::*;
+use crate::report::reconnect::Step;
 
 fn question(hours: u64) -> Question {
     Question::Trend { span: Span::Last(Duration::from_hours(hours)), step: Step::Day, toolkit: None }
@@ -15,7 +16,8 @@ fn question(hours: u64) -> Question {
 
 fn made() -> Result<Made, NotMade> {
     let from = DateTime::UNIX_EPOCH;
-    Ok(Made::Trend(Trend { period: Period { from, to: from }, step: Step::Day, toolkit: None, points: Vec::new() }))
+    let asked = TrendAsked { from, to: from, step: Step::Day, toolkit: None };
+    Ok(Made::Trend(Trend::new(asked, Vec::new())))
 }
 
 #[tokio::test(start_paused = true)]

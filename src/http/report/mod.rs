@@ -3,7 +3,7 @@
 //! | Path | Answers |
 //! |---|---|
 //! | `/report`, `/report.json`, `/report.csv`, `/report.txt` | the report: `?period=7d`, or `?from=…&to=…`; `&toolkit=slack` |
-//! | `/report/trend`, `/report/trend.json`, `/report/trend.csv` | what broke and came back by `?step=day`, `week` or `month` |
+//! | `/report/trend`, `….json`, `….csv`, `….txt` | what broke and came back by `?step=day`, `week` or `month` |
 //!
 //! Turns a request into a question (`asked`), asks whether whoever sends it may know (`access`), has it answered by
 //! the code that writes the files (`making`), and shows the answer (`shown`). Guarantees: without `[http] report_auth`
@@ -81,7 +81,7 @@ async fn answer(
     (view, form): (View, Option<Form>),
 ) -> Response {
     let Some(reports) = &shared.reports else { return super::unsubscribe::nothing_here(State(shared), headers).await };
-    let form = form.unwrap_or_else(|| Form::accepted(view, &headers));
+    let form = form.unwrap_or_else(|| Form::accepted(&headers));
     let reader = match reports.site.access.reader(peer.ip(), &headers, &shared.rate) {
         Ok(reader) => reader,
         Err(refused) => return refuse(refused),

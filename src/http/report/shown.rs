@@ -16,16 +16,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, context};
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use url::form_urlencoded;
 
 use super::access::Refused;
 use super::asked::{Asked, Form, Given, View, Wrong};
-use super::making::{Made, NotMade, Trend};
+use super::making::{Made, NotMade};
 use crate::domain::Colour;
 use crate::http::Brand;
-use crate::report::reconnect::{self, Frame, Nav, NavGroup, NavLink, ReconnectReport, Step, content_security_policy};
+use crate::report::reconnect::{self, Frame, Nav, NavGroup, NavLink, ReconnectReport, Trend, content_security_policy};
 
 const PAGE: (&str, &str) = ("page.html", include_str!("page.html"));
 const ASK: (&str, &str) = ("ask.html", include_str!("ask.html"));
@@ -107,22 +106,20 @@ impl Pages {
     }
 
     fn trend(&self, trend: &Trend, given: &Given, form: Form) -> Option<Response> {
-        let name = format!("trend-{}", trend.period.to.date_naive());
+        let name = format!("trend-{}", trend.to.date_naive());
         match form {
-            Form::Csv => Some(file("text/csv; charset=utf-8; header=present", &name, "csv", trend_csv(trend).ok()?)),
+            Form::Csv => Some(file("text/csv; charset=utf-8; header=present", &name, "csv", trend.csv().ok()?)),
             Form::Html => {
-                let step = word(trend.step);
+                let step = trend.step.code();
                 let about =
                     trend.toolkit.as_deref().map_or("all toolkits".to_owned(), |toolkit| format!("toolkit {toolkit}"));
-                let caption = format!("By {step}, {about}, until {} UTC", trend.period.to.format("%F %R"));
+                let caption = format!("By {step}, {about}, until {} UTC", trend.to.format("%F %R"));
                 let (heading, rows) = ("What broke and came back".to_owned(), Value::from_serialize(&trend.points));
                 let said = Said { heading, caption, rows, ..Said::default() };
                 Some(self.page(StatusCode::OK, self.html(View::Trend, given, &said).ok()?))
             }
-            Form::Json | Form::Text => {
-                let body = serde_json::to_string_pretty(&TrendJson::of(trend)).ok()? + "\n";
-                Some(file("application/json", &name, "json", body))
-            }
+            Form::Json => Some(file("application/json", &name, "json", trend.json().ok()?)),
+            Form::Text => Some(plain(StatusCode::OK, &trend.text())),
         }
     }
 
@@ -220,7 +217,7 @@ impl Pages {
         }));
         let forms: &[(&str, &str)] = match view {
             View::Report => &[("JSON", "report.json"), ("CSV", "report.csv"), ("Text", "report.txt")],
-            View::Trend => &[("JSON", "report/trend.json"), ("CSV", "report/trend.csv")],
+            View::Trend => &[("JSON", "report/trend.json"), ("CSV", "report/trend.csv"), ("Text", "report/trend.txt")],
         };
         let forms = forms.iter().map(|(label, name)| link(label, name, of_view, false)).collect();
         let groups = vec![
@@ -267,45 +264,6 @@ fn to(up: &str, name: &str, asked: &Given) -> String {
     }
     let query = query.finish();
     if query.is_empty() { format!("{up}{name}") } else { format!("{up}{name}?{query}") }
-}
-
-/// A trend as JSON; keys are only ever added.
-#[derive(Serialize)]
-struct TrendJson<'a> {
-    from: crate::domain::Timestamp,
-    to: crate::domain::Timestamp,
-    step: &'static str,
-    toolkit: Option<&'a str>,
-    points: &'a [reconnect::TrendPoint],
-}
-
-impl<'a> TrendJson<'a> {
-    fn of(trend: &'a Trend) -> Self {
-        Self {
-            from: trend.period.from,
-            to: trend.period.to,
-            step: word(trend.step),
-            toolkit: trend.toolkit.as_deref(),
-            points: &trend.points,
-        }
-    }
-}
-
-fn word(step: Step) -> &'static str {
-    match step {
-        Step::Day => "day",
-        Step::Week => "week",
-        Step::Month => "month",
-    }
-}
-
-fn trend_csv(trend: &Trend) -> Result<String, csv::Error> {
-    let mut rows = csv::Writer::from_writer(Vec::new());
-    for point in &trend.points {
-        rows.serialize(point)?;
-    }
-    let bytes = rows.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Not let in. Says little.

@@ -11,7 +11,7 @@ use super::model::{
     OpenByAge, Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate,
 };
 use super::period::{REPEAT_WITHIN, ReportScope, followed_since, history_needed, same_before};
-use super::trend::{MOST_STEPS, TrendAsked, trend_of};
+use super::trend::{MOST_STEPS, trend_of_report};
 use crate::domain::{Followed, Survival, Timestamp, ratio};
 use crate::store::{
     ActiveAccounts, AuditFigures, AuthConfigBreakages, BreakageFigures, FIRST_MONDAY_MS, Store, StoreError, Stretch,
@@ -38,6 +38,9 @@ pub enum ReportError {
     /// More steps than a trend has.
     #[error("a trend has at most {MOST_STEPS} steps; ask about a shorter time, or for longer steps")]
     TooManySteps,
+    /// It ends within a day of which only sums are kept.
+    #[error("history of {0} is kept in sums of whole days; let the trend end at 00:00 UTC, or later")]
+    PartOfDay(NaiveDate),
     /// The state database could not be read.
     #[error("the state database could not be read for the report")]
     Store(#[from] StoreError),
@@ -70,9 +73,10 @@ pub async fn reconnect_report(
     let repeats = asked(work.report_repeats(stretch, of, REPEAT_WITHIN.num_milliseconds())).await?;
     let audits = asked(work.report_audits(stretch)).await?;
     let brought_back = asked(work.report_brought_back(stretch, of)).await?;
+    let page = asked(work.report_page(stretch, of)).await?;
     let channels = asked(work.report_channels(stretch)).await?;
     let old_news_open = asked(work.report_old_news(period.to, of)).await?;
-    let trend = trend_of(&mut work, &TrendAsked::of_report(period, of.map(str::to_owned))).await?;
+    let trend = trend_of_report(&mut work, period, of.map(str::to_owned)).await?;
     moved();
     work.roll_back();
     Ok(ReconnectReport {
@@ -86,7 +90,11 @@ pub async fn reconnect_report(
         toolkits: report.toolkits(),
         auth_configs: report.auth_configs(&headline),
         old_news_open,
-        funnel: report.funnel(),
+        funnel: Funnel {
+            link_opened: page.map(|page| page.link_opened),
+            attempt_started: page.map(|page| page.attempt_started),
+            ..report.funnel()
+        },
         brought_back: brought_back
             .into_iter()
             .map(|(after_notice, recovered)| BroughtBack { after_notice, recovered })

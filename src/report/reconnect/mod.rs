@@ -20,6 +20,7 @@ mod spelled;
 mod table;
 mod text;
 mod trend;
+mod trend_forms;
 mod users;
 mod wording;
 
@@ -36,7 +37,7 @@ pub use period::{LONGEST, PeriodError, REPEAT_WITHIN, ReportScope, followed_sinc
 pub use spelled::{instant, length};
 pub use table::{csv, safe_cell};
 pub use text::text;
-pub use trend::{MOST_STEPS, Step, TREND_WEEKS, TrendAsked, trend};
+pub use trend::{MOST_STEPS, Step, TREND_WEEKS, Trend, TrendAsked, trend};
 pub use users::{UsersError, users_csv};
 
 impl ReconnectReport {

@@ -5,7 +5,8 @@
 
 use std::fmt::Display;
 
-use super::model::{CameBack, CurvePoint, Headline, ReconnectReport};
+use super::model::{CameBack, CurvePoint, Headline, ReconnectReport, TrendPoint};
+use super::trend::Trend;
 
 /// The column names.
 const HEADER: [&str; 5] = ["section", "subject", "detail", "figure", "value"];
@@ -15,10 +16,20 @@ pub fn safe_cell(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
+/// A trend as CSV with a header: the rows the report has for its own.
+pub(super) fn trend_csv(trend: &Trend) -> Result<String, csv::Error> {
+    let mut table = Table::new()?;
+    table.row("period", "", "", "from", trend.from.to_rfc3339())?;
+    table.row("period", "", "", "to", trend.to.to_rfc3339())?;
+    table.maybe("period", "", "", "toolkit", trend.toolkit.as_deref())?;
+    table.row("period", "", "", "step", trend.step.code())?;
+    table.trend(&trend.points)?;
+    table.end()
+}
+
 /// The report as CSV with a header.
 pub fn csv(report: &ReconnectReport) -> Result<String, csv::Error> {
-    let mut table = Table { rows: csv::Writer::from_writer(Vec::new()) };
-    table.rows.write_record(HEADER)?;
+    let mut table = Table::new()?;
     let (period, c) = (report.period, &report.coverage);
     table.row("period", "", "", "from", period.from.to_rfc3339())?;
     table.row("period", "", "", "to", period.to.to_rfc3339())?;
@@ -40,8 +51,8 @@ pub fn csv(report: &ReconnectReport) -> Result<String, csv::Error> {
     table.rates(report)?;
     table.told(report)?;
     table.courses(report)?;
-    let bytes = table.rows.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    table.trend(&report.trend)?;
+    table.end()
 }
 
 struct Table {
@@ -49,6 +60,17 @@ struct Table {
 }
 
 impl Table {
+    fn new() -> Result<Self, csv::Error> {
+        let mut rows = csv::Writer::from_writer(Vec::new());
+        rows.write_record(HEADER)?;
+        Ok(Self { rows })
+    }
+
+    fn end(self) -> Result<String, csv::Error> {
+        let bytes = self.rows.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     fn row(
         &mut self,
         section: &str,
@@ -147,6 +169,21 @@ impl Table {
                 ("pending", of.pending),
             ] {
                 self.row("deliveries", &of.channel, "", figure, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn trend(&mut self, points: &[TrendPoint]) -> Result<(), csv::Error> {
+        for of in points {
+            for (figure, value) in [
+                ("newly_broken", of.newly_broken),
+                ("recovered", of.recovered),
+                ("gone", of.gone),
+                ("open", of.open),
+                ("notified", of.notified),
+            ] {
+                self.row("trend", &of.from.to_string(), "", figure, value)?;
             }
         }
         Ok(())

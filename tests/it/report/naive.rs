@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use reconnectd::domain::{Timestamp, from_millis, millis};
 use reconnectd::report::reconnect::{
     AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, CurvePoint, Funnel, Headline,
-    OpenByAge, ReconnectReport, ReconnectTimes, RepeatBreakers, ReportScope, Times, ToolkitRate,
+    OpenByAge, ReconnectReport, ReconnectTimes, RepeatBreakers, ReportScope, Times, ToolkitRate, TrendPoint,
 };
 
-use super::history::{DAY_MS, Delivery, HOUR_MS, History, Incident, Item};
+use super::history::{DAY_MS, Delivery, HOUR_MS, History, Incident, Item, Link};
 
 const WEEK_MS: i64 = 7 * DAY_MS;
 /// Monday, 2018-01-01.
@@ -39,7 +39,7 @@ pub fn report(history: &History, scope: &ReportScope, previous: bool, now: Times
         time_to_detect: view.detect(),
         time_to_reconnect: view.reconnect(),
         reconnect_curve: view.curve(),
-        trend: Vec::new(),
+        trend: weeks(view.history, view.to),
         repeat_breakers: view.repeats(),
         silenced: everything.silenced(),
         deliveries: everything.channels(),
@@ -47,8 +47,34 @@ pub fn report(history: &History, scope: &ReportScope, previous: bool, now: Times
     }
 }
 
+/// The trend of a report: the week its period ends in and the 25 before.
+fn weeks(history: &History, to: i64) -> Vec<TrendPoint> {
+    let mut monday = A_MONDAY_MS;
+    while monday + WEEK_MS < to {
+        monday += WEEK_MS;
+    }
+    let begins = (0..26).rev().map(|ago| monday - ago * WEEK_MS);
+    trend(history, &begins.collect::<Vec<_>>(), to)
+}
+
+/// What a report about each step alone would say. The last ends at `to`.
+pub fn trend(history: &History, begins: &[i64], to: i64) -> Vec<TrendPoint> {
+    let point = |(at, from): (usize, &i64)| {
+        let headline = View { history, from: *from, to: begins.get(at + 1).copied().unwrap_or(to) }.headline();
+        TrendPoint {
+            from: from_millis(*from).date_naive(),
+            newly_broken: headline.newly_broken,
+            recovered: headline.recovered,
+            gone: headline.gone,
+            open: headline.open,
+            notified: headline.notified,
+        }
+    };
+    begins.iter().enumerate().map(point).collect()
+}
+
 /// The history as if this were the only toolkit there is.
-fn of_toolkit(history: &History, toolkit: &str) -> History {
+pub fn of_toolkit(history: &History, toolkit: &str) -> History {
     let mut alone = history.clone();
     alone.accounts.retain(|account| account.toolkit == toolkit);
     alone.incidents.retain(|incident| incident.toolkit == toolkit);
@@ -227,6 +253,8 @@ impl View<'_> {
 
     fn funnel(&self) -> Funnel {
         let (mut notified, mut delivered, mut active_again) = (0, 0, 0);
+        let (mut opened, mut begun) = (0, 0);
+        let pages = self.history.links.iter().any(|link| self.within(link.created_at));
         for incident in &self.history.incidents {
             let notices = self.notices(incident);
             let Some(first) = notices.iter().find(|item| item.number == 0) else { continue };
@@ -238,9 +266,16 @@ impl View<'_> {
             let arrived = notices.iter().flat_map(|item| self.arrivals(item)).min().filter(|at| *at < self.to);
             let Some(arrived) = arrived else { continue };
             delivered += 1;
+            let began = self.history.begun.iter().any(|b| b.incident == incident.id && b.created_at < self.to);
+            let of_it = |link: &&Link| link.incident == incident.id;
+            let mut links = self.history.links.iter().filter(of_it);
+            let seen = links.any(|link| link.opened_at.is_some_and(|at| at < self.to));
+            begun += u64::from(began);
+            opened += u64::from(began || seen);
             active_again += u64::from(self.recovered(incident).is_some_and(|at| at >= arrived));
         }
-        Funnel { notified, delivered, link_opened: None, attempt_started: None, active_again }
+        let (link_opened, attempt_started) = (pages.then_some(opened), pages.then_some(begun));
+        Funnel { notified, delivered, link_opened, attempt_started, active_again }
     }
 
     fn brought_back(&self) -> Vec<BroughtBack> {
