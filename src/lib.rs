@@ -28,6 +28,8 @@ pub mod pipeline;
 
 pub mod store;
 
+pub mod reconnect;
+
 pub mod http;
 
 pub mod daemon;

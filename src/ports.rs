@@ -8,10 +8,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 
 use crate::domain::{
-    Account, AccountId, ChannelName, Contact, Cursor, EventKind, FailureClass, JobName, Notice, OperatorNotice, RunId,
-    Timestamp, UnknownReason, UserId, UserPage,
+    Account, AccountId, AuthConfigId, ChannelName, Contact, Cursor, EventKind, FailureClass, JobName, Notice,
+    OperatorNotice, RunId, Timestamp, UnknownReason, UserId, UserPage,
 };
 
 /// The users of the product's database; read-only.
@@ -76,11 +77,40 @@ pub trait Provider: Send + Sync {
     /// concludes that they are gone. `ids` holds 1 to 100 ids; what does not come back does not exist.
     async fn accounts_by_id(&self, user: &UserId, ids: &[AccountId]) -> Result<Vec<Account>, ProviderError>;
 
+    /// Makes a page on which `wanted.user` connects an account anew, and that account. Sent once and never repeated: a
+    /// request whose outcome is unknown may have made an account, and a second would make another.
+    async fn link(&self, wanted: &LinkWanted) -> Result<HostedLink, ProviderError>;
+
     /// One cheap authenticated request, for `check`.
     async fn check(&self) -> Result<(), ProviderError>;
 
+    /// Whether [`Provider::link`] is allowed, for `check`; makes nothing.
+    async fn check_link(&self) -> Result<(), ProviderError>;
+
     /// What has been sent so far.
     fn usage(&self) -> ProviderUsage;
+}
+
+/// A page to connect an account on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkWanted {
+    /// What the account is to be made with.
+    pub auth_config: AuthConfigId,
+    /// Whose it is to be.
+    pub user: UserId,
+    /// Where the person is sent back to. A secret: not to be logged.
+    pub callback: String,
+}
+
+/// A page that was made. Who has its address can connect an account to this user, so nothing shows it.
+#[derive(Debug, Clone)]
+pub struct HostedLink {
+    /// The account made with it; it works once the person has finished there.
+    pub account: AccountId,
+    /// Where the page is: https, or http on this host where the provider itself is there.
+    pub address: SecretString,
+    /// Until when it can be used, where the provider says so readably.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Requests sent since start.

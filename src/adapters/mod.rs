@@ -1,7 +1,7 @@
 //! The edges: everything that talks to something outside the process, one folder per thing, each
 //! implementing a trait of `ports`. Adapters do not know each other (the channels
 //! share `spool`, which writes files in place of sending, and `answer`, which judges what a POST came to), the stages, the store or the
-//! configuration; `src/app.rs` builds them from plain values.
+//! configuration; `src/app/` builds them from plain values.
 
 pub mod alarm;
 mod answer;

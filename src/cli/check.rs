@@ -7,7 +7,8 @@ use futures_util::future::join_all;
 use super::explain::when;
 use super::{Exit, output, setup};
 use crate::app::{App, AppError};
-use crate::ports::{Channel, DirectoryError, ProviderError};
+use crate::config::{ReconnectMode, ReportAuth};
+use crate::ports::{Channel, DirectoryError, Provider, ProviderError};
 use crate::store::ChannelState;
 
 /// One line of the result.
@@ -37,6 +38,7 @@ pub(super) async fn run(config: Option<&Path>) -> Exit {
     let (state, known) = state;
     findings.extend([state, directory, provider]);
     findings.extend(channels);
+    findings.extend(report(app));
     findings.extend(warnings(app, &known));
     let mut exit = Exit::Done;
     for finding in &findings {
@@ -60,10 +62,14 @@ async fn state(app: &App) -> (Finding, Vec<ChannelState>) {
         Ok(store) => {
             // A key that does not fit the suppressed addresses would stop every mail.
             let key = app.address_key(&store).await;
+            let key = match (key, app.reconnect_links(&store, false).await) {
+                (Ok(_), Err(error)) | (Err(error), _) => Err(error),
+                (Ok(_), Ok(_)) => Ok(()),
+            };
             let place = store.place();
             let states = async { store.begin_read().await?.channel_states().await }.await;
             store.close().await;
-            match key.and_then(|_| Ok(states?)) {
+            match key.and_then(|()| Ok(states?)) {
                 Ok(states) => {
                     known = states;
                     Ok(format!("reached, schema up to date ({place})"))
@@ -95,8 +101,10 @@ async fn directory(app: &App) -> Finding {
 }
 
 async fn provider(app: &App) -> Finding {
+    let page = app.config.reconnect.mode == ReconnectMode::Page;
     let outcome = match app.provider() {
         Ok(provider) => match provider.check().await {
+            Ok(()) if page => may_write(provider.as_ref()).await,
             Ok(()) => Ok("reached, the key is accepted".to_owned()),
             Err(error @ ProviderError::Unauthorized { .. }) => Err((crate::domain::causes(&error), Exit::KeyRefused)),
             Err(error) => Err((crate::domain::causes(&error), Exit::Failed)),
@@ -104,6 +112,18 @@ async fn provider(app: &App) -> Finding {
         Err(error) => Err((crate::domain::causes(&error), Exit::BadConfiguration)),
     };
     Finding::new("provider", outcome)
+}
+
+/// The reconnect page makes the provider's pages, which a key that may only read cannot.
+async fn may_write(provider: &dyn Provider) -> Result<String, (String, Exit)> {
+    match provider.check_link().await {
+        Ok(()) => Ok("reached, the key is accepted and may make connect pages".to_owned()),
+        Err(error @ ProviderError::Unauthorized { .. }) => {
+            let remedy = "with [reconnect] mode = \"page\" the key needs the permission 'Connected accounts: Write'";
+            Err((format!("{remedy} ({error})"), Exit::KeyRefused))
+        }
+        Err(error) => Err((crate::domain::causes(&error), Exit::Failed)),
+    }
 }
 
 async fn channels(app: &App) -> Vec<Finding> {
@@ -131,6 +151,20 @@ async fn reached(app: &App, channel: &dyn Channel) -> Finding {
         Err(error) => Err((error.to_string(), Exit::Failed)),
     };
     Finding::new(channel.name().to_string(), outcome)
+}
+
+/// Who may read the report on the web; nothing where nobody may. What is not safe was refused with the configuration.
+fn report(app: &App) -> Option<Finding> {
+    let http = &app.config.http;
+    let words = match &http.report_auth {
+        ReportAuth::Off => return None,
+        ReportAuth::Token(_) => "served under /report to whoever sends the token".to_owned(),
+        ReportAuth::Proxy { header, from } => {
+            let networks: String = from.iter().map(|network| format!(", {network}")).collect();
+            format!("served under /report to whom the proxy names in {header}, from this host{networks}")
+        }
+    };
+    Some(Finding::new("report", Ok(words)))
 }
 
 /// What works and is not as it should be, with the remedy.

@@ -14,6 +14,7 @@ mod drain;
 mod explain;
 mod health;
 mod incident_words;
+mod links;
 mod manual;
 mod migrate;
 mod monitoring;
@@ -78,8 +79,10 @@ enum Command {
     Silence(silence::SilenceArgs),
     /// Print the next five instants of every job of the daemon, in UTC and local time.
     Schedule(schedule::ScheduleArgs),
-    /// Serve the pages behind the unsubscribe links in mails.
+    /// Serve the pages behind the links in mails.
     Serve,
+    /// Take links to the reconnect page out of use.
+    Links(links::LinksArgs),
     /// See mass breakages whose users are not told, and decide about them.
     Storm(storm::StormArgs),
     /// Tell people about what was broken before the first run, at a bearable pace.
@@ -182,6 +185,7 @@ pub fn main() -> ExitCode {
             Command::Suppress(args) => Box::pin(suppress::run(config, args)).await,
             Command::Silence(args) => Box::pin(silence::run(config, args)).await,
             Command::Serve => Box::pin(serve::run(config)).await,
+            Command::Links(args) => Box::pin(links::run(config, args)).await,
             Command::Storm(args) => Box::pin(storm::run(config, args)).await,
             Command::Baseline(args) => Box::pin(baseline::run(config, args)).await,
             Command::Report(args) => Box::pin(report::run(config, args)).await,

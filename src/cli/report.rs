@@ -6,25 +6,37 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::{NaiveDate, NaiveTime, TimeDelta};
+use chrono::TimeDelta;
 use clap::{Args, ValueEnum};
 
 use super::{Exit, output, setup};
 use crate::domain::{Timestamp, causes};
-use crate::report::reconnect::{self, Period, ReportError, UsersError};
+use crate::report::reconnect::{
+    self, Frame, HtmlError, Period, ReportError, ReportScope, Step, Trend, TrendAsked, UsersError,
+};
 use crate::store::Store;
+
+/// How far a trend goes back unless told otherwise: with the week of its beginning, as many weeks as the report shows.
+const HALF_A_YEAR: Duration = Duration::from_hours(24 * 7 * (reconnect::TREND_WEEKS as u64 - 1));
 
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
     /// How much time the report is about, up to --to; [report] period if not given.
-    #[arg(long, value_name = "LENGTH", value_parser = length, conflicts_with = "from")]
+    #[arg(long, value_name = "LENGTH", value_parser = reconnect::length, conflicts_with = "from")]
     period: Option<Duration>,
     /// The first day (2026-11-16, from 00:00 UTC on) or instant (2026-11-16T08:00:00Z) it is about.
-    #[arg(long, value_name = "WHEN", value_parser = instant)]
+    #[arg(long, value_name = "WHEN", value_parser = reconnect::instant)]
     from: Option<Timestamp>,
     /// The first day or instant after it; now if not given.
-    #[arg(long, value_name = "WHEN", value_parser = instant)]
+    #[arg(long, value_name = "WHEN", value_parser = reconnect::instant)]
     to: Option<Timestamp>,
+    /// The one toolkit it is about, as Composio calls it (slack); all if not given.
+    #[arg(long, value_name = "TOOLKIT")]
+    toolkit: Option<String>,
+    /// Instead of the report: what broke and came back in each step up to --to. Goes back half a year where neither --period
+    /// nor --from is given, and further than [retention] history where asked.
+    #[arg(long, value_enum, value_name = "STEP", conflicts_with = "with_users")]
+    trend: Option<Steps>,
     /// How it looks.
     #[arg(long, value_enum, default_value = "text", value_name = "FORM")]
     format: Form,
@@ -44,6 +56,18 @@ enum Form {
     Json,
     /// For spreadsheets, one figure a row.
     Csv,
+    /// For browsers: one file with charts that needs nothing beside it.
+    Html,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Steps {
+    /// From 00:00 to 00:00 UTC.
+    Day,
+    /// From Monday to Monday, UTC.
+    Week,
+    /// A month of the calendar, UTC.
+    Month,
 }
 
 /// The report could not be given.
@@ -57,6 +81,8 @@ enum Failed {
     Json(#[from] serde_json::Error),
     #[error("the report cannot be made into CSV")]
     Csv(#[from] csv::Error),
+    #[error("the report cannot be made into HTML")]
+    Html(#[from] HtmlError),
     #[error("the report cannot be written to {0}")]
     Write(PathBuf, #[source] std::io::Error),
 }
@@ -66,13 +92,21 @@ pub(super) async fn run(config: Option<&Path>, args: ReportArgs) -> Exit {
         output::complain("--with-users gives a list for spreadsheets: add --format csv");
         return Exit::BadConfiguration;
     }
+    if args.trend.is_some() && args.format == Form::Html {
+        output::complain("--trend has no page of its own: choose --format text, json or csv, or see the report's");
+        return Exit::BadConfiguration;
+    }
     setup::on_state(config, async |app, store| {
         let now = app.clock.now();
         let to = args.to.unwrap_or(now);
-        let length = args.period.unwrap_or(app.config.report.period);
+        let usual = if args.trend.is_some() { HALF_A_YEAR } else { app.config.report.period };
+        let length = args.period.unwrap_or(usual);
         let from = args.from.unwrap_or_else(|| to - TimeDelta::from_std(length).unwrap_or(reconnect::LONGEST));
         match Period::new(from, to, now) {
-            Ok(period) => write(store, period, &args, now).await.map(|()| Exit::Done),
+            Ok(period) => {
+                let scope = ReportScope { period, toolkit: args.toolkit.clone() };
+                write(store, scope, &args, &app.report_frame(), now).await.map(|()| Exit::Done)
+            }
             Err(error) => {
                 output::complain(&causes(&error));
                 Ok(Exit::BadConfiguration)
@@ -82,15 +116,19 @@ pub(super) async fn run(config: Option<&Path>, args: ReportArgs) -> Exit {
     .await
 }
 
-async fn write(store: &Store, period: Period, args: &ReportArgs, now: Timestamp) -> Result<(), Failed> {
+async fn write(
+    store: &Store,
+    scope: ReportScope,
+    args: &ReportArgs,
+    frame: &Frame,
+    now: Timestamp,
+) -> Result<(), Failed> {
     if args.with_users {
-        return write_users(store, period, args.output.as_deref()).await;
+        return write_users(store, scope, args.output.as_deref()).await;
     }
-    let report = reconnect::reconnect_report(store, period, now).await?;
-    let content = match args.format {
-        Form::Text => reconnect::text(&report),
-        Form::Json => report.json()?,
-        Form::Csv => reconnect::csv(&report)?,
+    let content = match args.trend {
+        Some(step) => trend(store, scope, step, args.format).await?,
+        None => report(store, scope, (args.format, frame), now).await?,
     };
     match &args.output {
         None => output::result(content.trim_end_matches('\n')),
@@ -99,12 +137,43 @@ async fn write(store: &Store, period: Period, args: &ReportArgs, now: Timestamp)
     Ok(())
 }
 
-async fn write_users(store: &Store, period: Period, path: Option<&Path>) -> Result<(), Failed> {
+async fn report(
+    store: &Store,
+    scope: ReportScope,
+    (format, frame): (Form, &Frame),
+    now: Timestamp,
+) -> Result<String, Failed> {
+    let report = reconnect::reconnect_report(store, scope, now).await?;
+    Ok(match format {
+        Form::Text => reconnect::text(&report),
+        Form::Json => report.json()?,
+        Form::Csv => reconnect::csv(&report)?,
+        Form::Html => reconnect::html(&report, frame)?,
+    })
+}
+
+async fn trend(store: &Store, scope: ReportScope, step: Steps, format: Form) -> Result<String, Failed> {
+    let step = match step {
+        Steps::Day => Step::Day,
+        Steps::Week => Step::Week,
+        Steps::Month => Step::Month,
+    };
+    let asked = TrendAsked { from: scope.period.from, to: scope.period.to, step, toolkit: scope.toolkit };
+    let points = reconnect::trend(store, &asked).await?;
+    let trend = Trend::new(asked, points);
+    Ok(match format {
+        Form::Text | Form::Html => trend.text(),
+        Form::Json => trend.json()?,
+        Form::Csv => trend.csv()?,
+    })
+}
+
+async fn write_users(store: &Store, scope: ReportScope, path: Option<&Path>) -> Result<(), Failed> {
     let written = match path {
-        None => reconnect::users_csv(store, period, output::stream()).await,
+        None => reconnect::users_csv(store, scope, output::stream()).await,
         Some(path) => {
             let file = private(path).map_err(|error| Failed::Write(path.to_owned(), error))?;
-            reconnect::users_csv(store, period, std::io::BufWriter::new(file)).await
+            reconnect::users_csv(store, scope, std::io::BufWriter::new(file)).await
         }
     };
     match written {
@@ -121,18 +190,4 @@ fn private(path: &Path) -> std::io::Result<std::fs::File> {
 
 fn is_gone(error: &csv::Error) -> bool {
     matches!(error.kind(), csv::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
-}
-
-fn length(text: &str) -> Result<Duration, String> {
-    let length =
-        humantime::parse_duration(text).map_err(|_| "write a number and a unit, such as 7d or 12h".to_owned())?;
-    let longest = reconnect::LONGEST.to_std().unwrap_or_default();
-    if length > longest { Err(format!("at most {}d", reconnect::LONGEST.num_days())) } else { Ok(length) }
-}
-
-fn instant(text: &str) -> Result<Timestamp, String> {
-    if let Ok(day) = text.parse::<NaiveDate>() {
-        return Ok(day.and_time(NaiveTime::MIN).and_utc());
-    }
-    text.parse().map_err(|_| "write a day, such as 2026-11-16, or an instant, such as 2026-11-16T08:00:00Z".to_owned())
 }

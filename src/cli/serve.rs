@@ -1,4 +1,4 @@
-//! `reconnectd serve`: the pages behind the unsubscribe links in mails, until told to stop.
+//! `reconnectd serve`: the pages behind the links in mails, until told to stop.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::setup::Process;
 use super::{Exit, monitoring, setup};
 use crate::app::AppError;
 use crate::daemon::Background;
-use crate::http::{HttpError, Server, Site};
+use crate::http::{HttpError, Server};
 use crate::store::Store;
 use crate::telemetry::events;
 
@@ -53,13 +53,7 @@ async fn serve(process: &Process, store: &Store) -> Result<(), ServeError> {
     // Heard from here on: a signal that comes while the server starts stops it as soon as it has.
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
-    let clock = Arc::clone(&app.clock);
-    let site = Site {
-        product: app.config.reconnect.product.clone(),
-        key: app.address_key(store).await?,
-        store: store.clone(),
-        now: Arc::new(move || clock.now()),
-    };
+    let site = app.site(store, None).await?;
     let server = Server::bind(app.config.http.listen, site).await?;
     announce(server.address(), app.config.http.public_url.is_some());
     let stopping = CancellationToken::new();

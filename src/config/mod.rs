@@ -23,8 +23,8 @@ use std::path::Path;
 pub use errors::{ConfigError, Place, Problem};
 pub use fingerprint::Fingerprint;
 pub use settings::{
-    Composio, Config, Daemon, Directory, Email, FirstRun, Http, Log, LogFormat, Monitor, Operator, Ping, Policy,
-    Reconnect, Report, Retention, State, Storm, Suppression, UsersPerRequest, Webhook,
+    Composio, Config, Daemon, Directory, Email, FirstRun, Http, Log, LogFormat, Logo, Monitor, Operator, Ping, Policy,
+    Reconnect, ReconnectMode, Report, ReportAuth, Retention, State, Storm, Suppression, UsersPerRequest, Webhook,
 };
 
 /// The file read where none is named, in the working directory; it may be absent.

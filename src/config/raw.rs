@@ -77,7 +77,10 @@ sections! {
         concurrency: Whole, users_per_request: WholeOrAuto, max_attempts: Whole, timeout_connect: Text,
         timeout_total: Text,
     }
-    reconnect Reconnect { url: Text, product: Text }
+    reconnect Reconnect {
+        url: Text, product: Text, mode: Text, return_url: Text, link_ttl: Text, link_key: Secret,
+        link_key_file: SecretFile, link_key_previous: Secret, link_key_previous_file: SecretFile,
+    }
     policy Policy {
         first_run: Text, ladder: Texts, dwell: Text, dwell_transient: Text, digest_window: Text, max_per_day: Whole,
         max_per_week: Whole, recovered_mail: Flag,
@@ -93,7 +96,10 @@ sections! {
         secret_previous_file: SecretFile, signing_key: Secret, signing_key_file: SecretFile, events: Texts,
         disable_after: Text, allow_private: Flag,
     }
-    http Http { listen: Text, public_url: Text }
+    http Http {
+        listen: Text, public_url: Text, logo: Text, colour: Text, report_auth: Text, report_token: Secret,
+        report_token_file: SecretFile, report_proxy_header: Text, report_proxy_from: Texts,
+    }
     report Report { directory: Text, period: Text, keep: Whole }
     retention Retention { history: Text, operational: Text }
     suppression Suppression { key: Secret, key_file: SecretFile }

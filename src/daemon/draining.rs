@@ -11,8 +11,9 @@ use super::control::Daemon;
 use crate::lifecycle::{Control, Told};
 use crate::telemetry::events;
 
-/// For all that comes after the jobs, but for pings under way, which have their own limit.
-const CLOSE_LIMIT: Duration = Duration::from_secs(15);
+/// For all that comes after the jobs, but for pings under way, which have their own limit: the pages take 25 s at most
+/// to finish (`http`), because somebody may be on their way to the provider.
+const CLOSE_LIMIT: Duration = Duration::from_secs(31);
 /// Of it, for giving back what was cut off, and for closing the state database.
 const TIDY_LIMIT: Duration = Duration::from_secs(5);
 

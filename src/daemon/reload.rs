@@ -2,11 +2,22 @@
 //!
 //! Pure: two configurations become the one that is used and the names of the keys that changed.
 
-use crate::config::{Composio, Config, Log};
+use crate::config::{Composio, Config, Log, Reconnect};
 
 /// Sections and keys that are read at the start alone; all others apply at once. `docs/operations.md` has the reasons.
-const NEEDS_RESTART: [&str; 7] =
-    ["state.", "directory.", "http.", "monitor.", "suppression.", "composio.base_url", "log.format"];
+const NEEDS_RESTART: [&str; 10] = [
+    "state.",
+    "directory.",
+    "http.",
+    "monitor.",
+    "suppression.",
+    "composio.base_url",
+    "log.format",
+    // The pages are made at the start; mails must link to what they serve, under the keys they know.
+    "reconnect.mode",
+    "reconnect.return_url",
+    "reconnect.link_",
+];
 
 /// Whether a changed key waits for a restart.
 pub fn needs_restart(key: &str) -> bool {
@@ -23,6 +34,7 @@ pub(super) fn merged(old: &Config, fresh: Config) -> Config {
         monitor: old.monitor.clone(),
         composio: Composio { base_url: old.composio.base_url.clone(), ..fresh.composio },
         log: Log { format: old.log.format, ..fresh.log },
+        reconnect: Reconnect { url: fresh.reconnect.url, product: fresh.reconnect.product, ..old.reconnect.clone() },
         ..fresh
     }
 }
@@ -48,6 +60,11 @@ mod tests {
             ("webhook[product].secret_file", false),
             ("email.url", false),
             ("daemon.drain_timeout", false),
+            ("reconnect.mode", true),
+            ("reconnect.return_url", true),
+            ("reconnect.link_ttl", true),
+            ("reconnect.link_key_previous_file", true),
+            ("reconnect.product", false),
         ] {
             assert_eq!(needs_restart(key), waits, "{key}");
         }

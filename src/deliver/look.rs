@@ -26,9 +26,10 @@ impl Deliverer {
         let known = work.known_accounts(user).await?;
         let observed_at = work.known_users(user).await?.get(&claimed.user).and_then(|known| known.observed_at);
         let silences = work.active_silences(now).await?;
+        let attempts = work.attempted_accounts(user).await?;
         work.roll_back();
         let (planned, open, known, spoken_of, silences) = (&planned, &open, &known, &spoken_of, &silences);
-        let before = Before { planned, open, known, observed_at, spoken_of, silences };
+        let before = Before { planned, open, known, observed_at, spoken_of, silences, attempts: &attempts };
         if before.nothing_may_be_said(now) {
             // Not worth a request: whatever the provider says, nobody is told.
             return Ok(recheck(&before, Vec::new(), &self.reconnect_url, now));

@@ -16,6 +16,7 @@
 
 mod attempt;
 mod counting;
+mod links;
 mod look;
 mod pace;
 mod reach;
@@ -23,6 +24,7 @@ mod recheck;
 mod round;
 mod settings;
 mod settle;
+mod stopped;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -27,6 +27,16 @@ pub(super) struct Rechecked {
     pub closed: Vec<IncidentClose>,
 }
 
+impl Rechecked {
+    /// The toolkits of what may be said, each once.
+    pub fn toolkits(&self) -> Vec<ToolkitSlug> {
+        let mut toolkits: Vec<ToolkitSlug> = self.items.iter().map(|item| item.toolkit.clone()).collect();
+        toolkits.sort();
+        toolkits.dedup();
+        toolkits
+    }
+}
+
 /// What we know of the user before the fresh list.
 pub(super) struct Before<'a> {
     /// The incidents the notification is about, as planned.
@@ -41,6 +51,8 @@ pub(super) struct Before<'a> {
     pub spoken_of: &'a HashSet<IncidentId>,
     /// What operators said that nobody is to be told about.
     pub silences: &'a [OperatorSilence],
+    /// Accounts that connect attempts behind our own links made.
+    pub attempts: &'a HashSet<AccountId>,
 }
 
 impl Before<'_> {
@@ -71,7 +83,7 @@ impl Before<'_> {
 
 /// Compares; `fresh` must be complete and this user's.
 pub(super) fn recheck(before: &Before<'_>, fresh: Vec<Account>, url: &ReconnectUrl, now: Timestamp) -> Rechecked {
-    let judged = judged(fresh, before.known, before.observed_at, now);
+    let judged = judged(fresh, before.known, before.attempts, before.observed_at, now);
     let mut result = Rechecked::default();
     for planned in before.planned {
         let Some(incident) = before.open.iter().find(|open| open.id == planned.incident) else {
@@ -133,14 +145,24 @@ pub(super) fn still_works(
     observed_at: Option<Timestamp>,
     now: Timestamp,
 ) -> HashMap<AccountId, ToolkitSlug> {
-    let judged = judged(fresh, known, observed_at, now);
+    // Which account an attempt of ours made is no matter here: it says how one ended that never worked.
+    let judged = judged(fresh, known, &HashSet::new(), observed_at, now);
     let healthy = judged.into_iter().filter(|judged| judged.condition == Condition::Healthy);
     healthy.map(|judged| (judged.account.id, judged.account.toolkit)).collect()
 }
 
-fn judged(fresh: Vec<Account>, known: &[KnownAccount], observed_at: Option<Timestamp>, now: Timestamp) -> Vec<Judged> {
+fn judged(
+    fresh: Vec<Account>,
+    known: &[KnownAccount],
+    attempts: &HashSet<AccountId>,
+    observed_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Vec<Judged> {
     let known: HashMap<&AccountId, &KnownAccount> = known.iter().map(|k| (&k.account.id, k)).collect();
-    let history = |id: &AccountId| known.get(id).map_or(History::default(), |k| k.history(observed_at));
+    let history = |id: &AccountId| {
+        let own = known.get(id).map_or(History::default(), |k| k.history(observed_at));
+        History { attempt: attempts.contains(id), ..own }
+    };
     judge(fresh, history, now)
 }
 

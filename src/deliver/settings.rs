@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::pace::PaceLimits;
-use crate::domain::{AddressKey, ChannelName, NoticePolicy, Unsubscribe};
+use crate::domain::{AddressKey, ChannelName, NoticePolicy, ReconnectLinks, Unsubscribe};
 
 /// Attempts on a channel that may be made in a row without one success, in one run: each may take minutes where the
 /// other side hangs, and one more would learn nothing. Not fewer: a server that greylists answers each recipient it does
@@ -28,4 +28,6 @@ pub struct DeliverySettings {
     pub address_key: AddressKey,
     /// Makes the links by which people end all mail; none where there is no page behind them.
     pub unsubscribe: Option<Unsubscribe>,
+    /// Makes the durable links to our own reconnect page; none where people are sent to the product's.
+    pub links: Option<ReconnectLinks>,
 }

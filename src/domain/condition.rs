@@ -76,6 +76,8 @@ pub struct History {
     pub superseded: bool,
     /// It left the list while it was broken, and is back without having worked: its incident is over.
     pub ended: bool,
+    /// A connect attempt behind one of our own links made it: until it has worked, its end is the attempt's end.
+    pub attempt: bool,
 }
 
 /// An account and what we conclude about it.
@@ -135,7 +137,7 @@ fn condition_of(account: &Account, own: &History, superseded: bool, has_working_
         Status::Inactive | Status::Revoked => Condition::Intentional,
         Status::Initializing | Status::Initiated => Condition::Pending,
         Status::Expired | Status::Failed if superseded => Condition::Superseded,
-        Status::Expired if !once_active && never_lived(account) => Condition::NeverConnected,
+        Status::Expired if !once_active && (own.attempt || never_lived(account)) => Condition::NeverConnected,
         Status::Failed if !once_active => Condition::SetupFailed,
         Status::Expired | Status::Failed if has_working_sibling => Condition::SecondAccount,
         Status::Expired | Status::Failed => Condition::Broken,

@@ -29,7 +29,8 @@ fn account(id: &str, status: Status, created: i64, updated: i64) -> Account {
     }
 }
 
-const NEVER: History = History { last_active_at: None, broken_since: None, superseded: false, ended: false };
+const NEVER: History =
+    History { last_active_at: None, broken_since: None, superseded: false, ended: false, attempt: false };
 
 /// Judges `subject` beside `siblings`, with `own` history for the subject alone.
 fn condition(subject: Account, own: History, siblings: &[Account]) -> Condition {
@@ -157,6 +158,9 @@ fn every_row_of_the_class_table() {
         ),
         ("no reason, 16 minutes", reason(account("a", S::Expired, 0, 16), ReasonHint::None), NEVER, vec![], C::Broken),
         ("a real reason within minutes", account("a", S::Expired, 0, 5), NEVER, vec![], C::Broken),
+        // an attempt behind our own link is known for one, whatever the provider calls its end
+        ("an attempt of ours, any reason", expired(), History { attempt: true, ..NEVER }, vec![], C::NeverConnected),
+        ("an attempt of ours that worked", expired(), History { attempt: true, ..seen_active(5) }, vec![], C::Broken),
         // SETUP_FAILED (8.2)
         ("failed at once", failed(), NEVER, vec![], C::SetupFailed),
         ("failed, 23 h 59", account("a", S::Failed, 0, 24 * 60 - 1), NEVER, vec![], C::SetupFailed),

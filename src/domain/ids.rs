@@ -100,7 +100,7 @@ impl UserId {
 }
 
 /// Makes UUID v7 ids and jitter from a seed and the instants it is given, so that a test run mints
-/// the same ids every time. The seed comes from the operating system once, in `src/app.rs`.
+/// the same ids every time. The seed comes from the operating system once, in `src/app/`.
 #[derive(Debug)]
 pub struct IdMint(Mutex<fastrand::Rng>);
 
@@ -116,6 +116,13 @@ impl IdMint {
         self.rng(|rng| rng.fill(&mut random));
         let ms = u64::try_from(millis(now)).unwrap_or(0);
         uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid().hyphenated().to_string()
+    }
+
+    /// 16 bytes for an id that shows nothing, not even when it was made. No secret: who knows the seed knows them.
+    pub fn opaque(&self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        self.rng(|rng| rng.fill(&mut bytes));
+        bytes
     }
 
     /// A number in `0.0..1.0`, for jitter.

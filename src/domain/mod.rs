@@ -9,6 +9,7 @@
 //! explained afterwards. A crash leaves nothing behind because nothing is held.
 
 mod account;
+mod colour;
 mod condition;
 mod contact;
 mod decision;
@@ -16,6 +17,8 @@ mod event;
 mod ids;
 mod incident;
 mod job;
+mod link;
+mod link_keys;
 mod notice;
 mod observation;
 mod policy;
@@ -28,8 +31,10 @@ mod suppression;
 mod survival;
 mod time;
 mod unsubscribe;
+mod wording;
 
 pub use account::{Account, ReasonHint, Status};
+pub use colour::{Colour, ColourError, LEAST_CONTRAST};
 pub use condition::{Condition, History, Judged, judge};
 pub use contact::{Contact, EmailAddress, EmailAddressError};
 pub use decision::{Decision, NotifyReason, Silence, silence_of};
@@ -40,6 +45,8 @@ pub use ids::{
 };
 pub use incident::{CloseEvidence, IncidentChange, OpenIncident, next_incident};
 pub use job::{JobName, OccurrenceState};
+pub use link::{AttemptId, LinkId, OpaqueIdError, ReconnectLinks};
+pub use link_keys::{FORM_LIFE, LinkKeyError, LinkKeys, TokenError, TokenFor};
 pub use notice::{Notice, NoticeItem, NoticeKind, ReconnectUrl, ReconnectUrlError, Recovery};
 pub use observation::{Cursor, Observation, ScannedPage, UnknownReason, UserObservation, UserPage};
 pub use policy::{IncidentFacts, NoticePolicy, NoticesGiven, StormGuard};
@@ -52,3 +59,4 @@ pub use suppression::{AddressHash, AddressHashError, AddressKey, AddressKeyError
 pub use survival::{Followed, Survival, ratio};
 pub use time::{Timestamp, from_millis, millis};
 pub use unsubscribe::{TOKEN_CHARS, Unsubscribe, UnsubscribeToken, UnsubscribeTokenError};
+pub use wording::{MAX_WORD_CHARS, greeting_name, toolkit_name, visible};

@@ -15,7 +15,7 @@ use sha2::Sha256;
 use super::contact::EmailAddress;
 
 /// Below this a key could be guessed: 32 characters hold 128 bits even where they are hexadecimal.
-const MIN_KEY_BYTES: usize = 32;
+pub(super) const MIN_KEY_BYTES: usize = 32;
 
 /// Bytes of a SHA-256 (FIPS 180-4).
 pub(super) const HASH_BYTES: usize = 32;
@@ -24,7 +24,7 @@ pub(super) const HASH_BYTES: usize = 32;
 const BLOCK_BYTES: usize = 64;
 
 /// A key for one purpose, padded to a block, so that using it cannot fail.
-type PurposeKey = [u8; BLOCK_BYTES];
+pub(super) type PurposeKey = [u8; BLOCK_BYTES];
 
 /// The secret behind stored hashes and unsubscribe links. Must never change while either shall be honoured.
 #[derive(Clone)]
@@ -78,7 +78,7 @@ impl fmt::Debug for AddressKey {
     }
 }
 
-fn derive(secret: &[u8], label: &str) -> Result<PurposeKey, AddressKeyError> {
+pub(super) fn derive(secret: &[u8], label: &str) -> Result<PurposeKey, AddressKeyError> {
     // HMAC takes a key of any length, so this error is never met.
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).map_err(|_| AddressKeyError)?;
     mac.update(label.as_bytes());
@@ -153,7 +153,7 @@ impl fmt::Debug for AddressHash {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| char::from(DIGITS[usize::from(value & 0x0f)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()

@@ -14,6 +14,7 @@ use hmac::Mac as _;
 use url::Url;
 
 use super::contact::EmailAddress;
+use super::ids::ToolkitSlug;
 use super::suppression::{AddressHash, AddressKey, HASH_BYTES};
 
 /// How the bytes of a token are laid out. Another layout gets another number, so that old links stay readable.
@@ -30,6 +31,9 @@ const TOKEN_BYTES: usize = SIGNED_BYTES + TAG_BYTES;
 
 /// Characters of a token: 49 bytes in base64 without padding (RFC 4648, section 5).
 pub const TOKEN_CHARS: usize = 66;
+
+/// Toolkits a link names: with more, the header line that carries it would be too long for some mail servers.
+pub const MAX_ABOUT: usize = 10;
 
 /// What a person's unsubscribe link carries: base64url of a version, the address's hash and a signature over
 /// both. Opaque to everybody else. Neither `Debug` nor an error shows it: who holds it can unsubscribe its owner.
@@ -94,14 +98,20 @@ pub struct Unsubscribe {
 }
 
 impl Unsubscribe {
-    /// The link for one recipient, for `List-Unsubscribe` and the mail's foot. A secret of its recipient: not to
-    /// be logged.
-    pub fn link(&self, address: &EmailAddress) -> String {
+    /// The link for one recipient, for `List-Unsubscribe` and the mail's foot. It names what the mail is about, at
+    /// most [`MAX_ABOUT`] toolkits, for the choice on its page. A secret of its recipient: not to be logged.
+    pub fn link(&self, address: &EmailAddress, about: &[ToolkitSlug]) -> String {
         let token = UnsubscribeToken::of(&self.key, &self.key.hash(address));
         let mut base = self.base.clone();
         base.set_query(None);
         base.set_fragment(None);
-        format!("{}/u/{}", base.as_str().trim_end_matches('/'), token.as_str())
+        let page = format!("{}/u/{}", base.as_str().trim_end_matches('/'), token.as_str());
+        // A dot, because a comma would part the header's addresses for who reads it carelessly. Slugs that would need percent signs are left out: some mail servers decode what they pass on.
+        let plain = |slug: &&ToolkitSlug| {
+            slug.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+        };
+        let about: Vec<&str> = about.iter().filter(plain).take(MAX_ABOUT).map(ToolkitSlug::as_str).collect();
+        if about.is_empty() { page } else { format!("{page}?about={}", about.join(".")) }
     }
 }
 

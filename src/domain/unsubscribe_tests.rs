@@ -62,7 +62,10 @@ fn the_link_stands_below_the_public_address() {
         ("http://127.0.0.1:8480", "http://127.0.0.1:8480/u/"),
     ] {
         let unsubscribe = Unsubscribe { base: base.parse().unwrap(), key: ours() };
-        assert_eq!(unsubscribe.link(&address("mary@example.com")), format!("{expected}{}", token("mary@example.com")));
+        assert_eq!(
+            unsubscribe.link(&address("mary@example.com"), &[]),
+            format!("{expected}{}", token("mary@example.com"))
+        );
     }
 }
 

@@ -22,6 +22,52 @@ pub(super) struct Words {
     pub button: Option<&'static str>,
 }
 
+/// What the preferences page says. `{product}` stands for the product's name.
+#[derive(Debug)]
+pub(super) struct PreferenceWords {
+    pub heading: &'static str,
+    pub text: &'static str,
+    pub legend: &'static str,
+    pub save: &'static str,
+    pub saved: &'static str,
+    pub saved_text: &'static str,
+    pub stop_all: &'static str,
+    pub none: &'static str,
+    pub none_text: &'static str,
+    pub again: &'static str,
+    pub ask_support: &'static str,
+}
+
+const ENGLISH_PREFERENCES: PreferenceWords = PreferenceWords {
+    heading: "E-mails about your accounts",
+    text: "{product} e-mails you when an account you connected stops working. Opening this page has changed nothing.",
+    legend: "Write to me about",
+    save: "Save this choice",
+    saved: "Your choice is saved",
+    saved_text: "{product} e-mails you when one of the accounts with a tick stops working.",
+    stop_all: "Stop these e-mails",
+    none: "You get none of these e-mails",
+    none_text: "{product} does not e-mail you when an account you connected stops working.",
+    again: "Send them to me again",
+    ask_support: "{product} does not write to this address. If you want these e-mails, ask {product}'s support.",
+};
+
+const GERMAN_PREFERENCES: PreferenceWords = PreferenceWords {
+    heading: "E-Mails zu Ihren Konten",
+    text: "{product} schreibt Ihnen, wenn ein verbundenes Konto nicht mehr funktioniert. Das Öffnen dieser Seite hat \
+           nichts geändert.",
+    legend: "Schreiben Sie mir zu",
+    save: "Auswahl speichern",
+    saved: "Ihre Auswahl ist gespeichert",
+    saved_text: "{product} schreibt Ihnen, wenn eines der angekreuzten Konten nicht mehr funktioniert.",
+    stop_all: "E-Mails abbestellen",
+    none: "Sie erhalten keine dieser E-Mails",
+    none_text: "{product} schreibt Ihnen nicht, wenn ein verbundenes Konto nicht mehr funktioniert.",
+    again: "Wieder erhalten",
+    ask_support: "{product} schreibt nicht an diese Adresse. Wenn Sie diese E-Mails erhalten möchten, wenden Sie sich \
+                  an den Support von {product}.",
+};
+
 /// What a page is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
@@ -72,6 +118,14 @@ impl Language {
         }
     }
 
+    /// The words of the preferences page.
+    pub(super) fn preferences(self) -> &'static PreferenceWords {
+        match self {
+            Self::English => &ENGLISH_PREFERENCES,
+            Self::German => &GERMAN_PREFERENCES,
+        }
+    }
+
     pub(super) fn words(self, subject: Subject) -> Words {
         let (heading, text, button) = match (self, subject) {
             (Self::English, Subject::Ask) => (
@@ -82,7 +136,8 @@ impl Language {
             ),
             (Self::English, Subject::Done) => (
                 "You are unsubscribed",
-                "{product} will not send you these e-mails any more. If you want them again, ask {product}'s support.",
+                "{product} will not send you these e-mails any more. If you want them again, open the link in the e-mail \
+                 once more.",
                 None,
             ),
             (Self::English, Subject::NothingHere) => (
@@ -107,8 +162,8 @@ impl Language {
             ),
             (Self::German, Subject::Done) => (
                 "Sie haben die E-Mails abbestellt",
-                "{product} schickt Ihnen diese E-Mails nicht mehr. Wenn Sie sie wieder erhalten möchten, wenden Sie \
-                 sich an den Support von {product}.",
+                "{product} schickt Ihnen diese E-Mails nicht mehr. Wenn Sie sie wieder erhalten möchten, öffnen Sie \
+                 den Link in der E-Mail noch einmal.",
                 None,
             ),
             (Self::German, Subject::NothingHere) => (

@@ -1,20 +1,31 @@
-//! The pages behind the links in mails, over HTTP: today the one on which a person says "no more". Beside them, on a
-//! listener of its own, what monitoring asks (`monitor`).
+//! The pages behind the links in mails, over HTTP: where a person reconnects an account, and where they say "no more".
+//! On the same listener the reconnect report, for those the operator lets in (`report`). On a listener of its own, what
+//! monitoring asks (`monitor`).
 //!
-//! Turns a request into a page, and a one-click POST (RFC 8058) into a suppressed address. Guarantees: a GET or
-//! HEAD never reads or writes the state database, so scanners, previews and prefetching do nothing; a POST
-//! changes something only under a token signed for its recipient and with the one body that means it; a token that
-//! is not ours looks like a page that does not exist; everything a client sends or makes us keep is bounded; neither
-//! tokens nor addresses are logged. What a crash leaves: the commit is the suppression, and an answer that got
-//! lost is asked for again.
+//! Turns a request into a page; a form of our own page into a way to the provider's page and back; a one-click POST
+//! (RFC 8058) into a suppressed address. Guarantees: a GET or HEAD behind a link of a mail does nothing and asks nobody;
+//! that a person's browser opened a reconnect page is counted, beside the request (`tally`), and scanners, previews and
+//! prefetching leave no trace; a POST changes something only under a token signed for
+//! its link; a token that is not ours looks like a page that does not exist; everything a client sends or makes us
+//! keep is bounded; neither tokens nor addresses are logged. What a crash leaves: see `reconnect` for connect attempts;
+//! for the rest the commit is the deed, and an answer that got lost is asked for again.
 
+mod brand;
+mod callback;
 mod language;
 pub mod monitor;
 mod one_click;
 mod page;
+mod phrases;
+mod preferences;
 mod rate;
+mod reconnect;
+mod report;
+mod same_site;
 mod server;
+mod tally;
 mod unsubscribe;
+mod words;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,13 +33,17 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use axum::{Router, middleware};
+use url::Url;
 
+pub use brand::Brand;
+pub use report::{Access, ReportSite};
 pub use server::Server;
 
-use crate::domain::{AddressKey, Timestamp};
+use crate::domain::{AddressKey, ReconnectUrl, Timestamp};
+use crate::reconnect::Reconnect;
 use crate::store::Store;
 
-/// Our own body has 26 bytes, as a multipart form some 200; what is larger means something else.
+/// Our own bodies have some 100 bytes, as a multipart form some 300; what is larger means something else.
 const MAX_BODY_BYTES: usize = 4 * 1024;
 
 /// What the pages are made of.
@@ -41,6 +56,27 @@ pub struct Site {
     pub store: Store,
     /// What time it is.
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// How the pages look.
+    pub brand: Brand,
+    /// Where the pages are reached from outside.
+    pub public_url: Option<Url>,
+    /// The pages behind reconnect links; none where mails lead to the product's own page.
+    pub reconnect: Option<ReconnectSite>,
+    /// The report, for those who may read it; none where nobody may.
+    pub report: Option<ReportSite>,
+}
+
+/// What the reconnect pages are made of.
+pub struct ReconnectSite {
+    /// What happens behind them.
+    pub reconnect: Reconnect,
+    /// The product's page on which accounts are connected, for those our page cannot help.
+    pub settings_url: ReconnectUrl,
+    /// Where people go on once they have reconnected.
+    pub return_url: ReconnectUrl,
+    /// Where a form may send people, as a source of the Content Security Policy: `https:`, and the provider's own
+    /// origin where it is on this host.
+    pub hosted: String,
 }
 
 /// The server could not be started.
@@ -69,17 +105,41 @@ pub enum HttpError {
 struct Shared {
     site: Site,
     pages: page::Pages,
+    logo: Option<Arc<[u8]>>,
     rate: rate::Rate,
+    reports: Option<report::Reports>,
+    tally: tally::Tally,
 }
 
-fn router(site: Site) -> Result<Router, HttpError> {
-    let pages = page::Pages::new(&site.product).map_err(HttpError::Pages)?;
-    let shared = Arc::new(Shared { site, pages, rate: rate::Rate::default() });
+/// The pages, and who writes down that they were opened.
+fn router(mut site: Site) -> Result<(Router, tally::TallyWriter), HttpError> {
+    let (tally, writer) = tally::tally(site.store.clone());
+    let look = brand::Look::of(&site.brand, site.public_url.as_ref());
+    let hosted = site.reconnect.as_ref().map_or("https:", |reconnect| &reconnect.hosted);
+    let pages = page::Pages::new(&site.product, look, hosted).map_err(HttpError::Pages)?;
+    let logo = site.brand.logo.clone();
+    let reports = site.report.take();
+    let reports = reports.map(|report| report::Reports::new(report, &site.product, &site.brand)).transpose();
+    let reports = reports.map_err(HttpError::Pages)?;
+    let (has_logo, reconnects, reported) = (logo.is_some(), site.reconnect.is_some(), reports.is_some());
+    let shared = Arc::new(Shared { site, pages, logo, rate: rate::Rate::default(), reports, tally });
     let unsubscribe = get(unsubscribe::ask).post(unsubscribe::suppress).fallback(unsubscribe::wrong_method);
-    Ok(Router::new()
-        .route("/u/{token}", unsubscribe)
+    let mut router = Router::new().route("/u/{token}", unsubscribe);
+    if reconnects {
+        router = router
+            .route("/r/{token}", get(reconnect::show).post(reconnect::start).fallback(unsubscribe::wrong_method))
+            .route("/r/callback/{token}", get(callback::finish).fallback(callback::wrong_method));
+    }
+    if reported {
+        router = report::routes(router);
+    }
+    if has_logo {
+        router = router.route(brand::LOGO_PATH, get(brand::logo));
+    }
+    let router = router
         .fallback(unsubscribe::nothing_here)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), rate::guard))
-        .with_state(shared))
+        .with_state(shared);
+    Ok((router, writer))
 }

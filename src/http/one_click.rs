@@ -1,8 +1,10 @@
 //! Tells the one body that unsubscribes from every other.
 //!
-//! Turns a POST's content type and body into yes or no: `List-Unsubscribe=One-Click`, alone, as a URL-encoded form
-//! or as a multipart form (RFC 8058, section 3.1). Anything else is no, whatever it looks like.
+//! Turns a POST's content type and body into what it says: `List-Unsubscribe=One-Click`, alone, as a URL-encoded form
+//! or as a multipart form (RFC 8058, section 3.1); another URL-encoded form, which may be one of our page's; or
+//! nothing, whatever it looks like.
 
+use axum::body::Bytes;
 use axum::extract::{FromRequest as _, Multipart, Request};
 use axum::http::header::CONTENT_TYPE;
 use url::form_urlencoded;
@@ -12,20 +14,38 @@ use super::MAX_BODY_BYTES;
 const NAME: &str = "List-Unsubscribe";
 const VALUE: &str = "One-Click";
 
-/// Whether the request says that its sender wants no more mail. Reads at most 4 kB.
-pub(super) async fn is_one_click(request: Request) -> bool {
+/// What a POST says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Posted {
+    /// No more mail.
+    OneClick,
+    /// Something else, in a URL-encoded form.
+    Form(Bytes),
+    /// Nothing that is understood.
+    Else,
+}
+
+/// Reads at most 4 kB.
+pub(super) async fn posted(request: Request) -> Posted {
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
         "application/x-www-form-urlencoded" => match axum::body::to_bytes(request.into_body(), MAX_BODY_BYTES).await {
-            Ok(body) => urlencoded(&body),
-            Err(_) => false,
+            Ok(body) if urlencoded(&body) => Posted::OneClick,
+            Ok(body) => Posted::Form(body),
+            Err(_) => Posted::Else,
         },
         "multipart/form-data" => match Multipart::from_request(request, &()).await {
-            Ok(form) => multipart(form).await,
-            Err(_) => false,
+            Ok(form) => {
+                if multipart(form).await {
+                    Posted::OneClick
+                } else {
+                    Posted::Else
+                }
+            }
+            Err(_) => Posted::Else,
         },
-        _ => false,
+        _ => Posted::Else,
     }
 }
 
@@ -56,6 +76,10 @@ async fn multipart(mut form: Multipart) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    async fn is_one_click(request: Request) -> bool {
+        posted(request).await == Posted::OneClick
+    }
 
     fn request(content_type: &str, body: impl Into<axum::body::Body>) -> Request {
         Request::post("/u/x").header(CONTENT_TYPE, content_type).body(body.into()).unwrap()

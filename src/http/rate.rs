@@ -4,6 +4,7 @@
 //! client from keeping everybody else waiting. Guarantees: memory for a bounded number of clients. A restart
 //! forgets everybody.
 
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use governor::{Quota, RateLimiter};
 
 use super::Shared;
 use super::language::{Language, Subject};
+use crate::domain::{AttemptId, LinkId};
 
 /// Mail services unsubscribe thousands of people from few addresses, so this is far above what a person does.
 const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
@@ -28,35 +30,77 @@ const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 /// How many at once, after a pause.
 const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(199);
 
-/// Clients remembered, about 1 MB; those that came last share one allowance while it is full.
+/// One link is one person's: more than this a second is a machine. A click costs the provider two requests.
+const TOKEN_PER_SECOND: NonZeroU32 = NonZeroU32::MIN;
+
+/// How often at once: a scanner of mail, a preview and a person with three tabs.
+const TOKEN_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
+
+/// Tries of the report's token from one address, right or wrong: a person, or a page that shows it, makes fewer.
+const TRIES_PER_SECOND: NonZeroU32 = NonZeroU32::MIN;
+
+/// How many at once.
+const TRIES_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
+
+/// Clients, and links, remembered, about 1 MB; those that came last share one allowance while it is full.
 const MAX_CLIENTS: usize = 10_000;
 
 /// Where a connection comes from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub SocketAddr);
 
+type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
+
 /// See the module.
 pub(super) struct Rate {
-    clients: RateLimiter<IpAddr, HashMapStateStore<IpAddr>, MonotonicClock, NoOpMiddleware<std::time::Instant>>,
+    clients: Limiter<IpAddr>,
+    /// By the ids of links and attempts that are ours: whoever asks for one, from wherever.
+    tokens: Limiter<[u8; 16]>,
+    /// Who tries tokens of the report.
+    tries: Limiter<IpAddr>,
 }
 
 impl Default for Rate {
     fn default() -> Self {
         let quota = Quota::per_second(PER_SECOND).allow_burst(BURST);
-        Self { clients: RateLimiter::hashmap_with_clock(quota, MonotonicClock) }
+        let per_token = Quota::per_second(TOKEN_PER_SECOND).allow_burst(TOKEN_BURST);
+        let per_try = Quota::per_second(TRIES_PER_SECOND).allow_burst(TRIES_BURST);
+        Self {
+            tries: RateLimiter::hashmap_with_clock(per_try, MonotonicClock),
+            clients: RateLimiter::hashmap_with_clock(quota, MonotonicClock),
+            tokens: RateLimiter::hashmap_with_clock(per_token, MonotonicClock),
+        }
     }
 }
 
 impl Rate {
     fn allows(&self, client: IpAddr) -> bool {
-        if self.clients.len() >= MAX_CLIENTS {
-            // Forgets those that have their whole allowance again.
-            self.clients.retain_recent();
-        }
-        let full = self.clients.len() >= MAX_CLIENTS;
-        let shared = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-        self.clients.check_key(if full { &shared } else { &client }).is_ok()
+        allows(&self.clients, &client, &IpAddr::V6(Ipv6Addr::UNSPECIFIED))
     }
+
+    /// Whether this client may try a token of the report once more just now.
+    pub(super) fn allows_try(&self, client: IpAddr) -> bool {
+        allows(&self.tries, &client, &IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+    }
+
+    /// Whether this link may be used once more just now.
+    pub(super) fn allows_link(&self, link: &LinkId) -> bool {
+        allows(&self.tokens, link.as_bytes(), &[0; 16])
+    }
+
+    /// Whether this attempt may be asked about once more just now.
+    pub(super) fn allows_attempt(&self, attempt: &AttemptId) -> bool {
+        allows(&self.tokens, attempt.as_bytes(), &[0; 16])
+    }
+}
+
+fn allows<K: Hash + Eq + Clone>(limiter: &Limiter<K>, key: &K, shared: &K) -> bool {
+    if limiter.len() >= MAX_CLIENTS {
+        // Forgets those that have their whole allowance again.
+        limiter.retain_recent();
+    }
+    let full = limiter.len() >= MAX_CLIENTS;
+    limiter.check_key(if full { shared } else { key }).is_ok()
 }
 
 /// Answers 429 to a client that asks too often; everybody else's request goes on.
@@ -70,6 +114,11 @@ pub(super) async fn guard(
         return next.run(request).await;
     }
     let language = Language::of(super::unsubscribe::accept_language(request.headers()));
+    slower(&shared, language)
+}
+
+/// 429.
+pub(super) fn slower(shared: &Shared, language: Language) -> Response {
     let mut answer = shared.pages.answer(StatusCode::TOO_MANY_REQUESTS, language, Subject::Slower);
     answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
     answer
@@ -77,7 +126,7 @@ pub(super) async fn guard(
 
 /// Who asks. A peer on this host or in a private network is taken for the TLS proxy, which appended who asked it to
 /// `X-Forwarded-For`; anybody else's header is their own invention. An IPv6 network of one customer counts as one.
-fn client(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+pub(super) fn client(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let peer = peer.to_canonical();
     let is_near = match peer {
         IpAddr::V4(ip) => ip.is_loopback() || ip.is_private(),

@@ -3,7 +3,8 @@
 //! Turns accepted connections into one answered request each. Guarantees: at most [`MAX_CONNECTIONS`] at a time,
 //! further ones wait with the operating system; none lives longer than [`MAX_CONNECTION_TIME`], however slowly it
 //! speaks; a request that arrived whole is carried out though its client hangs up; when told to stop, nobody new is
-//! accepted and requests under way are finished, within [`MAX_DRAIN_TIME`]. A crash cuts connections and nothing else.
+//! accepted and requests under way are finished, within [`MAX_DRAIN_TIME`], and what they left to be counted is written
+//! down. A crash cuts connections and nothing else.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::rate::Peer;
+use super::tally::TallyWriter;
 use super::{HttpError, Site, router};
 use crate::telemetry::events;
 
@@ -33,8 +35,9 @@ const MAX_HEAD_TIME: Duration = Duration::from_secs(10);
 /// From accepting to the last byte of the answer.
 const MAX_CONNECTION_TIME: Duration = Duration::from_secs(30);
 
-/// Longer than a request under way needs, shorter than systemd's 90 s before SIGKILL.
-const MAX_DRAIN_TIME: Duration = Duration::from_secs(15);
+/// Longer than a request under way needs (making the provider's page takes up to 22 s), shorter than the 30 s before
+/// SIGKILL of our systemd unit and of Kubernetes.
+const MAX_DRAIN_TIME: Duration = Duration::from_secs(25);
 
 /// A request's head: hyper's least, 40 times what our links need.
 const MAX_HEAD_BYTES: usize = 8 * 1024;
@@ -42,28 +45,34 @@ const MAX_HEAD_BYTES: usize = 8 * 1024;
 /// How long to wait after a failed accept: out of file descriptors is the usual reason, and passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Is cancelled when the server is told to stop: what takes long is given up then.
+#[derive(Debug, Clone)]
+pub(super) struct Stopping(pub CancellationToken);
+
 /// Listens, and does not answer yet.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
+    tally: Option<TallyWriter>,
 }
 
 impl Server {
     /// Listens on `address`; port 0 takes a free one, see [`Server::address`].
     pub async fn bind(address: SocketAddr, site: Site) -> Result<Self, HttpError> {
-        Self::over(listen("[http] listen", address).await?, router(site)?)
+        Self::on(listen("[http] listen", address).await?, site)
     }
 
     /// Answers on a listener that is bound already.
     pub fn on(listener: TcpListener, site: Site) -> Result<Self, HttpError> {
-        Self::over(listener, router(site)?)
+        let (router, tally) = router(site)?;
+        Ok(Self { tally: Some(tally), ..Self::over(listener, router)? })
     }
 
     /// Answers on a listener with the routes of `router`.
     pub(super) fn over(listener: TcpListener, router: Router) -> Result<Self, HttpError> {
         let address = listener.local_addr().map_err(HttpError::Unbound)?;
-        Ok(Self { listener, address, router })
+        Ok(Self { listener, address, router, tally: None })
     }
 
     /// Where it listens.
@@ -72,7 +81,21 @@ impl Server {
     }
 
     /// Answers until `stop` is done, then finishes what is under way.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        let (tally, ended) = (self.tally.take(), CancellationToken::new());
+        let writing = async {
+            if let Some(tally) = tally {
+                tally.run(&ended).await;
+            }
+        };
+        let answering = async {
+            self.answer(stop).await;
+            ended.cancel();
+        };
+        tokio::join!(answering, writing);
+    }
+
+    async fn answer(self, stop: impl Future<Output = ()>) {
         let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let (connections, stopping) = (TaskTracker::new(), CancellationToken::new());
         let mut stop = pin!(stop);
@@ -91,7 +114,7 @@ impl Server {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
-            let app = self.router.clone().layer(Extension(Peer(peer)));
+            let app = self.router.clone().layer(Extension(Peer(peer))).layer(Extension(Stopping(stopping.clone())));
             let stopping = stopping.clone();
             connections.spawn(async move {
                 serve(stream, app, stopping).await;

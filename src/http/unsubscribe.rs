@@ -1,4 +1,5 @@
-//! The page behind an unsubscribe link: a GET asks, a one-click POST does it (RFC 8058).
+//! The page behind an unsubscribe link: a GET shows the choice, a one-click POST ends all mail (RFC 8058), and the
+//! page's own form says what to write about or that mail is wanted again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +11,15 @@ use axum::response::Response;
 
 use super::Shared;
 use super::language::{Language, Subject};
-use super::one_click::is_one_click;
+use super::one_click::{Posted, posted};
+use super::preferences::{Wish, Wishes, about, keep, wish_of};
+use super::same_site::is_ours;
 use crate::domain::{AddressHash, SuppressionCause, UnsubscribeToken, causes};
 use crate::store::StoreError;
 use crate::telemetry::events;
+
+/// Reading waits for nobody; what takes longer is a database that is away.
+const MAX_READ_TIME: Duration = Duration::from_secs(3);
 
 /// Longer than a run holds SQLite's writer, shorter than proxies and mail services wait.
 const MAX_STORE_TIME: Duration = Duration::from_secs(10);
@@ -27,38 +33,46 @@ enum SuppressError {
     Slow,
 }
 
-/// GET and HEAD: what would happen. Looks at the token alone and touches nothing.
+/// GET and HEAD: what is sent and what can be chosen. Writes nothing; where the state database is away, the page asks
+/// what it can ask without.
 pub(super) async fn ask(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap) -> Response {
     let language = Language::of(accept_language(&headers));
-    match owner(&shared, &uri) {
-        Some(_) => shared.pages.answer(StatusCode::OK, language, Subject::Ask),
-        None => shared.pages.answer(StatusCode::NOT_FOUND, language, Subject::NothingHere),
+    let Some(hash) = owner(&shared, &uri) else {
+        return shared.pages.answer(StatusCode::NOT_FOUND, language, Subject::NothingHere);
+    };
+    match tokio::time::timeout(MAX_READ_TIME, read(&shared, &hash)).await {
+        Ok(Ok(wishes)) => {
+            let page = wishes.page(language, shared.pages.product(), &about(&uri), false);
+            shared.pages.show(StatusCode::OK, language, &page)
+        }
+        _ => shared.pages.answer(StatusCode::OK, language, Subject::Ask),
     }
 }
 
-/// POST: suppresses the token's owner; as often as it is said, and with the same answer.
+/// POST: suppresses the token's owner, or keeps their choice; as often as it is said, and with the same answer.
 pub(super) async fn suppress(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let language = Language::of(accept_language(request.headers()));
-    let owner = owner(&shared, request.uri());
+    let (owner, about) = (owner(&shared, request.uri()), about(request.uri()));
+    let ours = is_ours(request.headers(), shared.site.public_url.as_ref());
     // Read before anything is answered, so that an answer is not lost with a connection full of unread bytes.
-    let one_click = is_one_click(request).await;
+    let posted = posted(request).await;
     let Some(hash) = owner else {
         return shared.pages.answer(StatusCode::NOT_FOUND, language, Subject::NothingHere);
     };
-    if !one_click {
+    let wish = match &posted {
+        Posted::Form(body) if ours => wish_of(body),
+        Posted::OneClick | Posted::Form(_) | Posted::Else => None,
+    };
+    if wish.is_none() && posted != Posted::OneClick {
         return shared.pages.answer(StatusCode::BAD_REQUEST, language, Subject::NotUnderstood);
     }
-    let stored = tokio::time::timeout(MAX_STORE_TIME, store(&shared, hash)).await;
+    let stored = tokio::time::timeout(MAX_STORE_TIME, store(&shared, hash, wish.as_ref())).await;
     match stored.map_err(|_| SuppressError::Slow).and_then(|stored| stored.map_err(SuppressError::from)) {
-        Ok(is_new) => {
-            if is_new {
-                tracing::info!(
-                    event = events::SUPPRESSION_ADDED, cause = SuppressionCause::Unsubscribed.code(), hash = %hash,
-                    "Somebody unsubscribed."
-                );
-            }
-            shared.pages.answer(StatusCode::OK, language, Subject::Done)
+        Ok(wishes) if wish.is_some() => {
+            let page = wishes.page(language, shared.pages.product(), &about, true);
+            shared.pages.show(StatusCode::OK, language, &page)
         }
+        Ok(_) => shared.pages.answer(StatusCode::OK, language, Subject::Done),
         Err(error) => {
             let causes = causes(&error);
             tracing::error!(event = events::HTTP_FAILED, error = %causes, "Somebody could not be unsubscribed.");
@@ -93,9 +107,39 @@ fn owner(shared: &Shared, uri: &Uri) -> Option<AddressHash> {
     UnsubscribeToken::open(&shared.site.key, token).ok()
 }
 
-async fn store(shared: &Shared, hash: AddressHash) -> Result<bool, StoreError> {
+async fn read(shared: &Shared, hash: &AddressHash) -> Result<Wishes, StoreError> {
+    Wishes::read(&mut shared.site.store.begin_read().await?, hash).await
+}
+
+/// Writes down a wish, or without one that no more mail is wanted, and says what holds now.
+async fn store(shared: &Shared, hash: AddressHash, wish: Option<&Wish>) -> Result<Wishes, StoreError> {
+    let now = (shared.site.now)();
     let mut work = shared.site.store.begin().await?;
-    let is_new = work.suppress(&hash, SuppressionCause::Unsubscribed, None, (shared.site.now)()).await?;
+    let changed = match wish {
+        Some(wish) => keep(&mut work, &hash, wish, now).await?,
+        None => work.suppress(&hash, SuppressionCause::Unsubscribed, None, now).await?,
+    };
+    let wishes = Wishes::read(&mut work, &hash).await?;
     work.commit().await?;
-    Ok(is_new)
+    if changed {
+        log(&hash, wish);
+    }
+    Ok(wishes)
+}
+
+fn log(hash: &AddressHash, wish: Option<&Wish>) {
+    match wish {
+        None => tracing::info!(
+            event = events::SUPPRESSION_ADDED, cause = SuppressionCause::Unsubscribed.code(), hash = %hash,
+            "Somebody unsubscribed."
+        ),
+        Some(Wish::Again) => tracing::info!(
+            event = events::SUPPRESSION_ENDED, hash = %hash,
+            "Somebody who had unsubscribed wants mail again."
+        ),
+        Some(Wish::Only { wanted, unwanted }) => tracing::info!(
+            event = events::SUPPRESSION_CHOSEN, hash = %hash, wanted = wanted.len(), unwanted = unwanted.len(),
+            "Somebody chose which toolkits to be written to about."
+        ),
+    }
 }

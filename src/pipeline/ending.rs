@@ -4,13 +4,13 @@
 
 use std::time::Duration;
 
-use super::{META_BASELINE_END, Pipeline, RunError, RunOutcome, Running};
+use super::{Pipeline, RunError, RunOutcome, Running};
 use crate::deliver::Delivered;
 use crate::domain::{JobName, RunCounters, Timestamp, causes, millis, scrub};
 use crate::fault;
 use crate::record::Baseline;
 use crate::report::Summary;
-use crate::store::{ChannelState, JobEnd, Lease, RunEnd, StoreError, StormRow};
+use crate::store::{ChannelState, JobEnd, Lease, META_BASELINE_END, RunEnd, StoreError, StormRow};
 use crate::telemetry::events;
 
 /// Held storms a summary names; more at once than there are auth configs do not happen.

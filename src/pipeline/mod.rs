@@ -57,8 +57,6 @@ const RECORD_TRIES: u32 = 4;
 const RECORD_PAUSE: Duration = Duration::from_secs(2);
 /// The lease that is the right to run.
 pub const LEASE_NAME: &str = "run";
-const META_BASELINE: &str = "baseline_started_at";
-const META_BASELINE_END: &str = "baseline_finished_at";
 
 /// Everything outside the process.
 #[derive(Clone)]

@@ -4,12 +4,12 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::{HEARTBEATS_PER_LEASE, LEASE_NAME, META_BASELINE, META_BASELINE_END, Pipeline, RunError, Running};
+use super::{HEARTBEATS_PER_LEASE, LEASE_NAME, Pipeline, RunError, Running};
 use crate::domain::{JobName, RESUME_WITHIN, RunCounters, Timestamp, from_millis, millis};
 use crate::fault;
 use crate::ports::ProviderUsage;
 use crate::record::Baseline;
-use crate::store::{JobEnd, Lease, LeaseHeld, RunEnd, RunRow, StoreError, Work};
+use crate::store::{JobEnd, Lease, LeaseHeld, META_BASELINE, META_BASELINE_END, RunEnd, RunRow, StoreError, Work};
 use crate::telemetry::events;
 
 /// How long an audit waits for a process that plans without one.

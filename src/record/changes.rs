@@ -1,6 +1,6 @@
 //! What one complete observation of one user changes: a pure function of what was stored and what was seen.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::RecordContext;
 use crate::domain::{
@@ -39,6 +39,8 @@ pub(super) struct UserChanges<'a> {
     pub known: Vec<KnownAccount>,
     pub observed_at: Option<Timestamp>,
     pub open: Vec<OpenIncidentRow>,
+    /// Accounts that connect attempts behind our own links made.
+    pub attempts: &'a HashSet<AccountId>,
     pub context: RecordContext<'a>,
 }
 
@@ -47,7 +49,10 @@ impl UserChanges<'_> {
     pub(super) fn collect(mut self, accounts: Vec<Account>, changes: &mut PageChanges, counters: &mut RunCounters) {
         let known: HashMap<AccountId, KnownAccount> =
             self.known.drain(..).map(|known| (known.account.id.clone(), known)).collect();
-        let history = |id: &AccountId| known.get(id).map_or(History::default(), |k| k.history(self.observed_at));
+        let history = |id: &AccountId| {
+            let own = known.get(id).map_or(History::default(), |k| k.history(self.observed_at));
+            History { attempt: self.attempts.contains(id), ..own }
+        };
         let judged = judge(accounts, history, self.context.now);
         let anchors = self.incidents(&judged, changes);
         for judged in &judged {

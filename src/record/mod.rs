@@ -7,9 +7,11 @@
 
 mod changes;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::domain::{IdMint, Observation, RunCounters, RunId, ScannedPage, Timestamp, UserId, UserObservation};
+use crate::domain::{
+    AccountId, IdMint, Observation, RunCounters, RunId, ScannedPage, Timestamp, UserId, UserObservation,
+};
 use crate::store::{KnownAccount, KnownUser, OpenIncidentRow, SeenUser, StoreError, Work};
 
 use changes::{PageChanges, UserChanges};
@@ -58,7 +60,7 @@ pub async fn record_page(
     for seen in &storable {
         if let Observation::Complete(accounts) = &seen.observation {
             let (known, observed_at, open) = before.take(&seen.user);
-            let user = UserChanges { user: &seen.user, known, observed_at, open, context };
+            let user = UserChanges { user: &seen.user, known, observed_at, open, attempts: &before.attempts, context };
             user.collect(accounts.clone(), &mut changes, counters);
         }
     }
@@ -102,12 +104,18 @@ struct Before {
     users: HashMap<UserId, KnownUser>,
     accounts: HashMap<UserId, Vec<KnownAccount>>,
     incidents: HashMap<UserId, Vec<OpenIncidentRow>>,
+    /// Accounts that connect attempts behind our own links made.
+    attempts: HashSet<AccountId>,
 }
 
 impl Before {
     async fn read(work: &mut Work, users: &[UserId]) -> Result<Self, StoreError> {
-        let mut before =
-            Self { users: work.known_users(users).await?, accounts: HashMap::new(), incidents: HashMap::new() };
+        let mut before = Self {
+            users: work.known_users(users).await?,
+            accounts: HashMap::new(),
+            incidents: HashMap::new(),
+            attempts: work.attempted_accounts(users).await?,
+        };
         for known in work.known_accounts(users).await? {
             before.accounts.entry(known.account.user.clone()).or_default().push(known);
         }

@@ -85,6 +85,7 @@ impl KnownAccount {
             broken_since: self.broken_since,
             superseded: self.moved_on == Some(MovedOn::Superseded),
             ended: left_broken || self.moved_on == Some(MovedOn::Ended),
+            attempt: false,
         }
     }
 }

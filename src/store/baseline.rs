@@ -10,6 +10,12 @@ use crate::domain::{Timestamp, from_millis, millis};
 
 const META_RELEASE: &str = "baseline_release";
 
+/// When the first run began that took stock.
+pub const META_BASELINE: &str = "baseline_started_at";
+
+/// When a run that took stock finished.
+pub const META_BASELINE_END: &str = "baseline_finished_at";
+
 /// The order to tell people about what was broken before this product started to watch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BaselineRelease {
@@ -34,6 +40,16 @@ impl BaselineRelease {
 }
 
 impl Work {
+    /// Whether this installation is still taking stock, and when it ended; where it has not, when it began.
+    pub async fn stock_taking(&mut self) -> Result<(bool, Option<Timestamp>), StoreError> {
+        let mut instants = [None; 2];
+        for (instant, key) in instants.iter_mut().zip([META_BASELINE, META_BASELINE_END]) {
+            *instant = self.meta(key).await?.and_then(|at| at.parse().ok()).map(from_millis);
+        }
+        let [began, ended] = instants;
+        Ok((began.is_some() && ended.is_none(), ended.or(began)))
+    }
+
     /// The order to release, where one was given.
     pub async fn baseline_release(&mut self) -> Result<Option<BaselineRelease>, StoreError> {
         let Some(text) = self.meta(META_RELEASE).await? else { return Ok(None) };

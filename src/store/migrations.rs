@@ -31,6 +31,8 @@ pub(super) fn sqlite() -> Migrator {
         migration!("sqlite", 20_261_121_140_000, "add_operator_actions"),
         migration!("sqlite", 20_261_121_160_000, "add_notice_policy"),
         migration!("sqlite", 20_261_121_200_000, "add_schedule"),
+        migration!("sqlite", 20_261_121_220_000, "add_reconnect_page"),
+        migration!("sqlite", 20_261_121_230_000, "add_report_history"),
     ])
 }
 
@@ -41,5 +43,7 @@ pub(super) fn postgres() -> Migrator {
         migration!("postgres", 20_261_121_140_000, "add_operator_actions"),
         migration!("postgres", 20_261_121_160_000, "add_notice_policy"),
         migration!("postgres", 20_261_121_200_000, "add_schedule"),
+        migration!("postgres", 20_261_121_220_000, "add_reconnect_page"),
+        migration!("postgres", 20_261_121_230_000, "add_report_history"),
     ])
 }

@@ -12,11 +12,14 @@ mod attempts;
 mod baseline;
 mod channels;
 mod errors;
+mod fold;
 mod incidents;
 mod jobs;
 mod key;
 mod lately;
 mod leases;
+mod link_key;
+mod links;
 mod migrations;
 mod notices;
 mod occurrences;
@@ -24,9 +27,12 @@ mod operator_events;
 mod outbox;
 mod outbox_admin;
 mod postgres;
+mod reconnect_attempts;
 mod recoveries;
 mod report_breakages;
+mod report_page;
 mod report_told;
+mod report_trend;
 mod retention;
 mod runs;
 mod session;
@@ -35,13 +41,14 @@ mod sqlite;
 mod standing;
 mod stories;
 mod storms;
+mod suppressed_toolkits;
 mod suppressions;
 
 use std::sync::Arc;
 
 pub use accounts::{KnownAccount, KnownUser, MovedOn, SeenUser, Transition};
 pub use attempts::{ClaimedDelivery, Settlement, ToldEnd};
-pub use baseline::BaselineRelease;
+pub use baseline::{BaselineRelease, META_BASELINE, META_BASELINE_END};
 pub use channels::{ChannelState, Waiting};
 pub use errors::StoreError;
 pub use incidents::{
@@ -49,15 +56,19 @@ pub use incidents::{
 };
 pub use jobs::{JobEnd, JobRow};
 pub use leases::{Lease, LeaseHeld};
+pub use links::{LinkRow, LinkedIncident, RevokeScope};
 pub use occurrences::{ClaimedOccurrence, OccurrenceClaim, OccurrenceRow};
 pub use operator_events::NewOperatorEvent;
 pub use outbox::{NewDelivery, NewNotification, PlannedItem};
 pub use outbox_admin::{DeliveryFilter, DeliveryRow, OutboxCounts, WholeDelivery};
+pub use reconnect_attempts::{AttemptClaim, AttemptPage, AttemptRow, AttemptState, NewAttempt};
 pub use recoveries::EndedIncident;
 pub use report_breakages::{
     ActiveAccounts, AuthConfigBreakages, BreakageFigures, FIRST_MONDAY_MS, IncidentLine, Stretch, WEEK_MS, WeekFigures,
 };
+pub use report_page::PageFigures;
 pub use report_told::{AuditFigures, ChannelFigures, FunnelFigures};
+pub use report_trend::{DAY_MS, DayFigures};
 pub use retention::{Dropped, Expired};
 pub use runs::{RunEnd, RunRow};
 pub use session::{Backend, Row, Session, Statement, Value, sql};
@@ -65,6 +76,7 @@ pub use silences::{MAX_ACTIVE_SILENCES, SilenceFilter};
 pub use standing::{HeldStorm, OpenIncidents, OutboxStanding, Standing};
 pub use stories::{AccountStory, ActionStory, AttemptStory, DeliveryStory, IncidentStory, TransitionStory, UserStory};
 pub use storms::{BreakageCount, StormRow, StormScope};
+pub use suppressed_toolkits::MAX_SUPPRESSED_TOOLKITS;
 pub use suppressions::Suppression;
 
 /// The state database.

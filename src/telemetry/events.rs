@@ -78,6 +78,10 @@ pub const ADDRESS_REFUSED: &str = "address.refused";
 pub const REPORT_READY: &str = "report.ready";
 /// A reconnect report could not be made or written.
 pub const REPORT_FAILED: &str = "report.failed";
+/// Somebody read the report over HTTP.
+pub const REPORT_VIEWED: &str = "report.viewed";
+/// Somebody asked for the report over HTTP and may not read it.
+pub const REPORT_REFUSED: &str = "report.refused";
 /// What is too old was dropped; carries how much of what.
 pub const RETENTION_FINISHED: &str = "retention.finished";
 /// A kind of old rows is being dropped; progress.
@@ -88,12 +92,32 @@ pub const RETENTION_FAILED: &str = "retention.failed";
 pub const CONFIG_INVALID: &str = "config.invalid";
 /// An address is not written to any more.
 pub const SUPPRESSION_ADDED: &str = "suppression.added";
+/// Somebody who had unsubscribed wants mail again.
+pub const SUPPRESSION_ENDED: &str = "suppression.ended";
+/// Somebody chose which toolkits they are written to about.
+pub const SUPPRESSION_CHOSEN: &str = "suppression.chosen";
 /// `serve` is listening.
 pub const HTTP_LISTENING: &str = "http.listening";
 /// A request to `serve` could not be answered, or its connection was cut at the stop.
 pub const HTTP_FAILED: &str = "http.failed";
 /// `serve` stopped.
 pub const HTTP_STOPPED: &str = "http.stopped";
+/// Somebody looked at the page behind a reconnect link; scanners of mail do so too.
+pub const RECONNECT_OPENED: &str = "reconnect.opened";
+/// That people opened their links could not be written down for the report.
+pub const RECONNECT_UNCOUNTED: &str = "reconnect.uncounted";
+/// Somebody began to reconnect an account, or went on with an attempt that can still be finished.
+pub const RECONNECT_STARTED: &str = "reconnect.started";
+/// Somebody came back from the provider's page; carries the outcome.
+pub const RECONNECT_ENDED: &str = "reconnect.ended";
+/// Somebody who wants to reconnect had to be asked to wait: the provider could not be asked.
+pub const RECONNECT_FAILED: &str = "reconnect.failed";
+/// The provider makes no connect page: the auth config or the key's permission must be mended.
+pub const RECONNECT_REFUSED: &str = "reconnect.refused";
+/// A form was sent from a page that is not ours, or is too old; nothing was done.
+pub const RECONNECT_FOREIGN: &str = "reconnect.foreign";
+/// Links were revoked by an operator.
+pub const LINKS_REVOKED: &str = "links.revoked";
 /// The provider refuses the key; the operator's channels are told once until it is taken again.
 pub const KEY_REFUSED: &str = "key.refused";
 /// The provider takes the key again.

@@ -14,6 +14,7 @@ mod monitor;
 mod once;
 mod operator;
 mod outbox;
+mod page;
 mod preview;
 pub mod process;
 mod quirks;

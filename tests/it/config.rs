@@ -45,6 +45,10 @@ const EXAMPLE_FILES: &[(&str, &str)] = &[
     ("RECONNECTD__WEBHOOK__0__SECRET_PREVIOUS", WHSEC),
     ("RECONNECTD__WEBHOOK__0__SIGNING_KEY", WHSK),
     ("RECONNECTD__SUPPRESSION__KEY", SUPPRESSION),
+    ("RECONNECTD__RECONNECT__LINK_KEY", SUPPRESSION),
+    ("RECONNECTD__RECONNECT__LINK_KEY_PREVIOUS", SUPPRESSION),
+    ("RECONNECTD__HTTP__LOGO", "tests/it/config/logo.png"),
+    ("RECONNECTD__HTTP__REPORT_TOKEN", SUPPRESSION),
     ("RECONNECTD__OPERATOR__SLACK_URL", "https://hooks.slack.example/services/T0/B0/abcdefghijkl"),
     ("RECONNECTD__PING__URL", "https://hc-ping.example/key/reconnectd-{job}"),
 ];
@@ -136,6 +140,10 @@ fn the_example_can_be_used_and_shows_the_defaults() {
         "operator.slack_url",
         "ping.url",
         "monitor.textfile",
+        "http.logo",
+        "reconnect.return_url",
+        "reconnect.link_key",
+        "reconnect.link_key_previous",
     ];
     for path in config::keys().iter().filter(|path| !path.ends_with("_file")) {
         let (section, key) = path.split_once('.').unwrap();

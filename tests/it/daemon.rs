@@ -16,10 +16,10 @@ use reconnectd::daemon::{
     self, Assembly, Audit, Body, Call, Change, Connected, End, Failure, FailureKind, Finish, Live, Parts, Setup,
     Trouble,
 };
-use reconnectd::domain::{IdMint, JobName, OccurrenceState, Timestamp, UserId, from_millis};
+use reconnectd::domain::{Colour, IdMint, JobName, OccurrenceState, Timestamp, UserId, from_millis};
 use reconnectd::lifecycle::{Control, RecordingNotifier, Told};
 use reconnectd::ports::{Alarm, Clock};
-use reconnectd::report::reconnect::ReportSettings;
+use reconnectd::report::reconnect::{Frame, ReportSettings};
 use reconnectd::retention::RetentionSettings;
 use reconnectd::store::{JobRow, OccurrenceRow, Store};
 use reconnectd::telemetry::Pulse;
@@ -168,18 +168,19 @@ impl Running {
     ) -> Self {
         let clock = Arc::new(StepClock(watch::Sender::new(from_millis(START_MS)), Mutex::default()));
         let pipeline = rig.pipeline();
-        let mut ports = pipeline.ports.clone();
-        ports.clock = Arc::clone(&clock) as Arc<dyn Clock>;
+        let mut outside = pipeline.ports.clone();
+        outside.clock = Arc::clone(&clock) as Arc<dyn Clock>;
         let (mint, pulse) = (Arc::new(IdMint::new(11)), Arc::new(Pulse::default()));
-        let metrics = Arc::clone(&ports.metrics);
+        let metrics = Arc::clone(&outside.metrics);
         let live = Live {
-            ports,
+            ports: outside,
             settings: rig.settings.clone(),
             watch: pipeline.watch.clone(),
             report: ReportSettings {
                 period: Duration::from_hours(168),
                 directory: None,
                 keep: std::num::NonZeroU32::MIN,
+                frame: Frame::file("Acme", Colour::ACCENT),
             },
             retention: RetentionSettings {
                 history: Duration::from_hours(24 * 800),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use reconnectd::domain::{
     AddressHash, AddressKey, EmailAddress, SuppressionCause, Unsubscribe, UnsubscribeToken, from_millis,
 };
-use reconnectd::http::{Server, Site};
+use reconnectd::http::{Brand, Server, Site};
 use reconnectd::store::Store;
 use secrecy::SecretString;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
@@ -40,7 +40,7 @@ fn hash() -> AddressHash {
 /// The path in the link of Mary's mails.
 fn path() -> String {
     let unsubscribe = Unsubscribe { base: "https://notices.acme.example".parse().unwrap(), key: key("the key!") };
-    unsubscribe.link(&mary()).strip_prefix("https://notices.acme.example").unwrap().to_owned()
+    unsubscribe.link(&mary(), &[]).strip_prefix("https://notices.acme.example").unwrap().to_owned()
 }
 
 /// The server, running.
@@ -58,6 +58,10 @@ impl Served {
             key: key("the key!"),
             store: store.clone(),
             now: Arc::new(|| from_millis(START_MS)),
+            brand: Brand::default(),
+            public_url: None,
+            reconnect: None,
+            report: None,
         };
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), site).await.unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -355,4 +359,62 @@ async fn a_stop_finishes_what_is_under_way_and_takes_nothing_new() {
     assert_eq!(Answer::of(&mut stream).await.status, 200);
     served.server.await.unwrap();
     assert!(served.store.begin_read().await.unwrap().is_suppressed(&hash()).await.unwrap());
+}
+
+#[tokio::test]
+async fn the_page_lets_its_reader_choose_and_change_their_mind() {
+    on_both(async |store| {
+        let served = Served::over(store).await;
+        let page = format!("{}?about=slack.gmail", path());
+        let shown = served.get(&page, "").await;
+        for box_of in ["Slack", "Gmail"] {
+            assert!(shown.body.contains(&format!("checked> {box_of}</label>")), "{}", shown.body);
+        }
+        assert!(shown.body.contains("Write to me about") && shown.body.contains("List-Unsubscribe"), "{}", shown.body);
+        let saved = served.post(&page, FORM, "mail=some&shown=gmail&shown=slack&about=gmail").await;
+        assert_eq!(saved.status, 200);
+        assert!(saved.body.contains("Your choice is saved"), "{}", saved.body);
+        // From then on, also behind a link that names neither.
+        let shown = served.get(&path(), "").await.body;
+        assert!(shown.contains("value=\"slack\"> Slack</label>") && !shown.contains("Gmail"), "{shown}");
+        assert!(!served.is_suppressed().await);
+        served.post(&page, FORM, "mail=some&shown=gmail&shown=slack&about=gmail&about=slack").await;
+        let mut work = served.store.begin_read().await.unwrap();
+        assert!(work.suppressed_toolkits(&hash()).await.unwrap().is_empty());
+        drop(work);
+        // Nothing at all, and then again.
+        served.post(&page, FORM, ONE_CLICK).await;
+        assert!(served.is_suppressed().await);
+        let none = served.get(&page, "").await.body;
+        assert!(none.contains("You get none of these e-mails") && none.contains("Send them to me again"), "{none}");
+        let again = served.post(&page, FORM, "mail=again").await;
+        assert!(again.status == 200 && !served.is_suppressed().await, "{}", again.body);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_choice_is_neither_made_by_other_pages_nor_against_an_operator() {
+    let (_folder, url, store) = sqlite().await;
+    let served = Served::over(store).await;
+    let mut observer = SqliteConnection::connect(&url).await.unwrap();
+    let before = version(&mut observer).await;
+    for headers in ["Sec-Fetch-Site: cross-site\r\n", "Origin: https://evil.example\r\n"] {
+        let answer = served.post(&path(), &format!("{FORM}{headers}"), "mail=some&shown=slack").await;
+        assert_eq!(answer.status, 400, "{headers}");
+        // Mail services post from anywhere: RFC 8058 asks for it.
+        assert_eq!(version(&mut observer).await, before);
+    }
+    for body in ["mail=some&about=slack", "mail=some&shown=SL%0aACK", "mail=maybe", "mail=again&mail=some"] {
+        assert_eq!(served.post(&path(), FORM, body).await.status, 400, "{body}");
+    }
+    for cause in [SuppressionCause::Refused, SuppressionCause::Operator] {
+        let mut work = served.store.begin().await.unwrap();
+        work.suppress(&hash(), cause, None, from_millis(START_MS)).await.unwrap();
+        work.commit().await.unwrap();
+        let page = served.get(&path(), "").await.body;
+        assert!(page.contains("does not write to this address") && !page.contains("<form"), "{page}");
+        served.post(&path(), FORM, "mail=again").await;
+        assert!(served.is_suppressed().await, "{cause:?}");
+    }
 }

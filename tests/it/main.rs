@@ -4,6 +4,7 @@ mod support;
 
 mod architecture;
 mod binary;
+mod browser;
 mod channels_email;
 mod channels_webhook;
 mod config;
@@ -33,7 +34,10 @@ mod pings;
 mod policy;
 mod provider;
 mod random_walks;
+mod reconnect;
 mod report;
+mod report_page;
+mod report_served;
 mod scan;
 mod schedule;
 mod sends;

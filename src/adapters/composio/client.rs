@@ -5,19 +5,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
+use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 use url::Url;
 
 use super::errors::{Failure, TransientKind};
 use super::limiter::Limiter;
+use super::link::{make_link, may_link};
 use super::list::{ListUrl, read_by_id, read_list};
 use super::request::{Attempt, Sender};
 use super::retry::{DEADLINE, RetryRules, with_retries};
-use super::settings::{ComposioSettings, ComposioSettingsError};
+use super::settings::{ComposioSettings, ComposioSettingsError, is_loopback};
 use super::wire::{Page, parse_page};
 use crate::domain::{Account, AccountId, IdMint, UserId, causes};
-use crate::ports::{AccountList, Clock, Provider, ProviderError, ProviderUsage};
+use crate::ports::{AccountList, Clock, HostedLink, LinkWanted, Provider, ProviderError, ProviderUsage};
 use crate::telemetry::health::Dependency;
 use crate::telemetry::metrics::RequestOutcome;
 use crate::telemetry::{Metrics, Pulse, spans};
@@ -31,6 +33,8 @@ pub struct ComposioProvider {
     mint: IdMint,
     clock: Arc<dyn Clock>,
     list_url: ListUrl,
+    /// The provider runs on this host, so its pages may be there too.
+    loopback: bool,
     metrics: Arc<Metrics>,
 }
 
@@ -53,6 +57,7 @@ impl ComposioProvider {
             pulse: Arc::default(),
             mint: IdMint::new(seed),
             clock,
+            loopback: is_loopback(&settings.base_url),
             list_url: ListUrl::new(settings.base_url)?,
             metrics: Arc::new(Metrics::new()),
         })
@@ -86,14 +91,8 @@ impl ComposioProvider {
         let attempt = |number| async move {
             let now = self.clock.now();
             let request_id = self.mint.uuid(now);
-            self.pulse.beat(); // Its permit came, perhaps after a pause.
             let attempt = Attempt { url, number, many_users, request_id: &request_id, now };
-            let (span, sent_at) = (spans::request(&request_id, number), Instant::now());
-            let answer = self.sender.get(attempt, &self.limiter).instrument(span.clone()).await;
-            self.pulse.beat();
-            let outcome = outcome_of(&answer);
-            spans::request_ended(&span, outcome);
-            self.metrics.provider_request(outcome, sent_at.elapsed());
+            let answer = self.counted(attempt, self.sender.get(attempt, &self.limiter)).await;
             if number > 1 {
                 self.metrics.provider_retry();
             }
@@ -106,13 +105,80 @@ impl ComposioProvider {
         page
     }
 
-    fn note_health(&self, page: &Result<Page, ProviderError>) {
+    /// What `sent` comes to, with its span, its count and a sign of life. Its permit has come, perhaps after a pause.
+    async fn counted(
+        &self,
+        attempt: Attempt<'_>,
+        sent: impl Future<Output = Result<Vec<u8>, Failure>>,
+    ) -> Result<Vec<u8>, Failure> {
+        self.pulse.beat();
+        let (span, sent_at) = (spans::request(attempt.request_id, attempt.number), Instant::now());
+        let answer = sent.instrument(span.clone()).await;
+        self.pulse.beat();
+        let outcome = outcome_of(&answer);
+        spans::request_ended(&span, outcome);
+        self.metrics.provider_request(outcome, sent_at.elapsed());
+        answer
+    }
+
+    fn note_health<T>(&self, answer: &Result<T, ProviderError>) {
         let (health, now) = (self.metrics.health(), self.clock.now());
-        match page {
+        match answer {
             // What it says no to in particular says nothing of it as a whole.
             Ok(_) | Err(ProviderError::Rejected { .. }) => health.works(Dependency::Provider, now),
             Err(error) => health.fails(Dependency::Provider, &causes(error), now),
         }
+    }
+
+    /// One POST under a permit, never repeated.
+    pub(super) async fn post_once(&self, url: &Url, body: &Value) -> Result<Vec<u8>, ProviderError> {
+        self.limiter.permit().await;
+        let now = self.clock.now();
+        let request_id = self.mint.uuid(now);
+        let attempt = Attempt { url, number: 1, many_users: false, request_id: &request_id, now };
+        let answer = self.counted(attempt, self.sender.post(attempt, body, &self.limiter)).await;
+        let answer = answer.map_err(|failure| match failure {
+            Failure::Final(error) => error,
+            Failure::Transient(failed) => {
+                // What everybody is asked to wait, everybody waits; this request is not sent again.
+                if let Some(wait) = failed.retry_after {
+                    self.limiter.pause(wait, "retry_after");
+                }
+                ProviderError::Unavailable { attempts: 1, last: failed.what }
+            }
+        });
+        // A key that may only read is refused here and taken everywhere else.
+        if !matches!(answer, Err(ProviderError::Unauthorized { .. })) {
+            self.note_health(&answer);
+        }
+        answer
+    }
+}
+
+#[async_trait]
+impl Provider for ComposioProvider {
+    async fn accounts_of(&self, users: &[UserId]) -> Result<AccountList, ProviderError> {
+        read_list(self, &self.list_url, users).await
+    }
+
+    async fn accounts_by_id(&self, user: &UserId, ids: &[AccountId]) -> Result<Vec<Account>, ProviderError> {
+        read_by_id(self, &self.list_url, user, ids).await
+    }
+
+    async fn link(&self, wanted: &LinkWanted) -> Result<HostedLink, ProviderError> {
+        make_link(self, &self.list_url.link()?, wanted, self.loopback).await
+    }
+
+    async fn check(&self) -> Result<(), ProviderError> {
+        self.page(&self.list_url.check(), false).await.map(drop)
+    }
+
+    async fn check_link(&self) -> Result<(), ProviderError> {
+        may_link(self, &self.list_url.link()?).await
+    }
+
+    fn usage(&self) -> ProviderUsage {
+        self.sender.usage()
     }
 }
 
@@ -132,24 +198,5 @@ fn outcome_of(answer: &Result<Vec<u8>, Failure>) -> RequestOutcome {
             ProviderError::TimedOut(_) => RequestOutcome::TimedOut,
             _ => RequestOutcome::Broken,
         },
-    }
-}
-
-#[async_trait]
-impl Provider for ComposioProvider {
-    async fn accounts_of(&self, users: &[UserId]) -> Result<AccountList, ProviderError> {
-        read_list(self, &self.list_url, users).await
-    }
-
-    async fn accounts_by_id(&self, user: &UserId, ids: &[AccountId]) -> Result<Vec<Account>, ProviderError> {
-        read_by_id(self, &self.list_url, user, ids).await
-    }
-
-    async fn check(&self) -> Result<(), ProviderError> {
-        self.page(&self.list_url.check(), false).await.map(drop)
-    }
-
-    fn usage(&self) -> ProviderUsage {
-        self.sender.usage()
     }
 }

@@ -58,6 +58,14 @@ impl ListUrl {
         url
     }
 
+    /// Where links are made.
+    pub(super) fn link(&self) -> Result<Url, ProviderError> {
+        let mut url = self.0.clone();
+        let cannot = || ProviderError::Malformed("base_url cannot carry a path".to_owned());
+        url.path_segments_mut().map_err(|()| cannot())?.push("link");
+        Ok(url)
+    }
+
     /// One item of anybody's: cheap, and refused like any list when the key is.
     pub(super) fn check(&self) -> Url {
         let mut url = self.0.clone();

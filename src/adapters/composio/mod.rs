@@ -2,7 +2,8 @@
 //!
 //! Turns a few user ids into every account of those users: `list` walks the pages and decides whether the
 //! list can be believed, `request` makes one HTTP attempt, `retry` repeats it, `limiter` is the one door all
-//! attempts pass, `wire` reads an answer into domain values, `errors` reads a refusal.
+//! attempts pass, `wire` reads an answer into domain values, `errors` reads a refusal. `link` makes the one change
+//! there is: the page on which a person connects an account anew.
 //!
 //! Guarantees:
 //! - A list is whole or an error: every page read, every item understood, as many accounts as the provider
@@ -20,6 +21,7 @@
 mod client;
 mod errors;
 mod limiter;
+mod link;
 mod list;
 mod request;
 mod retry;

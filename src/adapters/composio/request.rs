@@ -1,4 +1,4 @@
-//! One HTTP attempt: a GET becomes the bytes of a 2xx answer, or a [`Failure`].
+//! One HTTP attempt: a GET, or the one POST there is, becomes the bytes of a 2xx answer, or a [`Failure`].
 //!
 //! Guarantees: the body is read piece by piece under a cap; no redirect is followed; neither the body nor the
 //! URL (it holds user ids) gets into an error or a log line.
@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
-use reqwest::{Client, Response};
+use reqwest::{Client, RequestBuilder, Response};
 use secrecy::ExposeSecret;
 use url::Url;
 
@@ -23,7 +23,7 @@ use crate::telemetry::events;
 
 /// The largest answer that is read: a page of 100 items with their credentials is well below 1 MiB.
 pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
-/// Of a refusal only a slug is wanted.
+/// Of a refusal only a slug is wanted, of a link four short texts.
 const MAX_ERROR_BODY_BYTES: usize = 64 * 1024;
 /// Shorter than the idle limits of common proxies (60 and 75 s), so that a connection is not reused as it closes.
 const POOL_IDLE: Duration = Duration::from_secs(30);
@@ -90,7 +90,32 @@ impl Sender {
             self.retries.fetch_add(1, Ordering::Relaxed);
         }
         let line = self.line();
-        let request = line.client.get(attempt.url.clone()).header("x-request-id", attempt.request_id);
+        let request = line.client.get(attempt.url.clone());
+        self.answer(&line, request, attempt, limiter, MAX_BODY_BYTES).await
+    }
+
+    /// Sends a JSON body once; see [`Sender::get`].
+    pub(super) async fn post(
+        &self,
+        attempt: Attempt<'_>,
+        body: &serde_json::Value,
+        limiter: &Limiter,
+    ) -> Result<Vec<u8>, Failure> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let line = self.line();
+        let request = line.client.post(attempt.url.clone()).json(body);
+        self.answer(&line, request, attempt, limiter, MAX_ERROR_BODY_BYTES).await
+    }
+
+    async fn answer(
+        &self,
+        line: &Line,
+        request: RequestBuilder,
+        attempt: Attempt<'_>,
+        limiter: &Limiter,
+        most_bytes: usize,
+    ) -> Result<Vec<u8>, Failure> {
+        let request = request.header("x-request-id", attempt.request_id);
         let mut response = request.send().await.map_err(|error| line.broken(&error, attempt))?;
         let status = response.status();
         let asked = retry_after(response.headers(), attempt.now);
@@ -114,10 +139,11 @@ impl Sender {
             return Err(Failure::Final(final_error(status, &body)));
         }
         self.accepted.fetch_add(1, Ordering::Relaxed);
-        let body = read_body(&mut response, MAX_BODY_BYTES).await.map_err(|error| line.broken(&error, attempt))?;
+        let body = read_body(&mut response, most_bytes).await.map_err(|error| line.broken(&error, attempt))?;
         body.ok_or_else(|| {
-            let mib = MAX_BODY_BYTES / 1024 / 1024;
-            Failure::Final(ProviderError::Malformed(format!("larger than {mib} MiB")))
+            let kib = most_bytes / 1024;
+            let size = if kib < 1024 { format!("{kib} KiB") } else { format!("{} MiB", kib / 1024) };
+            Failure::Final(ProviderError::Malformed(format!("larger than {size}")))
         })
     }
 

@@ -239,7 +239,7 @@ fn whole(value: f64) -> Option<u64> {
 }
 
 /// An ISO date and time with an offset, or without one as UTC, cut to milliseconds.
-fn parse_instant(text: &str) -> Option<Timestamp> {
+pub(super) fn parse_instant(text: &str) -> Option<Timestamp> {
     let exact = DateTime::parse_from_rfc3339(text).map(|at| at.to_utc()).ok().or_else(|| {
         ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"]
             .iter()

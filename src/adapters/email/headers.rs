@@ -7,7 +7,7 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use url::{Host, Url};
 
 use super::situation::Situation;
-use super::wording::{MAX_WORD_CHARS, visible};
+use crate::domain::{MAX_WORD_CHARS, visible};
 use crate::domain::{Notice, NoticeKind};
 
 /// A mail about more incidents refers to the first ones only: each is some 60 characters.

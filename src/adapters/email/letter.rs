@@ -11,7 +11,7 @@ use super::catalogue::Catalogue;
 use super::pack::Pack;
 use super::pack_error::PackError;
 use super::situation::{Situation, works_again};
-use super::wording::{MAX_WORD_CHARS, greeting_name, toolkit_name, visible};
+use crate::domain::{MAX_WORD_CHARS, greeting_name, toolkit_name, visible};
 use crate::domain::{Notice, NoticeItem, NoticeKind};
 
 /// More accounts than this are counted, not listed.

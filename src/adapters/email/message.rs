@@ -17,8 +17,8 @@ use super::blame::Parties;
 use super::headers::{feedback_id, field, is_message_id, list_id, threads, unsubscribe_url};
 use super::letter::{Letter, MAX_ITEMS, Writer};
 use super::situation::{Situation, works_again};
-use super::wording::{MAX_WORD_CHARS, visible};
 use crate::domain::{EmailAddress, FailureClass, Notice, NoticeKind, Timestamp};
+use crate::domain::{MAX_WORD_CHARS, visible};
 use crate::ports::SendError;
 
 /// The largest mail in bytes: above 102 kB Gmail cuts the end off.

@@ -27,7 +27,6 @@ mod samples;
 mod settings;
 mod situation;
 mod smtp;
-mod wording;
 
 use async_trait::async_trait;
 

@@ -15,7 +15,7 @@ use super::catalogue::{Catalogue, CatalogueFile, DEFAULT_TAG};
 use super::pack_error::PackError;
 use super::pack_files::{self, Source, catalogue_stem};
 use super::phrase::Piece;
-use super::wording::{MAX_WORD_CHARS, visible};
+use crate::domain::{MAX_WORD_CHARS, visible};
 
 /// Steps a template may take; the built-in ones take some 10,000 for 50 accounts. An operator's must end too.
 const FUEL: u64 = 1_000_000;

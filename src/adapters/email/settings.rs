@@ -15,8 +15,8 @@ use super::message::Composer;
 use super::pack::Pack;
 use super::pack_error::PackError;
 use super::rehearsal::rehearse;
-use super::wording::{MAX_WORD_CHARS, visible};
 use crate::adapters::spool::Spool;
+use crate::domain::{MAX_WORD_CHARS, visible};
 
 /// The `[email]` section.
 #[derive(Debug, Clone)]

@@ -1,10 +1,13 @@
 //! `reconnectd demo`: the whole at work on made-up users, with real files and no configuration.
 //!
 //! Builds a product database with one user for each way an audit of EXPIRED and FAILED goes wrong, starts
-//! the simulator, and audits three times: taking stock, after things broke, and once more to show that
-//! nobody is told twice. Everything stays in one folder, with a configuration `explain` can be tried on.
+//! the simulator, and audits: taking stock, after things broke, and again to show that nobody is told twice. The story
+//! ends now and began eleven days ago. Everything stays in one folder, with the report about it and a configuration
+//! `explain` can be tried on. With `--serve` the pages stay open afterwards, for clicking through.
 
 mod cast;
+mod ending;
+mod open;
 mod stage;
 mod table;
 
@@ -32,7 +35,21 @@ pub(super) struct DemoArgs {
     /// not given.
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
+    /// Afterwards keep the pages open on this host, from the mail to the report, until Ctrl-C.
+    #[arg(long)]
+    serve: bool,
 }
+
+/// Days between taking stock and what breaks, each with an audit that finds nothing new: the report compares with them.
+const QUIET_DAYS: u32 = 7;
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// Finn's attempt, from the click to its end.
+const GIVING_UP: Duration = Duration::from_mins(30);
+
+/// Between the third audit and the fourth: the first reminder is due.
+const TO_THE_REMINDER: Duration = Duration::from_hours(3 * 24);
 
 /// How far the demo's clock moves between the second and the third audit: six hours, as a scheduled job would.
 const BETWEEN_AUDITS: Duration = Duration::from_hours(6);
@@ -48,13 +65,15 @@ pub(super) async fn run(args: DemoArgs) -> Exit {
 }
 
 async fn play(args: DemoArgs) -> anyhow::Result<Exit> {
-    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let clock = Arc::new(ManualClock::new(SystemClock.now() - story()));
     let run_id = RunId::new(IdMint::new(1).uuid(clock.now()));
     let folder = args.folder.unwrap_or_else(|| std::env::temp_dir().join(format!("reconnectd-demo-{run_id}")));
     start_log(&clock, run_id)?;
 
     let simulator = Simulator::start(SimulatorOptions::new(clock.clone())).await?;
-    let stage = Stage::build(&folder, simulator, clock.clone()).await?;
+    // Mails name the address of the pages, so it is taken before the first is written.
+    let doors = if args.serve { Some(open::Doors::take().await?) } else { None };
+    let stage = Stage::build(&folder, simulator, clock.clone(), doors.as_ref().map(open::Doors::url)).await?;
     output::result(&format!(
         "A small product with {} users, one for each way in which \"mail everybody whose account is EXPIRED or FAILED\"\n\
          goes wrong. Everything is in {}\n",
@@ -66,8 +85,14 @@ async fn play(args: DemoArgs) -> anyhow::Result<Exit> {
     let first = stage.audit().await?;
     show(&first);
 
-    output::result("\n2. A day later some accounts have stopped working. The next run tells whom it concerns.\n");
-    clock.advance(Duration::from_hours(24));
+    output::result(
+        "\n2. After a week of quiet audits some accounts have stopped working. The next run tells whom it concerns.\n",
+    );
+    for _day in 1..QUIET_DAYS {
+        clock.advance(DAY);
+        stage.audit().await?;
+    }
+    clock.advance(DAY);
     stage.things_break();
     let second = stage.audit().await?;
     show(&second);
@@ -76,7 +101,7 @@ async fn play(args: DemoArgs) -> anyhow::Result<Exit> {
     output::result("3. Six hours later nothing has been mended, and Finn gave up half-way through reconnecting.\n");
     clock.advance(BETWEEN_AUDITS);
     stage.finn_tries_and_gives_up();
-    clock.advance(Duration::from_mins(30));
+    clock.advance(GIVING_UP);
     let third = stage.audit().await?;
     show(&third);
     let told_twice = third.counters.notices_planned;
@@ -85,18 +110,27 @@ async fn play(args: DemoArgs) -> anyhow::Result<Exit> {
     output::result(
         "4. Three days later Ben has reconnected. The others are reminded; a week later there would be one more, the last.\n",
     );
-    clock.advance(Duration::from_hours(3 * 24));
+    clock.advance(TO_THE_REMINDER);
     stage.ben_reconnects();
     let fourth = stage.audit().await?;
     show(&fourth);
     output::result(&format!("   Reminded: {}.\n", fourth.counters.reminders_planned));
     let only_reminders = fourth.counters.notices_planned == fourth.counters.reminders_planned;
 
+    ending::write_report(&stage).await?;
     output::result(&stage.directions()?);
+    if let Some(doors) = doors {
+        doors.open(&stage).await?;
+    }
     stage.strike().await;
     let told = second.counters.deliveries_sent;
     let once_each = told > 0 && told_twice == 0 && only_reminders;
     Ok(if first.counters.deliveries_sent == 0 && once_each { Exit::Done } else { Exit::Failed })
+}
+
+/// How long the story takes by its clock.
+fn story() -> Duration {
+    DAY * QUIET_DAYS + BETWEEN_AUDITS + GIVING_UP + TO_THE_REMINDER
 }
 
 fn show(summary: &Summary) {

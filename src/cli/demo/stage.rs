@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use url::Url;
 
 use super::cast::CAST;
 use crate::adapters::clock::ManualClock;
@@ -34,7 +35,13 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Fills a new folder and puts the cast's accounts into the simulator.
-    pub(super) async fn build(folder: &Path, simulator: Simulator, clock: Arc<ManualClock>) -> anyhow::Result<Self> {
+    /// Mails lead to the pages at `pages`, where there are any, else to the product's own.
+    pub(super) async fn build(
+        folder: &Path,
+        simulator: Simulator,
+        clock: Arc<ManualClock>,
+        pages: Option<&Url>,
+    ) -> anyhow::Result<Self> {
         std::fs::create_dir(folder)
             .with_context(|| format!("{}: the demo needs a folder that does not exist yet", folder.display()))?;
         let folder = folder.canonicalize()?;
@@ -46,7 +53,7 @@ impl Stage {
         }
         write_directory(&folder.join("product.db")).await?;
         let file = folder.join("reconnectd.toml");
-        std::fs::write(&file, configuration(&folder, simulator.base_url().as_str()))?;
+        std::fs::write(&file, configuration(&folder, simulator.base_url().as_str(), pages))?;
         let config = config::load(Some(&file), std::iter::empty())?;
         let run_id = RunId::new("");
         let app = App::over(config, clock.clone(), Arc::new(IdMint::new(1)), run_id);
@@ -62,6 +69,21 @@ impl Stage {
         let directory = Arc::clone(&pipeline.ports.directory);
         pipeline.ports.directory = Arc::new(SamHeals { directory, simulator: Arc::clone(&self.simulator) });
         Ok(pipeline)
+    }
+
+    /// Where everything is.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The process that everything here belongs to.
+    pub(super) fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// The clock of everybody on this stage.
+    pub(super) fn clock(&self) -> &Arc<ManualClock> {
+        &self.clock
     }
 
     /// What is remembered.
@@ -94,6 +116,7 @@ impl Stage {
         let folder = self.folder.display();
         let mut text = format!("Look around:\n  {} mails      {folder}/mails\n", mails.len());
         let _infallible = writeln!(text, "  {} webhooks   {folder}/webhooks", webhooks.len());
+        let _infallible = writeln!(text, "  the report    {folder}/{}", super::ending::REPORT);
         // As the reader can type it: this program need not be on the PATH.
         let program = std::env::current_exe().map_or("reconnectd".into(), |program| program.display().to_string());
         let _infallible =
@@ -161,8 +184,13 @@ async fn write_directory(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn configuration(folder: &Path, base_url: &str) -> String {
+fn configuration(folder: &Path, base_url: &str, pages: Option<&Url>) -> String {
     let folder = folder.display();
+    let (mode, http) = pages.map_or_else(Default::default, |pages| {
+        let listen = pages.authority();
+        let http = format!("[http]\nlisten = \"{listen}\"\npublic_url = \"{pages}\"\n");
+        ("mode = \"page\"\n", http)
+    });
     format!(
         r#"# Written by `reconnectd demo`.
 [state]
@@ -180,7 +208,7 @@ requests_per_minute = 60000
 [reconnect]
 url = "https://app.example.com/settings/integrations?toolkit={{toolkit}}"
 product = "Acme"
-[policy]
+{mode}{http}[policy]
 first_run = "baseline"
 [email]
 url = "file://{folder}/mails"

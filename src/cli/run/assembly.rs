@@ -14,11 +14,10 @@ use crate::adapters::composio::ComposioProvider;
 use crate::app::{App, AppError};
 use crate::config::{self, Config, ConfigError, Fingerprint};
 use crate::daemon::{Assembly, Background, Change, Connected, Failure, FailureKind, Live, Parts, Trouble};
-use crate::domain::AddressKey;
+use crate::domain::{AddressKey, ReconnectLinks};
 use crate::http::{Server, Site};
 use crate::pipeline::Ports;
 use crate::ports::{Directory, Provider};
-use crate::store::Store;
 use crate::telemetry::{LogHandle, Pulse, events};
 
 /// See the module.
@@ -38,6 +37,8 @@ struct Built {
     provider: Arc<ComposioProvider>,
     directory: Arc<dyn Directory>,
     key: AddressKey,
+    /// Signs what mails link to; none where they link to the product's page.
+    links: Option<ReconnectLinks>,
 }
 
 impl Real {
@@ -70,18 +71,11 @@ impl Real {
 
     /// The public pages. They take the listener when they are served, so that connecting that fails or is given up
     /// leaves it for the next time.
-    fn server(&self, app: &App, store: &Store, key: AddressKey) -> Option<Background> {
+    fn server(&self, site: Site) -> Option<Background> {
         let pages = Arc::clone(&self.pages);
         if pages.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
             return None;
         }
-        let clock = Arc::clone(&app.clock);
-        let site = Site {
-            product: app.config.reconnect.product.clone(),
-            key,
-            store: store.clone(),
-            now: Arc::new(move || clock.now()),
-        };
         Some(Box::new(move |stop| Box::pin(serve(pages, site, stop))))
     }
 }
@@ -124,7 +118,7 @@ fn live(app: &App, built: &Built) -> Result<Live, AppError> {
     };
     Ok(Live {
         ports,
-        settings: app.settings(false, built.key.clone()),
+        settings: app.settings(false, built.key.clone(), built.links.clone()),
         watch: app.watch()?,
         report: app.report_settings(),
         retention: app.retention_settings(),
@@ -142,9 +136,13 @@ impl Assembly for Real {
         // Its connections have limits of their own.
         let store = app.store().await.map_err(in_the("the state database"))?;
         let key = in_time("the state database", app.address_key(&store)).await?;
-        let built = Built { provider, directory, key: key.clone() };
+        let links = in_time("the state database", app.reconnect_links(&store, false)).await?;
+        // People who click share the limiter with the jobs.
+        let shared = Arc::clone(&provider) as Arc<dyn Provider>;
+        let site = in_time("the state database", app.site(&store, Some(shared))).await?;
+        let built = Built { provider, directory, key, links };
         let live = live(&app, &built).map_err(in_the("the channels"))?;
-        let servers = self.server(&app, &store, key).into_iter().collect();
+        let servers = self.server(site).into_iter().collect();
         *self.built.lock().unwrap_or_else(PoisonError::into_inner) = Some(built);
         app.expect_channels(); // They may have been changed while it was waited for.
         let parts = Arc::new(Parts::new(store, live, Arc::clone(&app.mint), Arc::clone(&self.pulse)));

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 
 use super::{Exit, monitoring, setup};
 use crate::adapters::alarm::CronAlarm;
+use crate::config::ReportAuth;
 use crate::daemon::{self, Audit, Background, Body, Deliver, End, Failure, FailureKind, Report, Retention};
 use crate::http::HttpError;
 use crate::lifecycle::{self, ServiceManager};
@@ -75,10 +76,11 @@ async fn servers(process: &setup::Process, pulse: &Arc<Pulse>) -> Result<Vec<Bac
     monitoring::background(process, Arc::clone(pulse), listener)
 }
 
-/// Listens for the public pages, where mails link to them. They are answered once the state database is reached; until
+/// Listens for the public pages, where mails link to them or the report is read. They are answered once the state database is reached; until
 /// then callers wait.
 async fn pages(app: &crate::app::App) -> Result<Option<TcpListener>, Exit> {
-    if app.config.http.public_url.is_none() {
+    let http = &app.config.http;
+    if http.public_url.is_none() && matches!(http.report_auth, ReportAuth::Off) {
         return Ok(None);
     }
     let address = app.config.http.listen;

@@ -7,11 +7,11 @@ use super::Checker;
 use crate::config::errors::fault;
 use crate::config::merge::MAX_WEBHOOKS;
 use crate::config::raw;
-use crate::config::settings::{Email, Http, Suppression, Webhook};
+use crate::config::settings::{Email, Http, Reconnect, ReconnectMode, Suppression, Webhook};
 use crate::config::value::channels::{self, MAX_MAILS_PER_MINUTE};
 use crate::config::value::length::DISABLE_AFTER;
-use crate::config::value::{address, secret};
-use crate::domain::EventKind;
+use crate::config::value::{address, brand, secret};
+use crate::domain::{Colour, EventKind};
 
 impl Checker<'_> {
     pub(super) fn email(&mut self, raw: raw::Email) -> Option<Email> {
@@ -88,7 +88,20 @@ impl Checker<'_> {
         let loopback = Default("127.0.0.1:8480".to_owned());
         let listen = self.value("http.listen", raw.listen, loopback, |text| address::listen(&text));
         let public_url = self.optional("http.public_url", raw.public_url, |text| address::public_url(&text));
-        Some(Http { listen: listen?, public_url })
+        let logo = self.optional("http.logo", raw.logo, |text| brand::logo(&text));
+        let accent = Default(Colour::ACCENT.to_hex());
+        let colour = self.value("http.colour", raw.colour, accent, |text| brand::colour(&text));
+        let report = (raw.report_auth, raw.report_token, raw.report_token_file);
+        let report_auth = self.report_auth(report, (raw.report_proxy_header, raw.report_proxy_from), listen);
+        Some(Http { listen: listen?, public_url, logo, colour: colour?, report_auth: report_auth? })
+    }
+
+    /// Links in mails must lead somewhere.
+    pub(super) fn page_has_an_address(&mut self, reconnect: &Reconnect, http: &Http) {
+        if reconnect.mode == ReconnectMode::Page && http.public_url.is_none() {
+            let remedy = "set [http] public_url to where `reconnectd serve` is reached from outside, or mode = \"url\"";
+            self.fault("reconnect.mode", fault("the page has no address", remedy));
+        }
     }
 
     pub(super) fn suppression(&mut self, raw: raw::Suppression) -> Suppression {

@@ -2,6 +2,7 @@
 //!
 //! Every section is checked whatever the others say, so that one run of `check` shows all there is to mend.
 
+mod access;
 mod channels;
 mod daemon;
 mod monitor;
@@ -55,6 +56,9 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let daemon = checker.daemon(raw.daemon);
     let monitor = checker.monitor(raw.monitor);
     let log = checker.log(raw.log);
+    if let (Some(reconnect), Some(http)) = (&reconnect, &http) {
+        checker.page_has_an_address(reconnect, http);
+    }
     if !problems.is_empty() {
         return None;
     }
@@ -92,7 +96,8 @@ pub(super) fn check_mail(raw: Raw, places: &Places, problems: &mut Vec<Problem>)
     let unread =
         raw::Email { url: Some("file:///nowhere".to_owned()), url_file: None, ..raw.email.unwrap_or_default() };
     let email = checker.email(unread);
-    let http = checker.http(raw.http);
+    let unread = raw::Http { report_auth: None, report_token: None, report_token_file: None, ..raw.http };
+    let http = checker.http(unread);
     if problems.is_empty() { Some((reconnect?, email?, http?)) } else { None }
 }
 

@@ -5,7 +5,7 @@ use super::Checker;
 use crate::config::errors::fault;
 use crate::config::raw::{self, WholeOrAuto};
 use crate::config::settings::{Composio, Directory, Log, Reconnect, State};
-use crate::config::value::length::{CONNECT_TIMEOUT, TOTAL_TIMEOUT};
+use crate::config::value::length::{CONNECT_TIMEOUT, LINK_TTL, TOTAL_TIMEOUT};
 use crate::config::value::{self, address, secret};
 
 impl Checker<'_> {
@@ -77,7 +77,23 @@ impl Checker<'_> {
         let example = Required("\"https://app.example.com/settings/integrations?toolkit={toolkit}\"");
         let url = self.value("reconnect.url", raw.url, example, address::reconnect_url);
         let product = self.value("reconnect.product", raw.product, Required("\"Acme\""), value::product);
-        Some(Reconnect { url: url?, product: product? })
+        let mode = Default("url".to_owned());
+        let mode = self.value("reconnect.mode", raw.mode, mode, value::word(value::RECONNECT_MODE));
+        let return_url = self.optional("reconnect.return_url", raw.return_url, address::reconnect_url);
+        let link_ttl = self.length("reconnect.link_ttl", raw.link_ttl, "30d", LINK_TTL);
+        let link_key = self.optional_secret("reconnect.link_key", raw.link_key, raw.link_key_file, secret::link_key);
+        let (previous, file) = (raw.link_key_previous, raw.link_key_previous_file);
+        let link_key_previous = self.optional_secret("reconnect.link_key_previous", previous, file, secret::link_key);
+        let url = url?;
+        Some(Reconnect {
+            return_url: return_url.unwrap_or_else(|| url.clone()),
+            url,
+            product: product?,
+            mode: mode?,
+            link_ttl: link_ttl?,
+            link_key,
+            link_key_previous,
+        })
     }
 
     pub(super) fn log(&mut self, raw: raw::Log) -> Option<Log> {

@@ -4,12 +4,14 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use url::Url;
 
-use crate::domain::EventKind;
+use super::access::ReportAuth;
+use crate::domain::{Colour, EventKind};
 
 /// `[email]`
 #[derive(Debug, Clone)]
@@ -79,6 +81,22 @@ pub struct Http {
     /// `public_url`: where that is reached from outside; https, or http for a loopback host; no query, no fragment.
     /// None leaves the unsubscribe link out of mails.
     pub public_url: Option<Url>,
+    /// `logo`: the bytes of a PNG file, at most 256 KiB and 2048 pixels a side; shown on the pages.
+    pub logo: Option<Logo>,
+    /// `colour`: the accent of the pages; its contrast to white is at least 4.5 to 1.
+    pub colour: Colour,
+    /// `report_auth` and its keys: who may read the report under `/report`.
+    pub report_auth: ReportAuth,
+}
+
+/// A PNG file's bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Logo(pub Arc<[u8]>);
+
+impl fmt::Debug for Logo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Logo({} bytes)", self.0.len())
+    }
 }
 
 /// `[suppression]`

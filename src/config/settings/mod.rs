@@ -1,6 +1,7 @@
 //! The configuration as the rest of the program sees it: checked values, secrets in a type that does not
 //! show them. [`Debug`](std::fmt::Debug) of everything here is safe to log.
 
+mod access;
 mod channels;
 mod policy;
 mod report;
@@ -14,7 +15,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-pub use channels::{Email, Http, Suppression, Webhook};
+pub use access::ReportAuth;
+pub use channels::{Email, Http, Logo, Suppression, Webhook};
 pub use policy::{FirstRun, Policy, Storm};
 pub use report::{Report, Retention};
 pub use signals::{Operator, Ping};
@@ -79,6 +81,11 @@ impl Config {
             secrets.extend(webhook.signing_key.clone());
         }
         secrets.extend(self.suppression.key.clone());
+        if let ReportAuth::Token(token) = &self.http.report_auth {
+            secrets.push(token.clone());
+        }
+        secrets.extend(self.reconnect.link_key.clone());
+        secrets.extend(self.reconnect.link_key_previous.clone());
         secrets.extend(self.operator.iter().flat_map(Operator::secrets));
         secrets.extend(self.ping.iter().flat_map(Ping::secrets));
         secrets.extend(urls.into_iter().flatten().flat_map(passwords));
@@ -165,6 +172,26 @@ pub struct Reconnect {
     pub url: ReconnectUrl,
     /// `product`: the product's name as its users know it; one line, at most 100 characters.
     pub product: String,
+    /// `mode`: the product's page, or ours.
+    pub mode: ReconnectMode,
+    /// `return_url`: where people go on after our page; `url` where it is not given.
+    pub return_url: ReconnectUrl,
+    /// `link_ttl`: how long a link to our page works after the last notice that carried it; 1 d to 365 d.
+    pub link_ttl: Duration,
+    /// `link_key`: at least 32 characters; signs those links. None: one is made at first use and kept in the state
+    /// database.
+    pub link_key: Option<SecretString>,
+    /// `link_key_previous`: of the same shape; links it signed still work.
+    pub link_key_previous: Option<SecretString>,
+}
+
+/// Where a notice's button leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReconnectMode {
+    /// To the product's own page, `[reconnect] url`.
+    Url,
+    /// To our own page, which makes the provider's when it is asked to; needs `[http] public_url`.
+    Page,
 }
 
 /// `[daemon]`

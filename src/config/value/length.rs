@@ -28,6 +28,8 @@ pub(in crate::config) const SPREAD: RangeInclusive<Duration> = Duration::ZERO..=
 pub(in crate::config) const STORM_WINDOW: RangeInclusive<Duration> = HOUR..=Duration::from_hours(24 * 30);
 /// A deployment takes minutes; a receiver that has been gone for a month does not come back.
 pub(in crate::config) const DISABLE_AFTER: RangeInclusive<Duration> = HOUR..=Duration::from_hours(24 * 30);
+/// A mail that is read a day later must work; a link that works for more than a year is a key nobody remembers.
+pub(in crate::config) const LINK_TTL: RangeInclusive<Duration> = DAY..=Duration::from_hours(24 * 365);
 /// No exchange with a server takes longer than ten minutes; 0 stops at once.
 pub(in crate::config) const DRAIN_TIMEOUT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_mins(10);
 

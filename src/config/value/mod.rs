@@ -2,7 +2,9 @@
 //!
 //! Every bound of the configuration is a constant of this module. No fault repeats the value.
 
+pub(super) mod access;
 pub(super) mod address;
+pub(super) mod brand;
 pub(super) mod channels;
 pub(super) mod length;
 pub(super) mod policy;
@@ -16,7 +18,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::errors::{Fault, fault};
 use super::raw::WholeOrAuto;
-use super::settings::{LogFormat, UsersPerRequest};
+use super::settings::{LogFormat, ReconnectMode, UsersPerRequest};
 
 /// One page is one query and one transaction: 5,000 users keep both short.
 pub(super) const MAX_PAGE_SIZE: u32 = 5_000;
@@ -74,6 +76,10 @@ pub(super) fn word<T: Copy>(known: &[(&str, T)]) -> impl FnOnce(String) -> Resul
 /// The words of `[log] format`.
 pub(super) const LOG_FORMAT: &[(&str, LogFormat)] =
     &[("auto", LogFormat::Auto), ("json", LogFormat::Json), ("pretty", LogFormat::Pretty)];
+
+/// The words of `[reconnect] mode`.
+pub(super) const RECONNECT_MODE: &[(&str, ReconnectMode)] =
+    &[("url", ReconnectMode::Url), ("page", ReconnectMode::Page)];
 
 /// A line of text of at most `max` characters that says something.
 fn line(text: String, max: usize) -> Result<String, Fault> {

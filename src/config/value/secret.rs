@@ -10,7 +10,7 @@ const WEBHOOK_SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 /// An ed25519 seed, or the seed with its public key behind it (Standard Webhooks, section "Signature scheme").
 const SIGNING_KEY_BYTES: [usize; 2] = [32, 64];
 /// 32 characters of base64 are 192 bits, of hexadecimal 128.
-const MIN_SUPPRESSION_KEY_CHARS: usize = 32;
+const MIN_KEY_CHARS: usize = 32;
 
 /// A key that fits into a header.
 pub(in crate::config) fn api_key(text: &str) -> Result<(), Fault> {
@@ -44,9 +44,29 @@ pub(in crate::config) fn signing_key(text: &str) -> Result<(), Fault> {
 
 /// What keys the hashes of suppressed addresses.
 pub(in crate::config) fn suppression_key(text: &str) -> Result<(), Fault> {
-    if text.chars().count() >= MIN_SUPPRESSION_KEY_CHARS {
+    random_characters(text)
+}
+
+/// What signs reconnect links.
+pub(in crate::config) fn link_key(text: &str) -> Result<(), Fault> {
+    random_characters(text)
+}
+
+/// What opens the report.
+pub(in crate::config) fn report_token(text: &str) -> Result<(), Fault> {
+    random_characters(text)?;
+    let fits = text.bytes().all(|b| b.is_ascii_graphic());
+    if fits {
+        Ok(())
+    } else {
+        Err(fault("holds a character no header carries", "use letters and digits, without blanks"))
+    }
+}
+
+fn random_characters(text: &str) -> Result<(), Fault> {
+    if text.chars().count() >= MIN_KEY_CHARS {
         return Ok(());
     }
-    let remedy = format!("use at least {MIN_SUPPRESSION_KEY_CHARS} random characters: openssl rand -base64 32");
+    let remedy = format!("use at least {MIN_KEY_CHARS} random characters: openssl rand -base64 32");
     Err(fault("is too short", remedy))
 }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::compute::{ReportError, reconnect_report};
 use super::files::{self, ReportFileError};
+use super::html::Frame;
 use super::model::{Headline, Period, ReconnectReport};
 use crate::domain::{
     DeliveryId, EventKind, IdMint, JobName, NotificationId, OperatorEvent, ReportHeadline, RunId, Timestamp, causes,
@@ -32,6 +33,8 @@ pub struct ReportSettings {
     pub directory: Option<PathBuf>,
     /// The files of how many days are kept.
     pub keep: NonZeroU32,
+    /// Whose report its page says it is.
+    pub frame: Frame,
 }
 
 /// The scheduled report was not made, or not written.
@@ -112,9 +115,9 @@ impl ReportJob<'_> {
         let (report, file) = match self.settings.directory.clone() {
             None => (computed, None),
             Some(directory) => {
-                let keep = self.settings.keep;
+                let (keep, frame) = (self.settings.keep, self.settings.frame.clone());
                 let written = tokio::task::spawn_blocking(move || {
-                    files::write(&directory, &computed, keep).map(|path| (computed, Some(path)))
+                    files::write(&directory, &computed, &frame, keep).map(|path| (computed, Some(path)))
                 });
                 written.await??
             }

@@ -1,7 +1,7 @@
 //! The reconnect report: which accounts break, for how many people, and whether telling them brings them back.
 //!
 //! ```text
-//! [state database] ─▶ sums (src/store/report_*.rs) ─▶ ReconnectReport ─▶ text, JSON, CSV
+//! [state database] ─▶ sums (src/store/report_*.rs) ─▶ ReconnectReport ─▶ text, JSON, CSV, HTML with charts
 //!                                                                    └▶ job: files, the event report.ready
 //! ```
 //!
@@ -9,25 +9,35 @@
 //! address and no user's id; the list for support ([`users_csv`]), which is asked for by name, holds ids. Nothing here
 //! writes but the job: files that appear whole or not at all, and one event per occurrence.
 
+mod charts;
 mod compute;
 mod files;
+mod html;
 mod job;
 mod model;
 mod period;
+mod spelled;
 mod table;
 mod text;
+mod trend;
+mod trend_forms;
 mod users;
+mod wording;
 
+pub use charts::{Chart, ChartError, charts};
 pub use compute::{ReportError, STANDS_OUT_FROM, reconnect_report};
 pub use files::{FILE_KINDS, ReportFileError};
+pub use html::{Frame, HtmlError, Nav, NavGroup, NavLink, content_security_policy, html};
 pub use job::{ReportDone, ReportJob, ReportJobError, ReportSettings};
 pub use model::{
-    AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, Funnel, Headline, OpenByAge,
-    Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate,
+    AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, CurvePoint, Funnel, Headline,
+    OpenByAge, Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate, TrendPoint,
 };
-pub use period::{LONGEST, PeriodError, REPEAT_WITHIN, followed_since, history_needed, same_before};
+pub use period::{LONGEST, PeriodError, REPEAT_WITHIN, ReportScope, followed_since, history_needed, same_before};
+pub use spelled::{instant, length};
 pub use table::{csv, safe_cell};
 pub use text::text;
+pub use trend::{MOST_STEPS, Step, TREND_WEEKS, Trend, TrendAsked, trend};
 pub use users::{UsersError, users_csv};
 
 impl ReconnectReport {

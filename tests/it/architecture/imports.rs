@@ -24,7 +24,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("retention", &["domain", "ports", "store", "telemetry"]),
     ("adapters", &["domain", "ports", "telemetry"]),
     ("simulator", &["domain", "ports", "telemetry"]),
-    ("http", &["report", "store", "telemetry", "domain"]),
+    // One person's way back, from the click on: asks, records and answers while they wait.
+    ("reconnect", &["domain", "ports", "record", "store", "telemetry"]),
+    ("http", &["reconnect", "report", "store", "telemetry", "domain"]),
     ("lifecycle", &["domain", "ports", "telemetry"]),
     // The long-running service: when which job is due, and one body for each.
     (

@@ -90,6 +90,22 @@ async fn the_demo_needs_nothing_and_tells_exactly_those_concerned_once() {
     let mut told: Vec<String> = contents(&show.join("webhooks"), "json").iter().map(event).collect();
     told.sort();
     assert_eq!(told, expected);
+    the_report_is_about_the_story(&show);
+}
+
+/// Written at the end, in every form: what broke and came back in the four audits that matter.
+fn the_report_is_about_the_story(show: &Path) {
+    let read = |ending: &str| std::fs::read_to_string(show.join(format!("report.{ending}"))).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&read("json")).unwrap();
+    let headline = &report["headline"];
+    for (figure, expected) in
+        [("newly_broken", 11), ("recovered", 2), ("notified", 9), ("delivered", 9), ("active_again", 1)]
+    {
+        assert_eq!(headline[figure], expected, "{figure}: {headline}");
+    }
+    assert!(headline["active_at_start"].as_u64().unwrap() > 10, "the week before is known: {headline}");
+    assert!(read("csv").starts_with("section,subject,") && read("txt").contains("slack"));
+    assert!(read("html").starts_with("<!doctype html>") && read("html").contains("<svg"));
 }
 
 #[tokio::test]

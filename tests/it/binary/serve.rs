@@ -46,7 +46,7 @@ fn post(path: &str) -> String {
 fn path(key: &str, address: &str) -> String {
     let key = AddressKey::new(&SecretString::from(key.to_owned())).unwrap();
     let unsubscribe = Unsubscribe { base: "https://n.example".parse().unwrap(), key };
-    unsubscribe.link(&EmailAddress::parse(address).unwrap()).replace("https://n.example", "")
+    unsubscribe.link(&EmailAddress::parse(address).unwrap(), &[]).replace("https://n.example", "")
 }
 
 #[tokio::test]

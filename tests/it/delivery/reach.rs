@@ -1,7 +1,7 @@
 //! Who may not be written to, and when.
 
 use chrono_tz::Tz;
-use reconnectd::domain::{EmailAddress, NoticePolicy, QuietHours, SuppressionCause, Unsubscribe};
+use reconnectd::domain::{EmailAddress, NoticePolicy, QuietHours, SuppressionCause, ToolkitSlug, Unsubscribe};
 
 use super::*;
 
@@ -83,7 +83,7 @@ async fn mails_carry_the_link_that_ends_them_where_there_is_a_page_and_webhooks_
         let mut rig = Rig::new().await;
         let base = "https://notices.acme.example".parse().unwrap();
         let unsubscribe = Unsubscribe { base, key: rig.settings.delivery.address_key.clone() };
-        let link = unsubscribe.link(&EmailAddress::parse("u@example.com").unwrap());
+        let link = unsubscribe.link(&EmailAddress::parse("u@example.com").unwrap(), &[ToolkitSlug::new("slack")]);
         rig.settings.delivery.unsubscribe = page.then_some(unsubscribe);
         seen_working(&rig, &["u"]).await;
         breaks(&rig, "u", "slack");
@@ -152,4 +152,44 @@ async fn a_mail_that_comes_due_in_quiet_time_waits_for_its_end_and_a_webhook_doe
     rig.later(MINUTE);
     rig.deliver().await;
     assert_eq!(rig.world.take_told(), ["email u: slack"], "08:00 in Tokyo");
+}
+
+#[tokio::test]
+async fn what_somebody_does_not_want_to_read_about_is_left_out_of_their_mail_and_of_nothing_else() {
+    on_both(async |rig| {
+        let hash = rig.settings.delivery.address_key.hash(&EmailAddress::parse("u@example.com").unwrap());
+        for toolkit in ["slack", "gmail"] {
+            rig.world.user("u");
+            rig.world.put(works("u", &format!("ca_u_{toolkit}"), toolkit));
+        }
+        rig.run().await;
+        let stop = async |toolkit: &str, stop: bool| {
+            let mut work = rig.store.begin().await.unwrap();
+            work.suppress_toolkit(&hash, &ToolkitSlug::new(toolkit), stop, rig.now()).await.unwrap();
+            work.commit().await.unwrap();
+        };
+        stop("slack", true).await;
+        rig.later(HOUR);
+        for toolkit in ["slack", "gmail"] {
+            breaks(&rig, "u", toolkit);
+        }
+        rig.run().await;
+        assert_eq!(rig.world.take_told(), ["email u: gmail", "webhook:product u: gmail slack"]);
+        // Alone it is called off, once and for all.
+        for _audit in 0..3 {
+            rig.later(DAY);
+            rig.run().await;
+        }
+        assert_eq!(rig.world.take_told(), Vec::<String>::new());
+        // Wanted again, the next breakage is told.
+        stop("slack", false).await;
+        mends(&rig, "u", "slack");
+        rig.later(DAY);
+        rig.run().await;
+        breaks(&rig, "u", "slack");
+        rig.later(DAY);
+        rig.run().await;
+        assert_eq!(rig.world.take_told(), ["email u: slack", "webhook:product u: slack"]);
+    })
+    .await;
 }

@@ -71,7 +71,13 @@ async fn csv_and_text_say_what_the_report_says() {
         };
         let headline = &report.headline;
         assert_eq!(value("headline", "", "", "newly_broken").unwrap(), headline.newly_broken.to_string());
-        assert_eq!(value("funnel", "", "", "link_opened").unwrap(), "");
+        let opened = report.funnel.link_opened.map(|opened| opened.to_string()).unwrap_or_default();
+        assert_eq!(value("funnel", "", "", "link_opened").unwrap(), opened);
+        for of in &report.trend {
+            assert_eq!(value("trend", &of.from.to_string(), "", "open").unwrap(), of.open.to_string());
+        }
+        let weeks = report.trend.iter().rev().take(8);
+        assert!(weeks.clone().all(|of| page.contains(&of.from.to_string())), "{page}");
         for of in &report.breakages {
             let open = value("breakages", &of.toolkit, &of.reason, "open_older").unwrap();
             assert_eq!(open, of.open.older.to_string());

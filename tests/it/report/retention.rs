@@ -127,6 +127,29 @@ fn other() -> Vec<String> {
              VALUES ('{id}', 'slack', {until}, 'r', 'o', {OLD});"
         ));
     }
+    for (id, state, at, account) in [
+        ("a1", "succeeded", OLD, "NULL"),
+        ("a2", "live", OLD, "'elsewhere'"),
+        ("a3", "expired", OLD, "'ca'"),
+        ("a4", "failed", MONDAY_MS, "NULL"),
+        ("a5", "expired", OLD, "'worked'"),
+    ] {
+        rows.push(format!(
+            "INSERT INTO reconnect_attempts (attempt_id, link_id, incident_id, user_id, auth_config, state, account_id, \
+             claimed_until, created_at) VALUES ('{id}', 'l', '{id}', 'stays', 'ac', '{state}', {account}, 0, {at});"
+        ));
+    }
+    rows.push(format!(
+        "INSERT INTO accounts (user_id, account_id, toolkit, auth_config, auth_config_disabled, status, reason, is_disabled, \
+         shared, condition, first_seen_at, last_active_at) \
+         VALUES ('stays', 'worked', 'slack', 'ac', 0, 'X', 'none', 0, 0, 'broken', {OLD}, {OLD});"
+    ));
+    for (id, until, revoked) in [("dead", OLD, "NULL"), ("works", MONDAY_MS, "NULL"), ("revoked", OLD, "1")] {
+        rows.push(format!(
+            "INSERT INTO reconnect_links (link_id, incident_id, user_id, created_at, expires_at, revoked_at) \
+             VALUES ('{id}', '{id}', 'stays', {OLD}, {until}, {revoked});"
+        ));
+    }
     for (job, at, state) in [
         ("audit", OLD, "done"),
         ("audit", OLD + 1, "done"),
@@ -166,7 +189,9 @@ async fn what_is_not_over_stays_however_old_it_is() {
             ("notification_items", "notification_id", vec!["n-open", "n-waiting"]),
             ("runs", "run_id", vec!["first", "last-scan", "running"]),
             ("users", "user_id", vec!["open", "stays"]),
-            ("accounts", "user_id", vec!["open", "stays"]),
+            ("accounts", "user_id || account_id", vec!["openca", "staysca", "staysworked"]),
+            ("reconnect_attempts", "attempt_id", vec!["a3", "a4"]),
+            ("reconnect_links", "link_id", vec!["works"]),
             ("storms", "storm_id", vec!["held"]),
             ("silences", "silence_id", vec!["holds"]),
             ("occurrences", "job || state", vec!["auditdone", "deliverdone", "deliverrunning"]),

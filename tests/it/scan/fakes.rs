@@ -13,7 +13,9 @@ use reconnectd::domain::{
     Account, AccountId, AuthConfigId, Contact, Cursor, Observation, ReasonHint, ScannedPage, Status, ToolkitSlug,
     UserId, UserPage,
 };
-use reconnectd::ports::{AccountList, Directory, DirectoryError, Provider, ProviderError, ProviderUsage};
+use reconnectd::ports::{
+    AccountList, Directory, DirectoryError, HostedLink, LinkWanted, Provider, ProviderError, ProviderUsage,
+};
 use reconnectd::scan::{ScanError, ScanOptions, UsersPerRequest, scan};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -222,6 +224,14 @@ impl Provider for World {
 
     async fn accounts_by_id(&self, _: &UserId, _: &[AccountId]) -> Result<Vec<Account>, ProviderError> {
         Err(ProviderError::Malformed("a scan reads whole lists only".into()))
+    }
+
+    async fn link(&self, _: &LinkWanted) -> Result<HostedLink, ProviderError> {
+        Err(ProviderError::Malformed("a scan makes no links".into()))
+    }
+
+    async fn check_link(&self) -> Result<(), ProviderError> {
+        Ok(())
     }
 
     async fn check(&self) -> Result<(), ProviderError> {

@@ -76,7 +76,7 @@ impl SoakAssembly {
         };
         let live = Live {
             ports,
-            settings: RunSettings { lease_ttl: LEASE_TTL, ..app.settings(false, key) },
+            settings: RunSettings { lease_ttl: LEASE_TTL, ..app.settings(false, key, None) },
             watch: app.watch().map_err(in_the("the pings"))?,
             report: app.report_settings(),
             retention: app.retention_settings(),

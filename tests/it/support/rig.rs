@@ -14,7 +14,7 @@ use reconnectd::domain::{
     StormGuard, Timestamp, UserId, from_millis,
 };
 use reconnectd::pipeline::{Pipeline, Ports, RunError, RunOutcome, RunSettings};
-use reconnectd::ports::{Channel, Clock};
+use reconnectd::ports::{Channel, Clock, Provider};
 use reconnectd::report::Summary;
 use reconnectd::scan::{ScanOptions, UsersPerRequest};
 use reconnectd::store::{Store, UserStory};
@@ -51,6 +51,8 @@ pub struct Rig {
     /// What channels carry besides that something must be reconnected.
     pub carries: HashMap<&'static str, Vec<EventKind>>,
     pub page_size: usize,
+    /// Who is asked instead of the world's own accounts.
+    pub provider: Option<Arc<dyn Provider>>,
     /// The state database.
     pub url: String,
     /// What its runs count.
@@ -87,6 +89,7 @@ impl Rig {
                 disable_after: HashMap::new(),
                 address_key: AddressKey::new(&"a key of at least thirty-two characters".into()).unwrap(),
                 unsubscribe: None,
+                links: None,
                 leave_alone_after: LEAVE_ALONE_AFTER,
                 notices: once_only(),
             },
@@ -101,6 +104,7 @@ impl Rig {
             channels: vec!["email", "webhook:product"],
             carries: HashMap::new(),
             page_size: 2,
+            provider: None,
             url: url.to_owned(),
             metrics: Arc::new(Metrics::new()),
             mint: Arc::new(IdMint::new(7)),
@@ -122,7 +126,7 @@ impl Rig {
     pub fn pipeline(&self) -> Pipeline {
         let ports = Ports {
             directory: Arc::new(FakeDirectory(Arc::clone(&self.world), self.page_size)),
-            provider: Arc::new(FakeProvider(Arc::clone(&self.world))),
+            provider: self.provider.clone().unwrap_or_else(|| Arc::new(FakeProvider(Arc::clone(&self.world)))),
             channels: self.fake_channels(),
             clock: self.clock.clone(),
             metrics: Arc::clone(&self.metrics),

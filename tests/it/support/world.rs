@@ -13,7 +13,8 @@ use reconnectd::domain::{
     OperatorNotice, ReasonHint, Status, Timestamp, ToolkitSlug, UserId, UserPage, from_millis,
 };
 use reconnectd::ports::{
-    AccountList, Channel, Directory, DirectoryError, Provider, ProviderError, ProviderUsage, Receipt, SendError,
+    AccountList, Channel, Directory, DirectoryError, HostedLink, LinkWanted, Provider, ProviderError, ProviderUsage,
+    Receipt, SendError,
 };
 
 /// The instant every rig starts at: 2026-11-02 09:00 UTC, a Monday.
@@ -315,6 +316,14 @@ impl Provider for FakeProvider {
         let hidden = self.0.hidden.lock().unwrap();
         let listed = accounts.get(user).into_iter().flatten().chain(hidden.iter());
         Ok(listed.filter(|account| account.user == *user && ids.contains(&account.id)).cloned().collect())
+    }
+
+    async fn link(&self, _: &LinkWanted) -> Result<HostedLink, ProviderError> {
+        Err(ProviderError::Malformed("an audit makes no links".into()))
+    }
+
+    async fn check_link(&self) -> Result<(), ProviderError> {
+        Ok(())
     }
 
     async fn check(&self) -> Result<(), ProviderError> {

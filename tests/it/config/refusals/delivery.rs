@@ -134,6 +134,38 @@ pub const REFUSED: &[Refused] = &[
     ("http", "public_url = \"https://h.example/#{P}\"", &["[http] public_url: has a query or a fragment"]),
     ("http", "public_url = \"{P}\"", &["[http] public_url: not a URL"]),
     ("http", "public_url = \"ftp://{P}\"", &["[http] public_url: the scheme of the URL is not supported"]),
+    // the report's readers
+    ("http", "report_auth = \"{P}\"", &["[http] report_auth: not a known word; write \"off\""]),
+    (
+        "http",
+        "report_auth = \"token\"",
+        &["[http] report_token: is missing; add report_token = \"…\" or report_token_file"],
+    ),
+    ("http", "report_token = \"{P}\"", &["[http] report_token: is too short; use at least 32"]),
+    (
+        "http",
+        "report_token = \"{P} {P} {P}\"",
+        &["[http] report_token: holds a character no header carries; use letters and digits"],
+    ),
+    (
+        "http",
+        "report_auth = \"proxy\"\nlisten = \"0.0.0.0:8480\"",
+        &["[http] report_auth: would believe whoever reaches the port; list the proxy's addresses in \
+             report_proxy_from, or listen on 127.0.0.1"],
+    ),
+    ("http", "report_auth = \"proxy\"\nlisten = \"[::]:8480\"", &["[http] report_auth: would believe whoever"]),
+    ("http", "report_proxy_from = []", &["[http] report_proxy_from: is empty; list the proxy's addresses"]),
+    ("http", "report_proxy_from = [\"{P}\"]", &["[http] report_proxy_from: holds what is no address or network"]),
+    ("http", "report_proxy_from = [\"10.0.0.0/33\"]", &["[http] report_proxy_from: holds what is no address"]),
+    ("http", "report_proxy_from = [\"10.0.0.7\", \"0.0.0.0/0\"]", &["[http] report_proxy_from: lets in everybody"]),
+    ("http", "report_proxy_from = [\"::/0\"]", &["[http] report_proxy_from: lets in everybody"]),
+    ("http", "report_proxy_header = \"{P} {P}\"", &["[http] report_proxy_header: not the name of a header"]),
+    (
+        "http",
+        "report_proxy_header = \"User-Agent\"",
+        &["[http] report_proxy_header: is a header that clients send themselves; name the header your proxy sets"],
+    ),
+    ("http", "report_proxy_header = \"X-Forwarded-For\"", &["[http] report_proxy_header: is a header that clients"]),
     // what hides addresses
     (
         "suppression",

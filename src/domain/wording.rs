@@ -1,10 +1,12 @@
 //! Turns text of somebody else's making (names, aliases, slugs) into words that may stand in a subject, a
 //! header and a body.
 //!
+//! Mails and pages say the same words of the same account, because both take them from here.
+//!
 //! Guarantees: no control character, no character that reorders or hides text, one line, bounded length.
 
 /// The longest name, alias or toolkit in characters; longer ones end in `…`.
-pub(super) const MAX_WORD_CHARS: usize = 80;
+pub const MAX_WORD_CHARS: usize = 80;
 
 /// Toolkits whose written name is not the title case of their slug. Others fall back to title case.
 const TOOLKIT_NAMES: [(&str, &str); 36] = [
@@ -48,7 +50,7 @@ const TOOLKIT_NAMES: [(&str, &str); 36] = [
 
 /// A toolkit as people write it: `googlecalendar` is Google Calendar, `my_crm` is My Crm; none where nothing
 /// can be read.
-pub(super) fn toolkit_name(slug: &str) -> Option<String> {
+pub fn toolkit_name(slug: &str) -> Option<String> {
     let slug = visible(slug, MAX_WORD_CHARS)?;
     if let Some((_, name)) = TOOLKIT_NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(&slug)) {
         return Some((*name).to_owned());
@@ -64,7 +66,7 @@ fn title_case(word: &str) -> String {
 
 /// The text on one line, without characters that cannot be seen or that reorder what is seen, at most
 /// `max_chars` long; none when nothing is left.
-pub(super) fn visible(text: &str, max_chars: usize) -> Option<String> {
+pub fn visible(text: &str, max_chars: usize) -> Option<String> {
     let spaced = text.chars().map(|c| if c.is_control() || c.is_whitespace() { ' ' } else { c });
     let shown: String = spaced.filter(|&c| !is_deceptive(c)).collect();
     let mut line = shown.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
@@ -85,7 +87,7 @@ fn is_deceptive(c: char) -> bool {
 
 /// A person's name for the greeting. A name that mail programs would turn into a link is left out: anybody
 /// can sign up as `www.example.com` with somebody else's address.
-pub(super) fn greeting_name(name: &str) -> Option<String> {
+pub fn greeting_name(name: &str) -> Option<String> {
     let name = visible(name, MAX_WORD_CHARS)?;
     let links = name.contains(['/', '@', ':']) || name.split(' ').any(|word| word.trim_end_matches('.').contains('.'));
     (!links).then_some(name)

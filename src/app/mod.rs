@@ -1,10 +1,13 @@
-//! The composition root: the only file that names concrete adapters and turns configuration into them.
+//! The composition root: the only place that names concrete adapters and turns configuration into them.
 //!
 //! Turns a checked [`Config`] into the ports and settings of a [`Pipeline`]. Holds nothing that outlives the
 //! process; a crash leaves nothing of its own behind.
 
+mod channels;
+mod settings;
+mod site;
+
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -14,26 +17,23 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::composio::{ComposioProvider, ComposioSettings, ComposioSettingsError};
 use crate::adapters::directory::{DirectorySettings, SqlDirectory};
-use crate::adapters::email::{EmailChannel, EmailLimits, EmailSettings, EmailSettingsError};
+use crate::adapters::email::EmailSettingsError;
 use crate::adapters::ping::{HttpPinger, PingSettings, PingSettingsError};
-use crate::adapters::slack::{self, SlackChannel, SlackSettings, SlackSettingsError};
+use crate::adapters::slack::SlackSettingsError;
 use crate::adapters::watched::{self, WatchedDirectory};
-use crate::adapters::webhook::{self, WebhookChannel, WebhookSettings, WebhookSettingsError};
-use crate::config::{Config, Email, FirstRun, Reconnect, UsersPerRequest};
-use crate::deliver::{DeliverySettings, LEAVE_ALONE_AFTER, PaceLimits};
-use crate::domain::{
-    AddressKey, ChannelName, IdMint, NoticePolicy, RetrySchedule, RunId, StormGuard, Unsubscribe, causes,
-};
+use crate::adapters::webhook::WebhookSettingsError;
+use crate::config::Config;
+use crate::domain::{AddressKey, ChannelName, IdMint, RunId, causes};
 use crate::http::HttpError;
-use crate::pipeline::{LEASE_TTL, Pipeline, Ports, RunSettings, Watch};
-use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider};
-use crate::report::reconnect::ReportSettings;
+use crate::pipeline::{Pipeline, Ports, Watch};
+use crate::ports::{Clock, Directory, DirectoryError, Provider};
 use crate::report::{TruthReader, write_textfile};
-use crate::retention::RetentionSettings;
-use crate::scan::{self, ScanOptions};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::telemetry::health::Dependency;
+
+use channels::channel_names;
+pub use channels::email_settings;
 
 /// Something the configuration names cannot be built or reached.
 #[derive(Debug, thiserror::Error)]
@@ -231,92 +231,6 @@ impl App {
         }
     }
 
-    /// How people are told.
-    pub fn channels(&self) -> Result<Vec<Arc<dyn Channel>>, AppError> {
-        let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
-        if let Some(section) = &self.config.email {
-            let notices = u32::try_from(self.config.policy.ladder.len()).unwrap_or(u32::MAX);
-            channels.push(Arc::new(EmailChannel::new(email_settings(&self.config.reconnect, section, notices))?));
-        }
-        for section in &self.config.webhook {
-            channels.push(Arc::new(WebhookChannel::new(WebhookSettings {
-                name: section.name.clone(),
-                url: section.url.to_string(),
-                secret: section.secret.clone(),
-                secret_previous: section.secret_previous.clone(),
-                signing_key: section.signing_key.clone(),
-                events: section.events.clone(),
-                allow_private: section.allow_private,
-                limits: webhook::WebhookLimits::default(),
-            })?));
-        }
-        if let Some(section) = &self.config.operator {
-            channels.push(Arc::new(SlackChannel::new(SlackSettings {
-                url: section.slack_url.clone(),
-                events: section.events.clone(),
-                product: self.config.reconnect.product.clone(),
-            })?));
-        }
-        Ok(channels)
-    }
-
-    /// The names of the channels that are configured.
-    pub fn channel_names(&self) -> Vec<ChannelName> {
-        channel_names(&self.config)
-    }
-
-    /// The `whpk_…` text by which the receivers of this channel verify its `v1a` signatures, where it signs so.
-    pub fn public_key(&self, channel: &ChannelName) -> Option<String> {
-        let name = channel.as_str().strip_prefix("webhook:")?;
-        let section = self.config.webhook.iter().find(|section| section.name == name)?;
-        webhook::public_key(section.signing_key.as_ref()?)
-    }
-
-    /// How a run behaves.
-    pub fn settings(&self, dry_run: bool, address_key: AddressKey) -> RunSettings {
-        let users_per_request = match self.config.composio.users_per_request {
-            UsersPerRequest::Auto => scan::UsersPerRequest::Auto,
-            UsersPerRequest::Fixed(number) => scan::UsersPerRequest::Fixed(number),
-        };
-        let concurrency = usize::try_from(self.config.composio.concurrency.get()).unwrap_or(1);
-        RunSettings {
-            scan: ScanOptions { concurrency, users_per_request },
-            baseline_first: self.config.policy.first_run == FirstRun::Baseline,
-            dry_run,
-            reconnect_url: self.config.reconnect.url.clone(),
-            retry: RetrySchedule::default(),
-            notices: self.notice_policy(),
-            quiet: self.config.quiet.clone(),
-            storm: StormGuard {
-                share: self.config.storm.share,
-                min: u64::from(self.config.storm.min.get()),
-                window: self.config.storm.window,
-            },
-            delivery: self.delivery_settings(address_key),
-            holder: holder(),
-            lease_ttl: LEASE_TTL,
-        }
-    }
-
-    /// How deliveries are made.
-    fn delivery_settings(&self, key: AddressKey) -> DeliverySettings {
-        let email = self.config.email.as_ref();
-        let rate = |rate: Option<NonZeroU32>| rate.unwrap_or(NonZeroU32::MAX); // No mail, no rate.
-        let webhooks = self.config.webhook.iter();
-        DeliverySettings {
-            pace: PaceLimits {
-                per_minute: rate(email.map(|email| email.max_per_minute)),
-                per_domain_per_minute: rate(email.map(|email| email.max_per_domain_per_minute)),
-                ramp_up_from: rate(email.map(|email| email.ramp_up_from)),
-            },
-            disable_after: webhooks.map(|hook| (webhook_channel(&hook.name), hook.disable_after)).collect(),
-            leave_alone_after: LEAVE_ALONE_AFTER,
-            notices: self.notice_policy(),
-            unsubscribe: self.config.http.public_url.clone().map(|base| Unsubscribe { base, key: key.clone() }),
-            address_key: key,
-        }
-    }
-
     /// The key addresses are hashed under. A rehearsal, which compares nothing, keeps none it would have to make.
     async fn key_for(&self, store: &Store, dry_run: bool) -> Result<AddressKey, AppError> {
         if dry_run {
@@ -328,32 +242,6 @@ impl App {
         self.address_key(store).await
     }
 
-    /// How often and how soon people are told.
-    fn notice_policy(&self) -> NoticePolicy {
-        let policy = &self.config.policy;
-        NoticePolicy {
-            ladder: policy.ladder.clone(),
-            dwell: policy.dwell,
-            dwell_transient: policy.dwell_transient,
-            digest_window: policy.digest_window,
-            max_per_day: policy.max_per_day.get(),
-            max_per_week: policy.max_per_week.get(),
-            recovered_mail: policy.recovered_mail,
-        }
-    }
-
-    /// How the scheduled report is made.
-    pub fn report_settings(&self) -> ReportSettings {
-        let section = &self.config.report;
-        ReportSettings { period: section.period, directory: section.directory.clone(), keep: section.keep }
-    }
-
-    /// How long what happened is kept.
-    pub fn retention_settings(&self) -> RetentionSettings {
-        let section = self.config.retention;
-        RetentionSettings { history: section.history, operational: section.operational }
-    }
-
     /// Everything one run needs. A rehearsal, which writes nothing, needs a state that is there.
     pub async fn pipeline(&self, dry_run: bool) -> Result<Pipeline, AppError> {
         let (provider, channels) = (self.provider()?, self.channels()?);
@@ -362,7 +250,8 @@ impl App {
         let (clock, metrics) = (Arc::clone(&self.clock), Arc::clone(&self.metrics));
         let ports = Ports { directory, provider, channels, clock, metrics };
         let key = self.key_for(&store, dry_run).await?;
-        let (settings, mint) = (self.settings(dry_run, key), Arc::clone(&self.mint));
+        let links = self.reconnect_links(&store, dry_run).await?;
+        let (settings, mint) = (self.settings(dry_run, key, links), Arc::clone(&self.mint));
         let mut pipeline = Pipeline::new(store, ports, settings, self.run_id.clone(), mint);
         pipeline.watch = self.watch()?;
         Ok(pipeline)
@@ -374,33 +263,6 @@ impl App {
         let settings =
             PingSettings { url: section.url.clone(), limit: section.timeout, secrets: self.config.secrets() };
         Ok(Watch::new(Arc::new(HttpPinger::new(settings)?), Arc::clone(&self.metrics)))
-    }
-}
-
-/// The names of the channels that are configured.
-fn channel_names(config: &Config) -> Vec<ChannelName> {
-    let email = config.email.iter().map(|_| ChannelName::new("email"));
-    let webhooks = config.webhook.iter().map(|hook| webhook_channel(&hook.name));
-    let slack = config.operator.iter().map(|_| ChannelName::new(slack::CHANNEL));
-    email.chain(webhooks).chain(slack).collect()
-}
-
-/// What a webhook's deliveries are stored under.
-fn webhook_channel(name: &str) -> ChannelName {
-    ChannelName::new(format!("webhook:{name}"))
-}
-
-/// What mails are composed from and where they go; an incident gets at most `notices` notices.
-pub fn email_settings(reconnect: &Reconnect, email: &Email, notices: u32) -> EmailSettings {
-    EmailSettings {
-        url: email.url.clone(),
-        from: email.from.clone(),
-        reply_to: email.reply_to.clone(),
-        product: reconnect.product.clone(),
-        list_id: email.list_id.clone(),
-        templates: email.templates.clone(),
-        notices,
-        limits: EmailLimits::default(),
     }
 }
 

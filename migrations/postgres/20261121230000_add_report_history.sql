@@ -1,0 +1,27 @@
+-- What the reconnect report counts beyond the incidents that are kept: sums of those that were dropped, and whether a
+-- person opened the link in a mail.
+--
+-- Safe under the previous release: it knows neither the table nor the column. What it drops meanwhile is in no sum; the
+-- newer release sees that and lets trends begin later.
+
+-- Incidents that were dropped, by the UTC day (days since 1970-01-01) on which each of the things counted happened to
+-- them. Written in the transaction that drops them. `released` were broken before we came and told later. No user, no
+-- account: at most some hundred rows a day.
+CREATE TABLE report_days (
+    day          BIGINT NOT NULL,
+    toolkit      TEXT COLLATE "C" NOT NULL,
+    reason       TEXT COLLATE "C" NOT NULL,
+    newly_broken BIGINT NOT NULL,
+    released     BIGINT NOT NULL,
+    recovered    BIGINT NOT NULL,
+    gone         BIGINT NOT NULL,
+    notified     BIGINT NOT NULL,
+    PRIMARY KEY (day, toolkit, reason)
+);
+
+-- When a browser that a person sent there first showed the page behind the link. Fetching alone is not opening.
+ALTER TABLE reconnect_links ADD COLUMN opened_at BIGINT;
+
+-- The report asks whether any link was made in its period, and for the links of an incident, revoked ones too.
+CREATE INDEX reconnect_links_by_creation ON reconnect_links (created_at);
+CREATE INDEX reconnect_links_by_incident ON reconnect_links (incident_id);

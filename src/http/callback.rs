@@ -1,0 +1,62 @@
+//! The way back from the provider's page.
+//!
+//! The query the provider adds (`status`, `connected_account_id`) is not read at all: which attempt it was is signed
+//! into the path, which account it made is on record, and whether it works the provider says when it is asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header::ALLOW;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::response::Response;
+
+use super::Shared;
+use super::language::{Language, Subject};
+use super::reconnect::{failed, nothing, token_of, within};
+use super::unsubscribe::accept_language;
+use super::words::Speaker;
+use crate::reconnect::Finished;
+
+/// Just below the life of a connection.
+const MAX_FINISH_TIME: Duration = Duration::from_secs(28);
+
+/// GET: what came of the attempt.
+pub(super) async fn finish(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap) -> Response {
+    let token = token_of(&uri, "/r/callback/");
+    let language = Language::of(accept_language(&headers));
+    let Some(site) = shared.site.reconnect.as_ref() else { return nothing(&shared, language) };
+    let Some(attempt) = site.reconnect.attempt_of(token) else { return nothing(&shared, language) };
+    if !shared.rate.allows_attempt(&attempt) {
+        return super::rate::slower(&shared, language);
+    }
+    let finished = match within(MAX_FINISH_TIME, site.reconnect.finish(token)).await {
+        Ok(finished) => finished,
+        Err(error) => return failed(&shared, language, &error),
+    };
+    let (Finished::Works(incident)
+    | Finished::Waiting(incident)
+    | Finished::Later(incident)
+    | Finished::NotDone { incident, .. }) = &finished
+    else {
+        return nothing(&shared, language);
+    };
+    let product = shared.pages.product();
+    let speaker = Speaker::new(language, product, &incident.toolkit, &site.settings_url, &site.return_url);
+    let page = match &finished {
+        Finished::Nothing => return nothing(&shared, language),
+        Finished::Works(_) => speaker.works(),
+        Finished::Waiting(_) => speaker.waiting(token),
+        Finished::Later(_) => speaker.unseen(token),
+        Finished::NotDone { incident, page } => speaker.not_done(incident, page),
+    };
+    shared.pages.show(StatusCode::OK, language, &page)
+}
+
+/// Any other method.
+pub(super) async fn wrong_method(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let language = Language::of(accept_language(&headers));
+    let mut answer = shared.pages.answer(StatusCode::METHOD_NOT_ALLOWED, language, Subject::NotUnderstood);
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    answer
+}

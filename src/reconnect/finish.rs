@@ -1,0 +1,128 @@
+//! A person comes back from the provider's page: does the account work?
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::Reconnect;
+use crate::domain::{Account, AttemptId, Status, TokenFor, causes};
+use crate::store::{AttemptRow, AttemptState, LinkedIncident, StoreError};
+use crate::telemetry::events;
+
+/// Some accounts turn ACTIVE a moment after their person was sent back: asked so often, with this pause.
+const LOOKS: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub enum Finished {
+    /// No attempt of ours.
+    Nothing,
+    /// It works.
+    Works(Box<LinkedIncident>),
+    /// The provider has not decided yet; the same address answers again.
+    Waiting(Box<LinkedIncident>),
+    /// It did not come to anything. `page` is where to begin anew.
+    NotDone {
+        /// What it was about.
+        incident: Box<LinkedIncident>,
+        /// The page behind the mail's link.
+        page: String,
+    },
+    /// The provider could not be asked.
+    Later(Box<LinkedIncident>),
+}
+
+impl Reconnect {
+    /// The attempt a token names, if it is one of ours.
+    pub fn attempt_of(&self, token: &str) -> Option<AttemptId> {
+        self.links.keys.open(TokenFor::Attempt, token).ok().map(AttemptId::from_bytes)
+    }
+
+    /// What came of the attempt `token` names. Nothing else that a browser brings is looked at: which account it is and
+    /// whose, is on record; whether it works, the provider says.
+    pub async fn finish(&self, token: &str) -> Result<Finished, StoreError> {
+        let Some(id) = self.attempt_of(token) else { return Ok(Finished::Nothing) };
+        let mut work = self.store.begin_read().await?;
+        let Some(attempt) = work.reconnect_attempt(&id).await? else {
+            return Ok(Finished::Nothing);
+        };
+        let Some(incident) = work.linked_incident(&attempt.incident).await?.map(Box::new) else {
+            return Ok(Finished::Nothing);
+        };
+        work.roll_back();
+        if attempt.state == AttemptState::Succeeded {
+            return Ok(Finished::Works(incident));
+        }
+        let Some(made) = attempt.account.clone() else { return Ok(self.not_done(&attempt, incident)) };
+        for look in 1..=LOOKS {
+            let anchor = incident.anchor.account.id.clone();
+            let accounts = match self.accounts_now(&attempt.user, &[made.clone(), anchor]).await {
+                Ok(accounts) => accounts,
+                Err(error) => {
+                    let causes = causes(&error);
+                    tracing::warn!(
+                        event = events::RECONNECT_FAILED, attempt_id = %attempt.id, error = %causes,
+                        "Whether somebody has reconnected could not be seen; the next look will tell."
+                    );
+                    return Ok(Finished::Later(incident));
+                }
+            };
+            let state = outcome(accounts.iter().find(|account| account.id == made));
+            if state.is_some() || look == LOOKS {
+                return self.ended(&attempt, incident, accounts, state).await;
+            }
+            sleep(PAUSE).await;
+        }
+        Ok(Finished::Waiting(incident))
+    }
+
+    /// Records what was seen and ends the attempt, in one transaction.
+    async fn ended(
+        &self,
+        attempt: &AttemptRow,
+        incident: Box<LinkedIncident>,
+        accounts: Vec<Account>,
+        state: Option<AttemptState>,
+    ) -> Result<Finished, StoreError> {
+        let now = self.clock.now();
+        let mut work = self.store.begin().await?;
+        self.record(&mut work, &attempt.user, accounts, now).await?;
+        let changed = match state {
+            Some(state) => work.end_attempt(&attempt.id, state, now).await?,
+            None => false,
+        };
+        work.commit().await?;
+        if let Some(state) = state.filter(|_| changed) {
+            tracing::info!(
+                event = events::RECONNECT_ENDED,
+                user = %attempt.user, incident_id = %attempt.incident, attempt_id = %attempt.id, outcome = state.code(),
+                "Somebody came back from reconnecting an account."
+            );
+        }
+        Ok(match state {
+            Some(AttemptState::Succeeded) => Finished::Works(incident),
+            Some(_) => self.not_done(attempt, incident),
+            None => Finished::Waiting(incident),
+        })
+    }
+
+    fn not_done(&self, attempt: &AttemptRow, incident: Box<LinkedIncident>) -> Finished {
+        Finished::NotDone { incident, page: self.links.page(&attempt.link) }
+    }
+}
+
+/// How the attempt that made this account ended; none if it has not.
+fn outcome(account: Option<&Account>) -> Option<AttemptState> {
+    match account {
+        Some(account) if account.is_disabled => Some(AttemptState::Failed),
+        Some(account) => match account.status {
+            Status::Active => Some(AttemptState::Succeeded),
+            Status::Initializing | Status::Initiated => None,
+            Status::Expired => Some(AttemptState::Expired),
+            Status::Failed | Status::Inactive | Status::Revoked | Status::Other(_) => Some(AttemptState::Failed),
+        },
+        // Deleted meanwhile.
+        None => Some(AttemptState::Failed),
+    }
+}

@@ -1,0 +1,140 @@
+//! The durable links in mails: one per incident, extended by every notice that carries it, revoked for good.
+
+use std::collections::HashMap;
+
+use super::accounts::known_account;
+use super::{KnownAccount, Row, StoreError, Work, sql};
+use crate::domain::{CloseEvidence, IncidentId, LinkId, Timestamp, ToolkitSlug, UserId};
+
+/// A link as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkRow {
+    /// Its id.
+    pub id: LinkId,
+    /// What it is about.
+    pub incident: IncidentId,
+    /// Whose it is.
+    pub user: UserId,
+    /// Until when it works.
+    pub expires_at: Timestamp,
+    /// Since when it works no more, where somebody said so.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// The incident behind a link, open or over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkedIncident {
+    /// Its id.
+    pub id: IncidentId,
+    /// Whose.
+    pub user: UserId,
+    /// Of which toolkit.
+    pub toolkit: ToolkitSlug,
+    /// When its account broke.
+    pub broke_at: Timestamp,
+    /// When it ended and on which evidence; none while it is open.
+    pub closed: Option<(Timestamp, CloseEvidence)>,
+    /// The account it stands for, as last seen.
+    pub anchor: KnownAccount,
+}
+
+/// Whose links to revoke.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RevokeScope {
+    /// All of this user's.
+    User(UserId),
+    /// The one about this incident.
+    Incident(IncidentId),
+    /// Everybody's.
+    All,
+}
+
+impl Work {
+    /// The link for each incident of one user: the one there is, extended, or a new one under the id given with it.
+    pub async fn links_for(
+        &mut self,
+        user: &UserId,
+        incidents: &[(IncidentId, LinkId)],
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<HashMap<IncidentId, LinkId>, StoreError> {
+        let mut links = HashMap::with_capacity(incidents.len());
+        for (incident, fresh) in incidents {
+            let upsert = sql("INSERT INTO reconnect_links (link_id, incident_id, user_id, created_at, expires_at) \
+                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (incident_id) WHERE revoked_at IS NULL DO UPDATE SET \
+                 expires_at = CASE WHEN excluded.expires_at > reconnect_links.expires_at THEN excluded.expires_at \
+                 ELSE reconnect_links.expires_at END RETURNING link_id");
+            let upsert = upsert.bind(fresh.to_hex()).bind(incident.as_str()).bind(user.as_str());
+            let rows = self.session.fetch(upsert.bind(now).bind(expires_at)).await?;
+            let row = rows.first().ok_or_else(|| StoreError::Unreadable("a link was not written".into()))?;
+            links.insert(incident.clone(), link_id(row)?);
+        }
+        Ok(links)
+    }
+
+    /// The link with this id.
+    pub async fn link(&mut self, id: &LinkId) -> Result<Option<LinkRow>, StoreError> {
+        let select = sql("SELECT link_id, incident_id, user_id, expires_at, revoked_at FROM reconnect_links \
+             WHERE link_id = $1");
+        self.session.fetch(select.bind(id.to_hex())).await?.first().map(link_row).transpose()
+    }
+
+    /// The incident behind a link.
+    pub async fn linked_incident(&mut self, id: &IncidentId) -> Result<Option<LinkedIncident>, StoreError> {
+        let select = sql("SELECT i.incident_id, i.toolkit AS incident_toolkit, i.broke_at, i.closed_at, \
+             i.close_evidence, a.* FROM incidents i \
+             JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id WHERE i.incident_id = $1");
+        self.session.fetch(select.bind(id.as_str())).await?.first().map(linked_incident).transpose()
+    }
+
+    /// Revokes links that are not revoked yet, and says how many.
+    pub async fn revoke_links(&mut self, scope: &RevokeScope, by: &str, now: Timestamp) -> Result<u64, StoreError> {
+        let update = match scope {
+            RevokeScope::User(user) => sql("UPDATE reconnect_links SET revoked_at = $1, revoked_by = $2 \
+                 WHERE revoked_at IS NULL AND user_id = $3")
+            .bind(now)
+            .bind(by)
+            .bind(user.as_str()),
+            RevokeScope::Incident(incident) => sql("UPDATE reconnect_links SET revoked_at = $1, revoked_by = $2 \
+                 WHERE revoked_at IS NULL AND incident_id = $3")
+            .bind(now)
+            .bind(by)
+            .bind(incident.as_str()),
+            RevokeScope::All => {
+                sql("UPDATE reconnect_links SET revoked_at = $1, revoked_by = $2 WHERE revoked_at IS NULL")
+                    .bind(now)
+                    .bind(by)
+            }
+        };
+        self.session.execute(update).await
+    }
+}
+
+fn link_id(row: &Row) -> Result<LinkId, StoreError> {
+    LinkId::from_hex(&row.text("link_id")?).map_err(|_| StoreError::Unreadable("a link's id".into()))
+}
+
+fn link_row(row: &Row) -> Result<LinkRow, StoreError> {
+    Ok(LinkRow {
+        id: link_id(row)?,
+        incident: IncidentId::new(row.text("incident_id")?),
+        user: UserId::new(row.text("user_id")?),
+        expires_at: row.instant("expires_at")?,
+        revoked_at: row.opt_instant("revoked_at")?,
+    })
+}
+
+fn linked_incident(row: &Row) -> Result<LinkedIncident, StoreError> {
+    let anchor = known_account(row)?;
+    let evidence = row.opt_text("close_evidence")?.map(|code| {
+        CloseEvidence::from_code(&code).ok_or_else(|| StoreError::Unreadable(format!("an incident closed on {code}")))
+    });
+    Ok(LinkedIncident {
+        id: IncidentId::new(row.text("incident_id")?),
+        user: anchor.account.user.clone(),
+        toolkit: ToolkitSlug::new(row.text("incident_toolkit")?),
+        broke_at: row.instant("broke_at")?,
+        closed: row.opt_instant("closed_at")?.zip(evidence.transpose()?),
+        anchor,
+    })
+}

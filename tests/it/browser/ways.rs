@@ -1,0 +1,136 @@
+//! The ways people take: through, away and back, with two tabs, with the keyboard alone.
+
+use std::time::Duration;
+
+use super::Visit;
+
+const APPROVE: &str = "button[value=approve]";
+
+#[tokio::test]
+async fn from_the_mail_to_success_by_clicking() {
+    let visit = Visit::new().await;
+    let link = visit.place.notice().await;
+    let browser = &visit.browser;
+    browser.goto(&link).await;
+    assert_eq!(browser.heading().await, "Reconnect Slack");
+    browser.click("main button").await;
+    assert_eq!(browser.heading().await, "Connect slack", "{}", browser.url().await);
+    browser.click(APPROVE).await;
+    assert_eq!(browser.heading().await, "Slack is connected again", "{}", browser.url().await);
+    let onward = browser.run("return document.querySelector('main a').href").await;
+    assert_eq!(onward, "https://app.example.com/welcome?from=slack");
+    visit.no_complaints().await;
+    assert_eq!(visit.place.incidents().await, ["slack superseded"]);
+    // Reloading the end repeats nothing, and the link of the mail says so, too.
+    let end = browser.url().await;
+    browser.goto(&end).await;
+    assert_eq!(browser.heading().await, "Slack is connected again");
+    browser.goto(&link).await;
+    assert_eq!(browser.heading().await, "All good");
+    assert_eq!(visit.place.writes(), 1);
+}
+
+#[tokio::test]
+async fn whoever_walks_away_is_not_written_to_and_can_come_back() {
+    let visit = Visit::new().await;
+    let link = visit.place.notice().await;
+    let browser = &visit.browser;
+    let press = async || {
+        browser.goto(&link).await;
+        browser.click("main button").await;
+        browser.url().await
+    };
+    let first = press().await;
+    assert_eq!(press().await, first, "the same page of the provider while it lives");
+    visit.place.rig.later(Duration::from_mins(11));
+    for _audit in 0..3 {
+        visit.place.rig.run().await;
+        visit.place.rig.later(Duration::from_hours(24));
+    }
+    assert_eq!(visit.place.mailed(), Vec::<String>::new());
+    let second = press().await;
+    assert_ne!(second, first);
+    browser.click("button[value=deny]").await;
+    assert_eq!(browser.heading().await, "Slack is not connected yet");
+    browser.click("main a").await;
+    assert_eq!(browser.heading().await, "Reconnect Slack", "back on the page");
+    browser.click("main button").await;
+    browser.click(APPROVE).await;
+    assert_eq!(browser.heading().await, "Slack is connected again");
+    visit.no_complaints().await;
+}
+
+#[tokio::test]
+async fn two_tabs_lead_to_one_page_of_the_provider() {
+    let visit = Visit::new().await;
+    let link = visit.place.notice().await;
+    let browser = &visit.browser;
+    let first = browser.this_tab().await;
+    browser.goto(&link).await;
+    let second = browser.new_tab().await;
+    browser.goto(&link).await;
+    browser.click("main button").await;
+    let there = browser.url().await;
+    browser.tab(&first).await;
+    browser.click("main button").await;
+    assert_eq!(browser.heading().await, "Connect slack");
+    assert_eq!((browser.url().await, visit.place.writes()), (there, 1));
+    browser.click(APPROVE).await;
+    assert_eq!(browser.heading().await, "Slack is connected again");
+    // The other tab is told that its page is used up; the mail's link says how things stand.
+    browser.tab(&second).await;
+    browser.goto(&link).await;
+    assert_eq!(browser.heading().await, "All good");
+}
+
+#[tokio::test]
+async fn everything_can_be_done_with_the_keyboard_alone() {
+    const TAB: &str = "\u{e004}";
+    let visit = Visit::new().await;
+    let link = visit.place.notice().await;
+    let browser = &visit.browser;
+    let focused = async || {
+        let outlined = "const e = document.activeElement; const s = getComputedStyle(e); \
+            return [e.tagName, e.textContent.trim(), s.outlineStyle, s.outlineWidth]";
+        browser.run(outlined).await
+    };
+    browser.goto(&link).await;
+    browser.keys(TAB).await;
+    assert_eq!(
+        focused().await,
+        serde_json::json!(["BUTTON", "Reconnect Slack", "solid", "3px"]),
+        "the first stop, outlined"
+    );
+    browser.enter().await;
+    assert_eq!(browser.heading().await, "Connect slack");
+    browser.keys(TAB).await;
+    browser.enter().await;
+    assert_eq!(browser.heading().await, "Slack is connected again");
+    browser.keys(TAB).await;
+    assert_eq!(focused().await, serde_json::json!(["A", "Go on to Acme", "solid", "3px"]));
+}
+
+#[tokio::test]
+async fn a_scanner_that_opens_and_fetches_everything_on_the_page_does_nothing() {
+    let visit = Visit::new().await;
+    let link = visit.place.notice().await;
+    let asked = visit.place.simulator.request_count();
+    let browser = &visit.browser;
+    browser.goto(&link).await;
+    // Scripts of the page's own are forbidden; what a scanner fetches it finds in the page and asks for itself.
+    let found = browser
+        .run(
+            "return [location.href, ...[...document.querySelectorAll('[href],[src],[action]')] \
+              .map(e => e.href || e.src || e.action)]",
+        )
+        .await;
+    for address in found.as_array().unwrap() {
+        browser.goto(address.as_str().unwrap()).await;
+    }
+    for _again in 0..3 {
+        visit.served.get(&link).await;
+    }
+    assert_eq!((visit.place.simulator.request_count(), visit.place.accounts().len()), (asked, 1));
+    let other = browser.run("return performance.getEntriesByType('resource').map(e => e.name)").await;
+    assert_eq!(other, serde_json::json!([]), "the page loads nothing");
+}
