@@ -12,16 +12,19 @@
 mod compute;
 mod files;
 mod job;
+mod mail;
 mod model;
 mod period;
 mod table;
 mod text;
 mod trend;
 mod users;
+mod word;
 
 pub use compute::{ReportError, STANDS_OUT_FROM, reconnect_report};
 pub use files::{FILE_KINDS, ReportFileError};
 pub use job::{ReportDone, ReportJob, ReportJobError, ReportSettings};
+pub use mail::{LetterError, MailedReports, PictureError, StateSlot, letter};
 pub use model::{
     AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, CurvePoint, Funnel, Headline,
     OpenByAge, Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate, TrendPoint,
