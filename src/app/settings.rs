@@ -10,7 +10,7 @@ use crate::config::{FirstRun, UsersPerRequest};
 use crate::deliver::{DeliverySettings, LEAVE_ALONE_AFTER, PaceLimits};
 use crate::domain::{AddressKey, NoticePolicy, ReconnectLinks, RetrySchedule, StormGuard, Unsubscribe};
 use crate::pipeline::{LEASE_TTL, RunSettings};
-use crate::report::reconnect::ReportSettings;
+use crate::report::reconnect::{Frame, ReportSettings};
 use crate::retention::RetentionSettings;
 use crate::scan::{self, ScanOptions};
 
@@ -78,7 +78,13 @@ impl App {
     /// How the scheduled report is made.
     pub fn report_settings(&self) -> ReportSettings {
         let section = &self.config.report;
-        ReportSettings { period: section.period, directory: section.directory.clone(), keep: section.keep }
+        let (directory, frame) = (section.directory.clone(), self.report_frame());
+        ReportSettings { period: section.period, directory, keep: section.keep, frame }
+    }
+
+    /// Whose report it is, on its page.
+    pub fn report_frame(&self) -> Frame {
+        Frame::file(&self.config.reconnect.product, self.config.http.colour)
     }
 
     /// How long what happened is kept.

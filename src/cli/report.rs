@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Exit, output, setup};
 use crate::domain::{Timestamp, causes};
-use crate::report::reconnect::{self, Period, ReportError, UsersError};
+use crate::report::reconnect::{self, Frame, HtmlError, Period, ReportError, UsersError};
 use crate::store::Store;
 
 #[derive(Debug, Args)]
@@ -44,6 +44,8 @@ enum Form {
     Json,
     /// For spreadsheets, one figure a row.
     Csv,
+    /// For browsers: one file with charts that needs nothing beside it.
+    Html,
 }
 
 /// The report could not be given.
@@ -57,6 +59,8 @@ enum Failed {
     Json(#[from] serde_json::Error),
     #[error("the report cannot be made into CSV")]
     Csv(#[from] csv::Error),
+    #[error("the report cannot be made into HTML")]
+    Html(#[from] HtmlError),
     #[error("the report cannot be written to {0}")]
     Write(PathBuf, #[source] std::io::Error),
 }
@@ -72,7 +76,7 @@ pub(super) async fn run(config: Option<&Path>, args: ReportArgs) -> Exit {
         let length = args.period.unwrap_or(app.config.report.period);
         let from = args.from.unwrap_or_else(|| to - TimeDelta::from_std(length).unwrap_or(reconnect::LONGEST));
         match Period::new(from, to, now) {
-            Ok(period) => write(store, period, &args, now).await.map(|()| Exit::Done),
+            Ok(period) => write(store, period, &args, &app.report_frame(), now).await.map(|()| Exit::Done),
             Err(error) => {
                 output::complain(&causes(&error));
                 Ok(Exit::BadConfiguration)
@@ -82,7 +86,7 @@ pub(super) async fn run(config: Option<&Path>, args: ReportArgs) -> Exit {
     .await
 }
 
-async fn write(store: &Store, period: Period, args: &ReportArgs, now: Timestamp) -> Result<(), Failed> {
+async fn write(store: &Store, period: Period, args: &ReportArgs, frame: &Frame, now: Timestamp) -> Result<(), Failed> {
     if args.with_users {
         return write_users(store, period, args.output.as_deref()).await;
     }
@@ -91,6 +95,7 @@ async fn write(store: &Store, period: Period, args: &ReportArgs, now: Timestamp)
         Form::Text => reconnect::text(&report),
         Form::Json => report.json()?,
         Form::Csv => reconnect::csv(&report)?,
+        Form::Html => reconnect::html(&report, frame)?,
     };
     match &args.output {
         None => output::result(content.trim_end_matches('\n')),

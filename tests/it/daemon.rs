@@ -16,10 +16,10 @@ use reconnectd::daemon::{
     self, Assembly, Audit, Body, Call, Change, Connected, End, Failure, FailureKind, Finish, Live, Parts, Setup,
     Trouble,
 };
-use reconnectd::domain::{IdMint, JobName, OccurrenceState, Timestamp, UserId, from_millis};
+use reconnectd::domain::{Colour, IdMint, JobName, OccurrenceState, Timestamp, UserId, from_millis};
 use reconnectd::lifecycle::{Control, RecordingNotifier, Told};
 use reconnectd::ports::{Alarm, Clock};
-use reconnectd::report::reconnect::ReportSettings;
+use reconnectd::report::reconnect::{Frame, ReportSettings};
 use reconnectd::retention::RetentionSettings;
 use reconnectd::store::{JobRow, OccurrenceRow, Store};
 use reconnectd::telemetry::Pulse;
@@ -180,6 +180,7 @@ impl Running {
                 period: Duration::from_hours(168),
                 directory: None,
                 keep: std::num::NonZeroU32::MIN,
+                frame: Frame::file("Acme", Colour::ACCENT),
             },
             retention: RetentionSettings {
                 history: Duration::from_hours(24 * 800),

@@ -36,6 +36,7 @@ mod provider;
 mod random_walks;
 mod reconnect;
 mod report;
+mod report_page;
 mod scan;
 mod schedule;
 mod sends;

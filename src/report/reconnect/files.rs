@@ -1,4 +1,4 @@
-//! The scheduled report's files: `report-YYYY-MM-DD.{json,txt,csv}` in one directory, the oldest dropped.
+//! The scheduled report's files: `report-YYYY-MM-DD.{json,txt,csv,html}` in one directory, the oldest dropped.
 //!
 //! A file appears whole or not at all: it is written beside its place and renamed. A crash leaves the file that was there
 //! before, and at most one `.part` that the next report of that day replaces.
@@ -7,10 +7,10 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use super::model::ReconnectReport;
-use super::{csv, text};
+use super::{Frame, HtmlError, csv, html, text};
 
 /// The endings of a report's files.
-pub const FILE_KINDS: [&str; 3] = ["json", "txt", "csv"];
+pub const FILE_KINDS: [&str; 4] = ["json", "txt", "csv", "html"];
 
 /// A report's files could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -26,15 +26,25 @@ pub enum ReportFileError {
     /// The report cannot be made into this form.
     #[error("the report cannot be made into CSV")]
     Csv(#[from] ::csv::Error),
+    /// The report cannot be made into this form.
+    #[error("the report cannot be made into HTML")]
+    Html(#[from] HtmlError),
 }
 
 /// Writes all forms of a report under the day its period ended, and drops all but the newest `keep` days. Gives the
 /// path of the JSON file. To be called where blocking is allowed.
-pub(super) fn write(directory: &Path, report: &ReconnectReport, keep: NonZeroU32) -> Result<PathBuf, ReportFileError> {
+pub(super) fn write(
+    directory: &Path,
+    report: &ReconnectReport,
+    frame: &Frame,
+    keep: NonZeroU32,
+) -> Result<PathBuf, ReportFileError> {
     let refused = |error| ReportFileError::Write(directory.to_owned(), error);
     std::fs::create_dir_all(directory).map_err(refused)?;
     let name = |kind: &str| directory.join(format!("report-{}.{kind}", report.period.to.date_naive()));
-    for (kind, content) in [("txt", text(report)), ("csv", csv(report)?), ("json", report.json()?)] {
+    let forms =
+        [("txt", text(report)), ("csv", csv(report)?), ("html", html(report, frame)?), ("json", report.json()?)];
+    for (kind, content) in forms {
         let (part, whole) = (name(&format!("{kind}.part")), name(kind));
         let written = write_synced(&part, &content).and_then(|()| std::fs::rename(&part, &whole));
         written.map_err(|error| ReportFileError::Write(whole, error))?;
@@ -87,10 +97,10 @@ mod tests {
             "report-2026-11-02.json",
             "report-2026-11-02.txt",
             "report-2026-11-09.csv.part",
-            "report-2026-11-16.json",
+            "report-2026-11-16.html",
             "report-2026-11-23.csv",
         ];
-        let others = ["report-2026.json", "report-2026-01-01.html", "notes.txt", "report-x.csv"];
+        let others = ["report-2026.json", "report-2026-01-01.xml", "notes.txt", "report-x.html"];
         for name in ours.iter().chain(&others) {
             std::fs::write(folder.path().join(name), "x").unwrap();
         }

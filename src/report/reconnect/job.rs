@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::compute::{ReportError, reconnect_report};
 use super::files::{self, ReportFileError};
+use super::html::Frame;
 use super::model::{Headline, Period, ReconnectReport};
 use super::word::word_of;
 use crate::domain::{
@@ -34,6 +35,8 @@ pub struct ReportSettings {
     pub directory: Option<PathBuf>,
     /// The files of how many days are kept.
     pub keep: NonZeroU32,
+    /// Whose report its page says it is.
+    pub frame: Frame,
 }
 
 /// The scheduled report was not made, or not written.
@@ -116,9 +119,9 @@ impl ReportJob<'_> {
         let (report, file) = match self.settings.directory.clone() {
             None => (computed, None),
             Some(directory) => {
-                let keep = self.settings.keep;
+                let (keep, frame) = (self.settings.keep, self.settings.frame.clone());
                 let written = tokio::task::spawn_blocking(move || {
-                    files::write(&directory, &computed, keep).map(|path| (computed, Some(path)))
+                    files::write(&directory, &computed, &frame, keep).map(|path| (computed, Some(path)))
                 });
                 written.await??
             }

@@ -1,7 +1,7 @@
 //! The reconnect report: which accounts break, for how many people, and whether telling them brings them back.
 //!
 //! ```text
-//! [state database] ─▶ sums (src/store/report_*.rs) ─▶ ReconnectReport ─▶ text, JSON, CSV
+//! [state database] ─▶ sums (src/store/report_*.rs) ─▶ ReconnectReport ─▶ text, JSON, CSV, HTML with charts
 //!                                                                    └▶ job: files, the event report.ready
 //! ```
 //!
@@ -9,8 +9,10 @@
 //! address and no user's id; the list for support ([`users_csv`]), which is asked for by name, holds ids. Nothing here
 //! writes but the job: files that appear whole or not at all, and one event per occurrence.
 
+mod charts;
 mod compute;
 mod files;
+mod html;
 mod job;
 mod mail;
 mod model;
@@ -20,9 +22,12 @@ mod text;
 mod trend;
 mod users;
 mod word;
+mod wording;
 
+pub use charts::{Chart, ChartError, charts};
 pub use compute::{ReportError, STANDS_OUT_FROM, reconnect_report};
 pub use files::{FILE_KINDS, ReportFileError};
+pub use html::{Frame, HtmlError, Nav, NavGroup, NavLink, content_security_policy, html};
 pub use job::{ReportDone, ReportJob, ReportJobError, ReportSettings};
 pub use mail::{LetterError, MailedReports, PictureError, StateSlot, letter};
 pub use model::{

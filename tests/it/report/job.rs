@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reconnectd::adapters::clock::ManualClock;
-use reconnectd::domain::{EventKind, IdMint, JobName, OperatorEvent, ReportReader, RunId};
+use reconnectd::domain::{Colour, EventKind, IdMint, JobName, OperatorEvent, ReportReader, RunId};
 use reconnectd::ports::Channel;
-use reconnectd::report::reconnect::{ReportDone, ReportJob, ReportSettings};
+use reconnectd::report::reconnect::{Frame, ReportDone, ReportJob, ReportSettings};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -22,6 +22,7 @@ async fn a_scheduled_report_is_written_and_told_once() {
             period: Duration::from_hours(7 * 24),
             directory: Some(directory.clone()),
             keep: std::num::NonZeroU32::new(2).unwrap(),
+            frame: Frame::file("Acme", Colour::ACCENT),
         };
         let mut rig = Rig::new().await;
         rig.carries.insert("webhook:product", vec![EventKind::ReportReady]);
@@ -46,7 +47,7 @@ async fn a_scheduled_report_is_written_and_told_once() {
         let mut names: Vec<String> =
             std::fs::read_dir(&directory).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
-        let kept = |day: &str| ["csv", "json", "txt"].map(|kind| format!("report-2026-11-{day}.{kind}"));
+        let kept = |day: &str| ["csv", "html", "json", "txt"].map(|kind| format!("report-2026-11-{day}.{kind}"));
         assert_eq!(names, [kept("09"), kept("16")].concat(), "the oldest day went");
         let rows = raw.store.begin_read().await.unwrap().jobs().await.unwrap();
         let row = rows.iter().find(|row| row.job == JobName::Report).unwrap();
@@ -67,6 +68,7 @@ async fn a_report_that_cannot_be_written_is_on_record_and_told_to_nobody() {
         period: Duration::from_hours(24),
         directory: Some(file.path().join("no-directory")),
         keep: std::num::NonZeroU32::MIN,
+        frame: Frame::file("Acme", Colour::ACCENT),
     };
     let rig = Rig::new().await;
     let channels: Vec<Arc<dyn Channel>> = rig.fake_channels();
@@ -82,7 +84,7 @@ async fn a_report_that_cannot_be_written_is_on_record_and_told_to_nobody() {
     drop(work);
 
     // Without a directory there is nothing to write, and a stop is obeyed before anything is.
-    let settings = ReportSettings { directory: None, ..settings };
+    let settings = ReportSettings { directory: None, ..settings.clone() };
     let job = ReportJob { settings: &settings, ..job };
     let done = job.run(now(), &stop).await.unwrap();
     assert!(matches!(done, ReportDone::Made { file: None, .. }), "{done:?}");

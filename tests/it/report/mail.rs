@@ -9,11 +9,11 @@ use mail_parser::{MessageParser, MimeHeaders as _, PartType};
 use reconnectd::adapters::clock::ManualClock;
 use reconnectd::adapters::email::{EmailLimits, EmailSettings, ReportMailChannel};
 use reconnectd::deliver::Deliverer;
-use reconnectd::domain::{ChannelName, EmailAddress, IdMint, QuietHours, RunCounters, RunId};
+use reconnectd::domain::{ChannelName, Colour, EmailAddress, IdMint, QuietHours, RunCounters, RunId};
 use reconnectd::pipeline::Pace;
 use reconnectd::ports::{Channel, Clock as _};
 use reconnectd::report::reconnect::{
-    Breakage, MailedReports, OpenByAge, ReconnectReport, ReportDone, ReportJob, ReportSettings, StateSlot, csv, letter,
+    Breakage, Frame, MailedReports, OpenByAge, ReconnectReport, ReportDone, ReportJob, ReportSettings, StateSlot, csv, letter,
     text,
 };
 use reconnectd::store::{DeliveryFilter, DeliveryRow};
@@ -47,6 +47,7 @@ impl Desk {
             period: Duration::from_hours(7 * 24),
             directory: None,
             keep: std::num::NonZeroU32::MIN,
+            frame: Frame::file("Acme", Colour::ACCENT),
         };
         Self { raw, clock: Arc::new(ManualClock::new(now())), rig: Rig::new().await, settings }
     }

@@ -1,0 +1,153 @@
+//! The parts about people: how far those came who were told, how soon they are back, by week, after which notice, and who
+//! breaks again.
+
+use super::super::charts::Chart;
+use super::super::model::{CameBack, ReconnectReport};
+use super::super::wording::{instant, length, number, percent};
+use super::chart;
+use super::figures::share_of;
+use super::page::{Cell, Part, Section, Table, figure, words};
+
+/// Days after which the curve is read off for its table.
+const DAYS: [u64; 7] = [1, 3, 7, 14, 30, 60, 90];
+/// Shades of a cohort's cells, the first for nothing.
+const SHADES: f64 = 5.0;
+
+pub(super) fn funnel(report: &ReconnectReport, charts: &[Chart]) -> Section {
+    let of = &report.funnel;
+    let steps = [
+        ("first told", Some(of.notified)),
+        ("of them, a notice arrived", Some(of.delivered)),
+        ("of them, the link was opened", of.link_opened),
+        ("of them, a reconnect was begun", of.attempt_started),
+        ("a notice arrived and it works again", Some(of.active_again)),
+    ];
+    let rows = steps.iter().map(|(step, count)| {
+        let share = count.map_or_else(String::new, |count| share_of(count, of.notified));
+        let count = count.map_or_else(|| "not known".to_owned(), number);
+        vec![words(*step), figure(count), figure(share)]
+    });
+    let table =
+        Table::whole("How far those came who were first told", &["step", "#accounts", "#of the first"], rows.collect());
+    let mut notes = vec![
+        "Counted: accounts whose users were first told in the period, and what became of them until its end. Arrived \
+         means accepted by the mail server or the webhook's receiver; whether somebody read it, nobody knows.",
+    ];
+    if of.link_opened.is_none() || of.attempt_started.is_none() {
+        notes.push("Not known: links lead to the product's own page, which does not tell us what happens there.");
+    }
+    let nobody = vec!["Nobody was told for the first time.".to_owned()];
+    Section {
+        id: "funnel",
+        heading: "From being told to working again",
+        text: if of.notified == 0 { nobody } else { Vec::new() },
+        parts: vec![Part::new(chart(charts, "funnel"), Some(table).filter(|_| of.notified > 0))],
+        notes,
+        ..Section::default()
+    }
+}
+
+pub(super) fn curve(report: &ReconnectReport, charts: &[Chart]) -> Section {
+    let (detect, back) = (&report.time_to_detect, &report.time_to_reconnect);
+    let rows = vec![
+        vec![
+            words("noticed after it broke"),
+            figure(number(detect.count)),
+            figure(length(detect.median_seconds)),
+            figure(length(detect.p90_seconds)),
+        ],
+        vec![
+            words("back after it was noticed"),
+            figure(number(back.incidents)),
+            figure(length(back.median_seconds)),
+            figure(length(back.p90_seconds)),
+        ],
+    ];
+    let columns = ["how long", "#accounts", "#half within", "#nine in ten within"];
+    let times = Table::whole("How long it takes", &columns, rows);
+    let last = report.reconnect_curve.last().map_or(0, |of| of.after_seconds);
+    let by = |days: u64| report.reconnect_curve.iter().take_while(|of| of.after_seconds <= days * 86_400).last();
+    let steps = DAYS.iter().filter(|days| last > 0 && (**days == 1 || **days * 86_400 <= last));
+    let read = steps.filter_map(|days| {
+        let at = by(*days)?;
+        Some(vec![words(length(Some(days * 86_400))), figure(percent(Some(at.back)))])
+    });
+    let read = Table::whole("Share back, read off the curve", &["within", "#back again"], read.collect());
+    let text = format!(
+        "{} of {} accounts that broke since {} came back.",
+        number(back.recovered),
+        number(back.incidents),
+        instant(back.followed_since)
+    );
+    Section {
+        id: "times",
+        heading: "How soon people are back",
+        text: if back.incidents > 0 { vec![text] } else { Vec::new() },
+        parts: vec![Part::new(chart(charts, "curve"), Some(read)), Part::new(None, Some(times))],
+        notes: vec![
+            "Estimated by the method of Kaplan and Meier: who has not come back yet, or deleted the account, counts for as \
+             long as they were followed. A dash: too few are back to say.",
+        ],
+        ..Section::default()
+    }
+}
+
+/// Text on every shade stands out (`page.css` has them, a test in the browser looks).
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "one of six shades")]
+fn shaded(of: CameBack) -> Cell {
+    let shade = |rate: f64| (rate.clamp(0.0, 1.0) * SHADES).ceil() as u8;
+    Cell { shade: of.rate.map(shade), ..figure(percent(of.rate)) }
+}
+
+pub(super) fn cohorts(report: &ReconnectReport) -> Section {
+    let rows = report.cohorts.iter().rev().map(|of| {
+        let mut row =
+            vec![words(of.week.format("%Y-%m-%d").to_string()), figure(number(of.opened)), figure(number(of.gone))];
+        row.extend([of.within_1_day, of.within_3_days, of.within_7_days, of.within_30_days].map(shaded));
+        row
+    });
+    let columns = ["week from", "#newly broken", "#deleted", "#back in 1 day", "#3 days", "#7 days", "#30 days"];
+    let table =
+        Table::new("Share that came back, by the week in which it broke, the last first", &columns, rows.collect());
+    Section {
+        id: "cohorts",
+        heading: "Week by week",
+        parts: vec![Part::new(None, Some(table))],
+        notes: vec!["The darker, the more are back. A dash: the week has not had so long yet."],
+        ..Section::default()
+    }
+}
+
+pub(super) fn brought_back(report: &ReconnectReport) -> Section {
+    let all: u64 = report.brought_back.iter().map(|of| of.recovered).sum();
+    let rows = report.brought_back.iter().map(|of| {
+        let after = match of.after_notice {
+            None => "before any notice arrived".to_owned(),
+            Some(0) => "the first notice".to_owned(),
+            Some(n) => format!("reminder {n}"),
+        };
+        vec![words(after), figure(number(of.recovered)), figure(share_of(of.recovered, all))]
+    });
+    let columns = ["back after", "#accounts", "#share"];
+    let table = Table::new("Back again, by the last notice that had arrived", &columns, rows.collect());
+    let repeats = report.repeat_breakers;
+    let text = match (repeats.incidents, report.headline.newly_broken) {
+        (0, 0) => Vec::new(),
+        (0, _) => vec!["Nothing broke again within 30 days of coming back.".to_owned()],
+        (incidents, broken) => vec![format!(
+            "{} of what broke ({}) had come back at most 30 days before; it belongs to {} {}.",
+            number(incidents),
+            share_of(incidents, broken),
+            number(repeats.users),
+            if repeats.users == 1 { "user" } else { "users" }
+        )],
+    };
+    Section {
+        id: "brought-back",
+        heading: "What brought people back, and who breaks again",
+        text,
+        parts: vec![Part::new(None, Some(table))],
+        notes: vec!["Not a proof that the notice did it: some come back by themselves."],
+        ..Section::default()
+    }
+}

@@ -1,0 +1,82 @@
+//! Figures and names as people read them in every form of the report: numbers, shares, lengths of time, instants, and
+//! words of others made harmless.
+
+use crate::domain::{Timestamp, toolkit_name, visible};
+
+/// Characters of a word of others; ids are shorter.
+const LONGEST_WORD: usize = 120;
+
+/// A toolkit as people know it: `Slack`.
+pub(super) fn name(toolkit: &str) -> String {
+    plain(&toolkit_name(toolkit).unwrap_or_else(|| toolkit.to_owned()))
+}
+
+/// A word of others on one line, without what hides or reorders what stands around it, and without the characters that
+/// XML knows none of (section 2.2). A question mark where nothing is left.
+pub(super) fn plain(text: &str) -> String {
+    let whole: String = text.chars().filter(|c| !matches!(c, '\u{fffe}' | '\u{ffff}')).collect();
+    visible(&whole, LONGEST_WORD).unwrap_or_else(|| "?".to_owned())
+}
+
+/// `12,345`.
+pub(super) fn number(of: u64) -> String {
+    let digits = of.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `3.2 %`; a dash where there is none.
+pub(super) fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "–".to_owned(), |share| format!("{:.1}\u{a0}%", share * 100.0))
+}
+
+/// In one unit, whole: `45 minutes`, `7 hours`, `3 days`; a dash where there is none.
+pub(super) fn length(seconds: Option<u64>) -> String {
+    let of = |count: u64, unit: &str| format!("{}\u{a0}{unit}{}", number(count), if count == 1 { "" } else { "s" });
+    match seconds {
+        None => "–".to_owned(),
+        Some(seconds) if seconds < 2 * 3600 => of(seconds / 60, "minute"),
+        Some(seconds) if seconds < 2 * 86_400 => of(seconds / 3600, "hour"),
+        Some(seconds) => of(seconds / 86_400, "day"),
+    }
+}
+
+/// To the minute, UTC.
+pub(super) fn instant(at: Timestamp) -> String {
+    at.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_read_well() {
+        for (of, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(number(of), expected);
+        }
+        assert_eq!((percent(Some(0.0318)), percent(None)), ("3.2\u{a0}%".to_owned(), "–".to_owned()));
+        for (seconds, expected) in [
+            (0, "0\u{a0}minutes"),
+            (60, "1\u{a0}minute"),
+            (7199, "119\u{a0}minutes"),
+            (7200, "2\u{a0}hours"),
+            (172_800, "2\u{a0}days"),
+        ] {
+            assert_eq!(length(Some(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn words_of_others_are_one_line_and_hide_nothing() {
+        assert_eq!(plain("a\nb\u{202e}c\u{0}\u{feff}d\u{ffff}"), "a bc d");
+        assert_eq!(plain("\u{200b}"), "?");
+        assert_eq!((name("slack"), name("my_tool")), ("Slack".to_owned(), "My Tool".to_owned()));
+    }
+}

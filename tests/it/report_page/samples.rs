@@ -1,0 +1,315 @@
+//! Reports as they come and as they must not come: an ordinary week, nothing at all, no audit, 200 toolkits, names that
+//! mean harm, and any at all.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, TimeDelta};
+use reconnectd::domain::{Timestamp, ratio};
+use reconnectd::report::reconnect::{
+    AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, CurvePoint, Funnel, Headline,
+    OpenByAge, Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate, TrendPoint,
+};
+
+const DAY: u64 = 86_400;
+
+fn at(text: &str) -> Timestamp {
+    text.parse::<DateTime<chrono::Utc>>().unwrap()
+}
+
+fn monday() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 11, 9).unwrap()
+}
+
+/// A report of a week in which nothing was ever seen.
+pub fn nothing() -> ReconnectReport {
+    let period = Period { from: at("2026-11-09T00:00:00Z"), to: at("2026-11-16T00:00:00Z") };
+    ReconnectReport {
+        version: REPORT_VERSION,
+        period,
+        toolkit: None,
+        generated_at: at("2026-11-16T07:00:12Z"),
+        coverage: Coverage { longest_gap_seconds: 7 * DAY, ..Coverage::default() },
+        headline: Headline::default(),
+        previous: None,
+        breakages: Vec::new(),
+        toolkits: Vec::new(),
+        auth_configs: Vec::new(),
+        old_news_open: 0,
+        funnel: Funnel { notified: 0, delivered: 0, link_opened: None, attempt_started: None, active_again: 0 },
+        brought_back: Vec::new(),
+        cohorts: Vec::new(),
+        time_to_detect: Times::default(),
+        time_to_reconnect: ReconnectTimes {
+            followed_since: period.from - TimeDelta::days(84),
+            incidents: 0,
+            recovered: 0,
+            median_seconds: None,
+            p90_seconds: None,
+        },
+        reconnect_curve: Vec::new(),
+        trend: Vec::new(),
+        repeat_breakers: RepeatBreakers::default(),
+        silenced: BTreeMap::new(),
+        deliveries: Vec::new(),
+    }
+}
+
+pub fn rate(toolkit: &str, newly_broken: u64, active_at_start: u64) -> ToolkitRate {
+    let break_rate = (active_at_start > 0).then(|| ratio(newly_broken, active_at_start));
+    ToolkitRate { toolkit: toolkit.to_owned(), active_at_start, newly_broken, break_rate }
+}
+
+fn breakage(toolkit: &str, reason: &str, newly_broken: u64, open: [u64; 4]) -> Breakage {
+    let [under_1_day, under_7_days, under_30_days, older] = open;
+    Breakage {
+        toolkit: toolkit.to_owned(),
+        reason: reason.to_owned(),
+        newly_broken,
+        recovered: newly_broken / 2,
+        gone: newly_broken / 20,
+        open: OpenByAge { under_1_day, under_7_days, under_30_days, older },
+    }
+}
+
+fn trend(weeks: i64) -> Vec<TrendPoint> {
+    let mut rng = fastrand::Rng::with_seed(4);
+    let mut open = 30;
+    let points = (0..weeks).map(|week| {
+        let newly_broken = 40 + rng.u64(0..60) + if week == weeks - 5 { 180 } else { 0 };
+        let recovered = (open + newly_broken) * 6 / 10;
+        open = open + newly_broken - recovered - 2;
+        let from = monday() - TimeDelta::weeks(weeks - 1 - week);
+        TrendPoint { from, newly_broken, recovered, gone: 2, open, notified: newly_broken - 5 }
+    });
+    points.collect()
+}
+
+fn cohorts() -> Vec<Cohort> {
+    let one = |week: i64| {
+        let opened = 60 + u64::try_from(week).unwrap() * 7 % 40;
+        let back = |share: u64, days: i64| {
+            let recovered = opened * (share + u64::try_from(week * 5 % 21).unwrap()) / 100;
+            CameBack { recovered, rate: (week * 7 >= days).then(|| ratio(recovered, opened)) }
+        };
+        let within = [back(22, 1), back(45, 3), back(62, 7), back(79, 30)];
+        let [within_1_day, within_3_days, within_7_days, within_30_days] = within;
+        let week = monday() - TimeDelta::weeks(week);
+        Cohort { week, opened, gone: 2, within_1_day, within_3_days, within_7_days, within_30_days }
+    };
+    (0..13).rev().map(one).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "hours of a quarter of a year")]
+fn curve() -> Vec<CurvePoint> {
+    let back = |hours: u64| 0.93 * (1.0 - (-(hours as f64) / 60.0).exp());
+    let steps = (0..=24 * 84).step_by(9).map(|hours| CurvePoint { after_seconds: hours * 3600, back: back(hours) });
+    steps.collect()
+}
+
+fn health(channel: &str, planned: u64) -> ChannelHealth {
+    let (dead, cancelled, pending) = (planned / 50, planned / 30, planned / 60);
+    let delivered = planned - dead - cancelled - pending;
+    ChannelHealth { channel: channel.to_owned(), planned, delivered, dead, cancelled, pending }
+}
+
+/// An ordinary week of an ordinary product.
+pub fn ordinary() -> ReconnectReport {
+    let toolkits = [
+        rate("slack", 41, 1281),
+        rate("gmail", 24, 2310),
+        rate("googlecalendar", 11, 1904),
+        rate("notion", 9, 240),
+        rate("hubspot", 4, 310),
+        rate("github", 2, 890),
+        rate("linear", 1, 75),
+        rate("salesforce", 0, 122),
+        rate("jira", 0, 48),
+    ];
+    let auth_config = |id: &str, toolkit: &str, broken: u64, active: u64, stands_out: bool| AuthConfigRate {
+        auth_config: id.to_owned(),
+        toolkit: toolkit.to_owned(),
+        active_at_start: active,
+        newly_broken: broken,
+        share_of_breakages: ratio(broken, 92),
+        share_of_active: ratio(active, 7180),
+        stands_out,
+    };
+    ReconnectReport {
+        coverage: Coverage {
+            audits_finished: 7,
+            audits_failed: 1,
+            last_audit_at: Some(at("2026-11-15T07:04:00Z")),
+            freshness_seconds: Some(60_960),
+            longest_gap_seconds: 90_000,
+            users_scanned: 5210,
+            users_unknown: 12,
+            users_unqueryable: 3,
+            share: Some(0.9971),
+        },
+        headline: Headline {
+            active_at_start: 7180,
+            newly_broken: 92,
+            break_rate: Some(ratio(92, 7180)),
+            recovered: 71,
+            gone: 3,
+            open: 64,
+            notified: 83,
+            delivered: 80,
+            active_again: 52,
+            detect_median_seconds: Some(11 * 3600),
+            reconnect_median_seconds: Some(52 * 3600),
+        },
+        previous: Some(Headline {
+            active_at_start: 7020,
+            newly_broken: 65,
+            break_rate: Some(ratio(65, 7020)),
+            recovered: 80,
+            gone: 3,
+            open: 46,
+            notified: 61,
+            delivered: 61,
+            active_again: 44,
+            detect_median_seconds: Some(11 * 3600),
+            reconnect_median_seconds: Some(61 * 3600),
+        }),
+        breakages: vec![
+            breakage("slack", "token_revoked", 36, [6, 14, 5, 3]),
+            breakage("slack", "refresh_failed", 5, [0, 2, 0, 0]),
+            breakage("gmail", "token_expired", 24, [3, 8, 4, 2]),
+            breakage("googlecalendar", "token_expired", 11, [1, 3, 2, 0]),
+            breakage("notion", "unknown", 9, [0, 4, 1, 1]),
+            breakage("hubspot", "refresh_failed", 4, [1, 1, 0, 1]),
+            breakage("github", "token_revoked", 2, [0, 1, 0, 0]),
+            breakage("linear", "unknown", 1, [0, 1, 0, 0]),
+        ],
+        toolkits: toolkits.to_vec(),
+        auth_configs: vec![
+            auth_config("ac_9fK2slackProd", "slack", 38, 640, true),
+            auth_config("ac_gmailProd", "gmail", 24, 2310, false),
+            auth_config("ac_calendar", "googlecalendar", 11, 1904, false),
+        ],
+        old_news_open: 17,
+        funnel: Funnel {
+            notified: 83,
+            delivered: 80,
+            link_opened: Some(66),
+            attempt_started: Some(57),
+            active_again: 52,
+        },
+        brought_back: [(None, 9), (Some(0), 44), (Some(1), 14), (Some(2), 4)]
+            .map(|(after_notice, recovered)| BroughtBack { after_notice, recovered })
+            .to_vec(),
+        cohorts: cohorts(),
+        time_to_detect: Times { count: 92, median_seconds: Some(11 * 3600), p90_seconds: Some(23 * 3600) },
+        time_to_reconnect: ReconnectTimes {
+            incidents: 1040,
+            recovered: 902,
+            median_seconds: Some(52 * 3600),
+            p90_seconds: Some(16 * DAY),
+            ..nothing().time_to_reconnect
+        },
+        reconnect_curve: curve(),
+        trend: trend(26),
+        repeat_breakers: RepeatBreakers { incidents: 6, users: 4 },
+        silenced: [
+            ("already_notified", 44),
+            ("dwelling", 9),
+            ("ladder_done", 12),
+            ("superseded", 201),
+            ("never_connected", 88),
+            ("suppressed", 5),
+            ("baseline", 17),
+        ]
+        .map(|(reason, count)| (reason.to_owned(), count))
+        .into(),
+        deliveries: vec![health("email", 118), health("webhook:product", 92)],
+        ..nothing()
+    }
+}
+
+/// A large product: 200 toolkits, and figures of many digits.
+pub fn large() -> ReconnectReport {
+    let mut report = ordinary();
+    let mut rng = fastrand::Rng::with_seed(9);
+    report.toolkits = (0..200)
+        .map(|n| {
+            let active = rng.u64(50..90_000);
+            rate(&format!("toolkit_number_{n:03}_with_a_long_name"), rng.u64(0..active / 9), active)
+        })
+        .collect();
+    report.breakages = report
+        .toolkits
+        .iter()
+        .map(|of| breakage(&of.toolkit, "token_expired", of.newly_broken, [of.newly_broken, 90_000, 1_234_567, 4]))
+        .collect();
+    let newly_broken = report.toolkits.iter().map(|of| of.newly_broken).sum();
+    let active_at_start = report.toolkits.iter().map(|of| of.active_at_start).sum();
+    let open = report.breakages.iter().map(|of| of.open.total()).sum();
+    report.headline = Headline { newly_broken, active_at_start, open, ..report.headline };
+    report.headline.break_rate = Some(ratio(newly_broken, active_at_start));
+    report.trend = trend(104);
+    report.deliveries = (0..30).map(|n| health(&format!("webhook:tenant-{n}"), 1_000_000 + n)).collect();
+    report
+}
+
+/// Words of others that would be something else if they were not escaped.
+pub fn hostile() -> ReconnectReport {
+    let mut report = ordinary();
+    let words = [
+        "<script>alert(1)</script>",
+        "\"><img src=x onerror=alert(1)>",
+        "</title></svg></style><b>",
+        "{{ 7 * 7 }}{% raw %}",
+        "a&b'c\u{202e}txt.exe\u{0}\u{ffff}",
+        "😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀",
+        "日本語の名前がとても長いので切られますよねきっとそうです",
+        "",
+    ];
+    report.toolkits = words.iter().map(|word| rate(word, 7, 100)).collect();
+    report.toolkits[0].newly_broken = 8;
+    report.breakages = words.iter().map(|word| breakage(word, word, 7, [1, 2, 3, 4])).collect();
+    for (of, word) in report.auth_configs.iter_mut().zip(words) {
+        (of.auth_config, of.toolkit) = (word.to_owned(), word.to_owned());
+    }
+    report.silenced = words.iter().map(|word| ((*word).to_owned(), 3)).collect();
+    report.deliveries = words.iter().map(|word| health(word, 9)).collect();
+    report.toolkit = Some(words[1].to_owned());
+    report
+}
+
+/// An audit that saw little, and nothing to compare with.
+pub fn thin() -> ReconnectReport {
+    let ordinary = ordinary();
+    ReconnectReport {
+        coverage: Coverage {
+            audits_finished: 1,
+            audits_failed: 6,
+            longest_gap_seconds: 5 * DAY,
+            users_unknown: 2400,
+            share: Some(0.5388),
+            ..ordinary.coverage.clone()
+        },
+        headline: Headline { active_at_start: 12, newly_broken: 3, break_rate: Some(0.25), ..Headline::default() },
+        previous: None,
+        toolkits: vec![rate("slack", 2, 9), rate("new_one", 1, 0)],
+        breakages: vec![breakage("slack", "token_expired", 2, [2, 0, 0, 0])],
+        auth_configs: Vec::new(),
+        funnel: Funnel { notified: 3, delivered: 3, link_opened: None, attempt_started: None, active_again: 0 },
+        trend: trend(1),
+        reconnect_curve: Vec::new(),
+        time_to_reconnect: ReconnectTimes { incidents: 3, ..nothing().time_to_reconnect },
+        ..nothing()
+    }
+}
+
+/// All of them, with what they are.
+pub fn all() -> [(&'static str, ReconnectReport); 6] {
+    [
+        ("ordinary", ordinary()),
+        ("nothing", nothing()),
+        ("large", large()),
+        ("hostile", hostile()),
+        ("thin", thin()),
+        ("audited", ReconnectReport { coverage: ordinary().coverage, ..nothing() }),
+    ]
+}
