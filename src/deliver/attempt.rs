@@ -7,8 +7,8 @@ use tokio::time::timeout;
 use super::recheck::Rechecked;
 use super::{DeliverError, Deliverer};
 use crate::domain::{
-    AddressHash, Contact, EmailAddress, EventKind, FailureClass, Notice, NoticeKind, OperatorEvent, OperatorNotice, Silence,
-    Timestamp,
+    AddressHash, Contact, EmailAddress, EventKind, FailureClass, Notice, NoticeKind, OperatorEvent, OperatorNotice,
+    Silence, Timestamp,
 };
 use crate::fault;
 use crate::ports::{Channel, Receipt, SendError};

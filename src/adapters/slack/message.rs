@@ -121,7 +121,8 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        ChannelName, DeliveryId, NotificationId, OperatorEvent, ReportCoverage, ReportHeadline, ReportToolkit, from_millis,
+        ChannelName, DeliveryId, NotificationId, OperatorEvent, ReportCoverage, ReportHeadline, ReportToolkit,
+        from_millis,
     };
 
     fn message(event: OperatorEvent, product: &str) -> Value {

@@ -116,6 +116,7 @@ fn said(text: &str) -> String {
 fn section(channel: &str) -> String {
     match channel.strip_prefix("webhook:") {
         Some(hook) => format!("the [[webhook]] named {}", name(hook)),
+        None if channel == "report-mail" => "[email] or [report] mail_to".to_owned(),
         None if channel == super::CHANNEL => "[operator]".to_owned(),
         None => format!("[{}]", name(channel)),
     }

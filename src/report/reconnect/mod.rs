@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! [state database] ─▶ sums (src/store/report_*.rs) ─▶ ReconnectReport ─▶ text, JSON, CSV, HTML with charts
+//!                                                                    ├▶ mail: a letter with pictures
 //!                                                                    └▶ job: files, the event report.ready
 //! ```
 //!

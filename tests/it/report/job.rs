@@ -30,7 +30,15 @@ async fn a_scheduled_report_is_written_and_told_once() {
         let channels: Vec<Arc<dyn Channel>> = rig.fake_channels();
         let (clock, mint, run) = (ManualClock::new(now()), IdMint::new(1), RunId::new("run-report"));
         let (store, stop) = (&raw.store, CancellationToken::new());
-        let job = ReportJob { store, clock: &clock, mint: &mint, channels: &channels, key: &rig.settings.delivery.address_key, settings: &settings, run: &run };
+        let job = ReportJob {
+            store,
+            clock: &clock,
+            mint: &mint,
+            channels: &channels,
+            key: &rig.settings.delivery.address_key,
+            settings: &settings,
+            run: &run,
+        };
         // Twice for the same instant: a process that died before it could settle the occurrence.
         for _ in 0..2 {
             let done = job.run(now(), &stop).await.unwrap();
@@ -74,7 +82,15 @@ async fn a_report_that_cannot_be_written_is_on_record_and_told_to_nobody() {
     let channels: Vec<Arc<dyn Channel>> = rig.fake_channels();
     let (clock, mint, run) = (ManualClock::new(now()), IdMint::new(1), RunId::new("run-report"));
     let (store, stop) = (&raw.store, CancellationToken::new());
-    let job = ReportJob { store, clock: &clock, mint: &mint, channels: &channels, key: &rig.settings.delivery.address_key, settings: &settings, run: &run };
+    let job = ReportJob {
+        store,
+        clock: &clock,
+        mint: &mint,
+        channels: &channels,
+        key: &rig.settings.delivery.address_key,
+        settings: &settings,
+        run: &run,
+    };
     let error = job.run(now(), &stop).await.unwrap_err();
     assert!(reconnectd::domain::causes(&error).contains("check [report] directory"), "{error:?}");
     let mut work = raw.store.begin_read().await.unwrap();

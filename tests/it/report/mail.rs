@@ -13,8 +13,8 @@ use reconnectd::domain::{ChannelName, Colour, EmailAddress, IdMint, QuietHours, 
 use reconnectd::pipeline::Pace;
 use reconnectd::ports::{Channel, Clock as _};
 use reconnectd::report::reconnect::{
-    Breakage, Frame, MailedReports, OpenByAge, ReconnectReport, ReportDone, ReportJob, ReportSettings, StateSlot, csv, letter,
-    text,
+    Breakage, Frame, MailedReports, OpenByAge, ReconnectReport, ReportDone, ReportJob, ReportSettings, StateSlot, csv,
+    letter, text,
 };
 use reconnectd::store::{DeliveryFilter, DeliveryRow};
 use reconnectd::telemetry::{Metrics, Pulse};
@@ -184,7 +184,11 @@ async fn a_mailed_report_is_whole_and_the_same_as_the_commands() {
             assert_whole(mail.split_once('\n').unwrap().1, &report);
         }
         recipients.sort();
-        assert_eq!(recipients, ["Böss@xn--bro-hoa.example", "cs@acme.example", "pm@acme.example"], "one mail, one reader");
+        assert_eq!(
+            recipients,
+            ["Böss@xn--bro-hoa.example", "cs@acme.example", "pm@acme.example"],
+            "one mail, one reader"
+        );
         let mut ids: Vec<String> = desk.outbox().await.into_iter().map(|row| row.outside_id).collect();
         let mut sent: Vec<String> = mails.iter().map(|mail| header(mail, "Message-ID")).collect();
         ids.sort();
@@ -219,8 +223,13 @@ fn assert_whole(raw_mail: &str, report: &ReconnectReport) {
     let shape: Vec<&str> = mail.parts.iter().map(|part| part.content_type().unwrap().ctype()).collect();
     assert_eq!(shape[..2], ["multipart", "multipart"], "mixed, alternative");
     let text_part = mail.body_text(0).unwrap();
-    assert!(text_part.replace("\r\n", "\n").contains(text(report).trim_end()), "the text part is the report for a terminal");
-    for figure in [h.active_at_start, h.newly_broken, h.recovered, h.gone, h.open, h.notified, h.delivered, h.active_again] {
+    assert!(
+        text_part.replace("\r\n", "\n").contains(text(report).trim_end()),
+        "the text part is the report for a terminal"
+    );
+    for figure in
+        [h.active_at_start, h.newly_broken, h.recovered, h.gone, h.open, h.notified, h.delivered, h.active_again]
+    {
         assert!(text_part.contains(&format!(" {figure} ")), "{figure} in {text_part}");
     }
 
@@ -264,7 +273,8 @@ async fn a_report_is_mailed_once_over_restarts_and_replicas() {
     desk.deliver(&one).await;
     assert_eq!((server.messages().len(), desk.states().await), (3, vec!["delivered".to_owned(); 3]));
     // Whoever joins the list gets the one that is made next, unless this one is made again.
-    let more = desk.channel(server.address(), &["pm@acme.example", "cs@acme.example", "Böss@büro.example", "d@e.example"]);
+    let more =
+        desk.channel(server.address(), &["pm@acme.example", "cs@acme.example", "Böss@büro.example", "d@e.example"]);
     desk.make(&more).await;
     desk.deliver(&more).await;
     assert_eq!(server.messages().len(), 4);
@@ -353,11 +363,28 @@ async fn what_is_too_large_is_left_out_and_said_and_nothing_in_a_letter_is_taken
     assert!(blind.text.starts_with("No audit went to its end") && blind.html.contains("Read with care."));
 }
 
+#[test]
+fn every_report_makes_a_letter() {
+    for (sample, report) in crate::report_page::samples::all() {
+        let letter = letter(&report, "Acme").unwrap();
+        assert_eq!(letter.html.matches("src=\"cid:").count(), letter.pictures.len(), "{sample}");
+        for (id, png) in &letter.pictures {
+            assert!(letter.html.contains(&format!("src=\"cid:{id}\"")), "{sample}: {id}");
+            assert!(Pixmap::decode_png(png).is_ok() && png.len() < 300_000, "{sample}: {id}, {} bytes", png.len());
+        }
+        let tags: Vec<&str> = letter.html.split('<').skip(1).filter(|tag| tag.starts_with(['s', 'i'])).collect();
+        let ours = ["style", "strong", "img "];
+        assert!(tags.iter().all(|tag| ours.iter().any(|known| tag.starts_with(known))), "{sample}: {tags:?}");
+        assert!(letter.html.len() < 100_000, "{sample}: Gmail cuts off what is longer: {}", letter.html.len());
+        assert!(letter.subject.chars().count() < 200 && !letter.subject.contains(['\r', '\n']), "{}", letter.subject);
+    }
+}
+
 /// A mail program's view, in a real browser: `target/test-output/letter-*.png`.
 #[tokio::test]
 async fn a_letter_can_be_read_in_light_and_dark_wide_and_narrow() {
     use base64::Engine as _;
-    let report = Desk::new().await.report().await;
+    let (_, report) = crate::report_page::samples::all().into_iter().next().unwrap();
     let letter = letter(&report, "Acme").unwrap();
     let mut html = letter.html;
     for (id, png) in &letter.pictures {
@@ -376,7 +403,8 @@ async fn a_letter_can_be_read_in_light_and_dark_wide_and_narrow() {
             browser.dark(dark).await;
             let wide = browser.run("return document.documentElement.scrollWidth").await.as_u64().unwrap();
             assert!(wide <= u64::from(width), "{size} {theme}: {wide} pixels wide");
-            let shown = browser.run("return [...document.images].every(i => i.naturalWidth > 600 && i.width > 250)").await;
+            let shown =
+                browser.run("return [...document.images].every(i => i.naturalWidth > 600 && i.width > 250)").await;
             assert_eq!(shown, true, "{size} {theme}");
             let ground = browser.run("return getComputedStyle(document.querySelector('.card')).backgroundColor").await;
             assert_eq!(ground == "rgb(255, 255, 255)", !dark, "{size} {theme}: {ground}");

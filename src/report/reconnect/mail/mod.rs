@@ -87,7 +87,10 @@ fn letter_within(report: &ReconnectReport, product: &str, most: usize) -> Result
         figure: figure(report),
         warning: warning.clone(),
         headline: headline(report),
-        toolkits: worst(report).iter().map(|of| [name(&of.toolkit), number(of.newly_broken), number(of.open)]).collect(),
+        toolkits: worst(report)
+            .iter()
+            .map(|of| [name(&of.toolkit), number(of.newly_broken), number(of.open)])
+            .collect(),
         funnel: funnel(report),
         own_app: report.auth_configs.iter().filter(|of| of.stands_out).map(|of| plain(&of.auth_config)).collect(),
         pictures: shown,
@@ -122,7 +125,10 @@ fn period(report: &ReconnectReport) -> String {
 /// The one figure that matters.
 fn figure(report: &ReconnectReport) -> String {
     let now = report.headline.newly_broken;
-    let before = report.previous.as_ref().map_or_else(String::new, |before| format!(" ({} before)", number(before.newly_broken)));
+    let before = report
+        .previous
+        .as_ref()
+        .map_or_else(String::new, |before| format!(" ({} before)", number(before.newly_broken)));
     format!("{} newly broken{before}", number(now))
 }
 

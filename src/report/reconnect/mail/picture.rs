@@ -98,7 +98,8 @@ mod tests {
         };
         assert_eq!(inked(&drawing("")), 0);
         assert_eq!(inked(&text("", "")), 0);
-        let (regular, bold) = (inked(&text("Größe 1,234 % · –", "")), inked(&text("Größe 1,234 % · –", " font-weight=\"bold\"")));
+        let (regular, bold) =
+            (inked(&text("Größe 1,234 % · –", "")), inked(&text("Größe 1,234 % · –", " font-weight=\"bold\"")));
         assert!(regular > 500 && bold > regular, "{regular} {bold}");
         assert!(inked(&drawing("<rect width=\"10\" height=\"10\" fill=\"#246\"/>")) >= 400);
         assert_eq!(picture(&text("a", "")).unwrap(), picture(&text("a", "")).unwrap(), "the same bytes");

@@ -71,7 +71,8 @@ impl Letters for MailedReports {
         })?;
         let product = self.product.clone();
         let drawn = tokio::task::spawn_blocking(move || letter(&report, &product)).await;
-        let drawn = drawn.map_err(|_| failed(FailureClass::Refused, "making the report's letter ended unexpectedly"))?;
+        let drawn =
+            drawn.map_err(|_| failed(FailureClass::Refused, "making the report's letter ended unexpectedly"))?;
         let drawn = drawn.map_err(|error| failed(FailureClass::Refused, &causes(&error)))?;
         let letter = Arc::new(drawn);
         *latest = Some((asked, Arc::clone(&letter)));
