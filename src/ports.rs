@@ -5,14 +5,15 @@
 //! Guarantees expected of every implementation: bounded time and bounded memory per call, no panic on
 //! what comes back, no secret and no address in an error. Nothing here touches the state database.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 
 use crate::domain::{
-    Account, AccountId, AuthConfigId, ChannelName, Contact, Cursor, EventKind, FailureClass, JobName, Notice,
-    OperatorNotice, RunId, Timestamp, UnknownReason, UserId, UserPage,
+    Account, AccountId, AuthConfigId, ChannelName, Contact, Cursor, EmailAddress, EventKind, FailureClass, JobName,
+    Notice, OperatorNotice, RunId, Timestamp, UnknownReason, UserId, UserPage,
 };
 
 /// The users of the product's database; read-only.
@@ -214,7 +215,14 @@ pub trait Channel: Send + Sync {
     /// Whether events of this kind go out here.
     fn carries(&self, kind: EventKind) -> bool;
 
-    /// One attempt to tell the operator something; only for kinds this channel carries.
+    /// The addresses of the operator's that this channel writes to, each its own copy of what it carries; empty where
+    /// all of it goes to one place.
+    fn readers(&self) -> &[EmailAddress] {
+        &[]
+    }
+
+    /// One attempt to tell the operator something; only for kinds this channel carries. With [`Channel::readers`] the
+    /// notice names one of them.
     async fn send_event(&self, event: &OperatorNotice) -> Result<Receipt, SendError>;
 
     /// One attempt. Cancelling it loses the connection, never the bookkeeping: the caller counted the
@@ -227,6 +235,29 @@ pub trait Channel: Send + Sync {
     /// Says goodbye where something is kept open between sends; a few seconds at most. Sending opens it anew.
     /// Dropping the channel does the same less politely.
     async fn close(&self) {}
+}
+
+/// Where the report of a period comes from, ready to be written to somebody.
+#[async_trait]
+pub trait Letters: Send + Sync {
+    /// The report from `from` to `to` as a letter, as it was made at `at`: the same words and figures however often and
+    /// wherever it is asked for. Holds no address and no user's id.
+    async fn letter(&self, from: Timestamp, to: Timestamp, at: Timestamp) -> Result<Arc<Letter>, SendError>;
+}
+
+/// A report as a mail program shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Letter {
+    /// One line.
+    pub subject: String,
+    /// What stands alone where no HTML is shown.
+    pub text: String,
+    /// The same with pictures: `cid:` and the id of each in [`Letter::pictures`].
+    pub html: String,
+    /// PNG files, each with the left half of its Content-ID: letters, digits and `-`.
+    pub pictures: Vec<(String, Vec<u8>)>,
+    /// What comes along: file name, media type, bytes.
+    pub files: Vec<(String, &'static str, Vec<u8>)>,
 }
 
 /// The other side took it.

@@ -5,12 +5,13 @@
 use std::sync::Arc;
 
 use super::{App, AppError};
-use crate::adapters::email::{EmailChannel, EmailLimits, EmailSettings};
+use crate::adapters::email::{EmailChannel, EmailLimits, EmailSettings, REPORT_CHANNEL, ReportMailChannel};
 use crate::adapters::slack::{self, SlackChannel, SlackSettings};
 use crate::adapters::webhook::{self, WebhookChannel, WebhookSettings};
 use crate::config::{Config, Email, Reconnect as ReconnectSection};
 use crate::domain::ChannelName;
 use crate::ports::Channel;
+use crate::report::reconnect::MailedReports;
 
 impl App {
     /// How people are told.
@@ -18,7 +19,14 @@ impl App {
         let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
         if let Some(section) = &self.config.email {
             let notices = u32::try_from(self.config.policy.ladder.len()).unwrap_or(u32::MAX);
-            channels.push(Arc::new(EmailChannel::new(email_settings(&self.config.reconnect, section, notices))?));
+            let settings = email_settings(&self.config.reconnect, section, notices);
+            channels.push(Arc::new(EmailChannel::new(settings.clone())?));
+            let readers = &self.config.report.mail_to;
+            if !readers.is_empty() {
+                let letters = MailedReports::new(self.config.reconnect.product.clone(), self.reports.clone());
+                let channel = ReportMailChannel::new(settings, readers.clone(), Arc::new(letters))?;
+                channels.push(Arc::new(channel));
+            }
         }
         for section in &self.config.webhook {
             channels.push(Arc::new(WebhookChannel::new(WebhookSettings {
@@ -58,9 +66,11 @@ impl App {
 /// The names of the channels that are configured.
 pub(super) fn channel_names(config: &Config) -> Vec<ChannelName> {
     let email = config.email.iter().map(|_| ChannelName::new("email"));
+    let report = config.email.iter().filter(|_| !config.report.mail_to.is_empty());
+    let report = report.map(|_| ChannelName::new(REPORT_CHANNEL));
     let webhooks = config.webhook.iter().map(|hook| webhook_channel(&hook.name));
     let slack = config.operator.iter().map(|_| ChannelName::new(slack::CHANNEL));
-    email.chain(webhooks).chain(slack).collect()
+    email.chain(report).chain(webhooks).chain(slack).collect()
 }
 
 /// What a webhook's deliveries are stored under.

@@ -27,6 +27,7 @@ use crate::domain::{AddressKey, ChannelName, IdMint, RunId, causes};
 use crate::http::HttpError;
 use crate::pipeline::{Pipeline, Ports, Watch};
 use crate::ports::{Clock, Directory, DirectoryError, Provider};
+use crate::report::reconnect::StateSlot;
 use crate::report::{TruthReader, write_textfile};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
@@ -104,6 +105,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// What the state database says, as metrics; reads it once it is open.
     pub truth: Arc<TruthReader>,
+    /// Where mailed reports are read from once the state database is open.
+    pub reports: StateSlot,
 }
 
 impl App {
@@ -123,7 +126,7 @@ impl App {
         }
         let wall = Arc::clone(&clock);
         let truth = Arc::new(TruthReader::new(Arc::clone(&metrics), Arc::new(move || wall.now())));
-        let app = Self { config, clock, mint, run_id, metrics, truth };
+        let app = Self { config, clock, mint, run_id, metrics, truth, reports: StateSlot::default() };
         app.expect_channels();
         app
     }
@@ -156,7 +159,10 @@ impl App {
         };
         let ready = ready.await;
         match &ready {
-            Ok(store) => self.truth.read_from(store.clone()).await,
+            Ok(store) => {
+                self.reports.put(store.clone());
+                self.truth.read_from(store.clone()).await;
+            }
             Err(error) => self.metrics.health().fails(Dependency::State, &causes(error), self.clock.now()),
         }
         Ok(ready?)
@@ -202,8 +208,8 @@ impl App {
     #[must_use]
     pub fn with(&self, config: Config) -> Self {
         let (clock, mint) = (Arc::clone(&self.clock), Arc::clone(&self.mint));
-        let (metrics, truth) = (Arc::clone(&self.metrics), Arc::clone(&self.truth));
-        Self { config, clock, mint, run_id: self.run_id.clone(), metrics, truth }
+        let (metrics, truth, reports) = (Arc::clone(&self.metrics), Arc::clone(&self.truth), self.reports.clone());
+        Self { config, clock, mint, run_id: self.run_id.clone(), metrics, truth, reports }
     }
 
     /// The API asked about accounts.

@@ -34,14 +34,14 @@ enum ChannelCommand {
     },
     /// Use a channel again; what waits on it goes out with the next run.
     Enable {
-        /// `email`, or `webhook:` and its name.
+        /// `email`, `report-mail`, `slack`, or `webhook:` and its name.
         channel: String,
         #[command(flatten)]
         who: Who,
     },
     /// Use a channel no more; what is for it waits until it is enabled.
     Disable {
-        /// `email`, or `webhook:` and its name.
+        /// `email`, `report-mail`, `slack`, or `webhook:` and its name.
         channel: String,
         /// Why, for the record.
         #[arg(long, value_name = "WORDS", default_value = "switched off by hand")]

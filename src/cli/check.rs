@@ -143,6 +143,11 @@ async fn channels(app: &App) -> Vec<Finding> {
 
 async fn reached(app: &App, channel: &dyn Channel) -> Finding {
     let outcome = match channel.check().await {
+        Ok(()) if !channel.readers().is_empty() => {
+            let readers = channel.readers().len();
+            let addresses = if readers == 1 { "address" } else { "addresses" };
+            Ok(format!("reached, nothing sent; the scheduled report goes to {readers} {addresses}"))
+        }
         // What receivers are given; the operator has only the other half.
         Ok(()) => Ok(app.public_key(channel.name()).map_or_else(
             || "reached, nothing sent".to_owned(),

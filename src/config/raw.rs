@@ -100,7 +100,7 @@ sections! {
         listen: Text, public_url: Text, logo: Text, colour: Text, report_auth: Text, report_token: Secret,
         report_token_file: SecretFile, report_proxy_header: Text, report_proxy_from: Texts,
     }
-    report Report { directory: Text, period: Text, keep: Whole }
+    report Report { directory: Text, period: Text, keep: Whole, mail_to: Texts }
     retention Retention { history: Text, operational: Text }
     suppression Suppression { key: Secret, key_file: SecretFile }
     operator Operator { slack_url: Secret, slack_url_file: SecretFile, events: Texts }

@@ -34,6 +34,7 @@ impl Body for Report {
             clock: live.ports.clock.as_ref(),
             mint: &call.parts.mint,
             channels: &live.ports.channels,
+            key: &live.settings.delivery.address_key,
             settings: &live.report,
             run: &call.run,
         };

@@ -7,7 +7,8 @@ use tokio::time::timeout;
 use super::recheck::Rechecked;
 use super::{DeliverError, Deliverer};
 use crate::domain::{
-    AddressHash, Contact, EventKind, FailureClass, Notice, NoticeKind, OperatorNotice, Silence, Timestamp,
+    AddressHash, Contact, EmailAddress, EventKind, FailureClass, Notice, NoticeKind, OperatorEvent, OperatorNotice,
+    Silence, Timestamp,
 };
 use crate::fault;
 use crate::ports::{Channel, Receipt, SendError};
@@ -58,6 +59,8 @@ pub(super) enum Outcome {
 pub(super) enum Decided {
     Sent(Receipt),
     Cancel(Silence),
+    /// It was for an address of the operator's that is no longer in the configuration.
+    NoReader,
     /// Not now, and the attempt does not count.
     PutOff {
         code: &'static str,
@@ -134,7 +137,11 @@ impl Deliverer {
         let Some(event) = claimed.about.clone() else {
             return Decided::GiveUp("what it says cannot be read".into());
         };
+        let Ok(to) = self.reader_of(channel, &event) else {
+            return Decided::NoReader;
+        };
         let notice = OperatorNotice {
+            to,
             delivery: claimed.id.clone(),
             notification: claimed.notification.clone(),
             outside_id: claimed.outside_id.clone(),
@@ -143,6 +150,15 @@ impl Deliverer {
             now: self.clock.now(),
         };
         bounded(channel.send_event(&notice)).await
+    }
+
+    /// Which of the channel's addresses an event is for; none where it is for one place. Fails where it was for one that
+    /// is no longer in the configuration.
+    fn reader_of(&self, channel: &dyn Channel, event: &OperatorEvent) -> Result<Option<EmailAddress>, NoSuchReader> {
+        let OperatorEvent::ReportReady { reader: Some(reader), .. } = event else { return Ok(None) };
+        let key = &self.settings.address_key;
+        let same = |address: &&EmailAddress| key.hash(address).to_hex() == reader.address;
+        channel.readers().iter().find(same).cloned().map(Some).ok_or(NoSuchReader)
     }
 
     async fn tell_user(
@@ -226,6 +242,9 @@ impl Deliverer {
         Attempted { decided, looked, address, stops: None }
     }
 }
+
+/// The address an event was for is no longer in the configuration.
+struct NoSuchReader;
 
 /// What came of an exchange, which may not take for ever.
 async fn bounded(exchange: impl Future<Output = Result<Receipt, SendError>>) -> Decided {

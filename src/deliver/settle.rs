@@ -259,6 +259,11 @@ impl Deliverer {
             Decided::Cancel(reason) => {
                 (settled("cancelled", reason.code(), reason.words().into(), now), Outcome::Cancelled(reason))
             }
+            Decided::NoReader => {
+                let words = "the address it was for is no longer in the configuration".to_owned();
+                let reason = Silence::NoAddress;
+                (settled("cancelled", reason.code(), words, now), Outcome::Cancelled(reason))
+            }
             Decided::PutOff { code, words, until, silence } => {
                 let settlement = Settlement { put_off: true, ..settled("pending", code, words, until) };
                 (settlement, Outcome::PutOff { code, silence })

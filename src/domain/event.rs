@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::contact::EmailAddress;
 use super::ids::{ChannelName, DeliveryId, NotificationId};
 use super::time::Timestamp;
 
@@ -111,11 +112,81 @@ pub enum OperatorEvent {
         to: Timestamp,
         /// Its headline figures.
         headline: ReportHeadline,
+        /// The same of the period before; none where its history was dropped.
+        #[serde(default)]
+        previous: Option<ReportHeadline>,
+        /// What broke most, the most first; at most [`MOST_TOOLKITS`].
+        #[serde(default)]
+        toolkits: Vec<ReportToolkit>,
+        /// How much of the truth it rests on; none in what was stored before this was told.
+        #[serde(default)]
+        coverage: Option<ReportCoverage>,
+        /// Whom this one copy is for, where it goes to a list of addresses; none where it goes to one place.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reader: Option<ReportReader>,
     },
 }
 
-/// The headline figures of a reconnect report; what each counts is said in `docs/operations.md`, "The reconnect report".
+/// As many toolkits as word of a report names.
+pub const MOST_TOOLKITS: usize = 3;
+
+/// One toolkit in word of a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportToolkit {
+    /// The toolkit.
+    pub toolkit: String,
+    /// Incidents opened in the period.
+    pub newly_broken: u64,
+    /// Incidents open at its end.
+    pub open: u64,
+}
+
+/// How much of the truth a report rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ReportCoverage {
+    /// Audits that went to their end in the period.
+    pub audits_finished: u64,
+    /// Audits that failed in it.
+    pub audits_failed: u64,
+    /// Users the last of them looked at.
+    pub users_scanned: u64,
+    /// Of them, those it learned the accounts of.
+    pub users_known: u64,
+    /// How old that audit was at the end of the period; none where there was none.
+    pub freshness_seconds: Option<u64>,
+}
+
+impl ReportCoverage {
+    /// Fewer known users than 95 in 100 make every figure a guess about the rest.
+    const ENOUGH_PERCENT: u64 = 95;
+    /// The default schedule audits every day: after two days without an end two audits came to nothing.
+    const FRESH_SECONDS: u64 = 2 * 86_400;
+
+    /// Why the figures are to be read with care, in one sentence; none where they rest on enough.
+    pub fn warning(&self) -> Option<String> {
+        let Some(age) = self.freshness_seconds else {
+            return Some("No audit went to its end in this time: the figures say nothing about it.".to_owned());
+        };
+        let (known, scanned) = (self.users_known, self.users_scanned);
+        if u128::from(known) * 100 < u128::from(scanned) * u128::from(Self::ENOUGH_PERCENT) {
+            return Some(format!("The last audit learned the accounts of {known} of {scanned} users only."));
+        }
+        let days = age / 86_400;
+        (age > Self::FRESH_SECONDS).then(|| format!("The last audit ended {days} days before the end of the period."))
+    }
+}
+
+/// One address of a list, told apart without being known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportReader {
+    /// Its place in the list when this was written, the first being 1; for people.
+    pub number: u32,
+    /// The address as it is stored: [`AddressHash`](super::AddressHash) in hexadecimal.
+    pub address: String,
+}
+
+/// The headline figures of a reconnect report; what each counts is said in `docs/operations.md`, "The reconnect report".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ReportHeadline {
     /// Accounts that worked when the period began.
     pub active_at_start: u64,
@@ -157,6 +228,8 @@ pub struct OperatorNotice {
     pub outside_id: String,
     /// What happened.
     pub event: OperatorEvent,
+    /// The address it is for, where the channel writes to a list of them.
+    pub to: Option<EmailAddress>,
     /// When it was noticed.
     pub created_at: Timestamp,
     /// The moment of this attempt.
@@ -174,6 +247,42 @@ mod tests {
             assert_eq!((EventKind::from_code(code), EventKind::from_stored(stored)), (Some(kind), Some(kind)));
         }
         assert_eq!(EventKind::from_code("reconnect"), None);
+    }
+
+    #[test]
+    fn coverage_warns_where_the_figures_rest_on_too_little() {
+        let of = |users_scanned, users_known, freshness_seconds| ReportCoverage {
+            audits_finished: 7,
+            users_scanned,
+            users_known,
+            freshness_seconds,
+            ..ReportCoverage::default()
+        };
+        for (coverage, words) in [
+            (of(100, 95, Some(172_800)), None),
+            (of(0, 0, Some(0)), None),
+            (of(100, 94, Some(0)), Some("94 of 100 users")),
+            (of(100, 100, Some(172_801)), Some("2 days before the end")),
+            (of(100, 100, None), Some("No audit went to its end")),
+            (of(u64::MAX, u64::MAX, Some(0)), None),
+        ] {
+            let warning = coverage.warning();
+            let said = warning.as_deref().is_some_and(|warning| words.is_some_and(|words| warning.contains(words)));
+            assert_eq!((warning.is_some(), said), (words.is_some(), words.is_some()), "{coverage:?}: {warning:?}");
+        }
+    }
+
+    #[test]
+    fn word_of_a_report_that_an_earlier_release_stored_can_be_read() {
+        let stored = r#"{"kind":"report_ready","from":"2026-10-26T00:00:00Z","to":"2026-11-02T00:00:00Z","headline":
+            {"active_at_start":1,"newly_broken":2,"recovered":3,"open":4,"notified":5,"delivered":6,"active_again":7}}"#;
+        let OperatorEvent::ReportReady { headline, previous, toolkits, coverage, reader, .. } =
+            serde_json::from_str(stored).unwrap()
+        else {
+            panic!("{stored}")
+        };
+        assert_eq!((headline.active_again, previous, toolkits.len()), (7, None, 0));
+        assert_eq!((coverage, reader), (None, None));
     }
 
     #[test]

@@ -38,7 +38,10 @@ pub use colour::{Colour, ColourError, LEAST_CONTRAST};
 pub use condition::{Condition, History, Judged, judge};
 pub use contact::{Contact, EmailAddress, EmailAddressError};
 pub use decision::{Decision, NotifyReason, Silence, silence_of};
-pub use event::{EventKind, OperatorEvent, OperatorNotice, ReportHeadline};
+pub use event::{
+    EventKind, MOST_TOOLKITS, OperatorEvent, OperatorNotice, ReportCoverage, ReportHeadline, ReportReader,
+    ReportToolkit,
+};
 pub use ids::{
     AccountId, AuthConfigId, ChannelName, DeliveryId, IdMint, IncidentId, NotificationId, RunId, SilenceId,
     ToolkitSlug, UserId,

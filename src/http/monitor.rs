@@ -118,7 +118,9 @@ fn what_to_do(dependency: &str) -> &'static str {
         "state" => "check [state] url, the database and its disk; nothing works without it, and work goes on by itself",
         "directory" => "check [directory] and the product's database; audits wait for it and go on by themselves",
         "provider" => "check [composio], the key and the provider's status page; audits go on by themselves",
-        "email" => "check [email] and the mail server; what is due stays in the outbox and goes out by itself",
+        "email" | "report-mail" => {
+            "check [email] and the mail server; what is due stays in the outbox and goes out by itself"
+        }
         _ => "check this channel's section and its endpoint; what is due stays in the outbox and goes out by itself",
     }
 }

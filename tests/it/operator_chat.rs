@@ -21,6 +21,7 @@ fn channel(url: &str) -> SlackChannel {
 
 fn notice() -> OperatorNotice {
     OperatorNotice {
+        to: None,
         delivery: DeliveryId::new("d"),
         notification: NotificationId::new("n"),
         outside_id: "slack_01995f3e-1111-7222-8333-444455556666".into(),

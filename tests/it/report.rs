@@ -7,6 +7,7 @@ mod forms;
 mod history;
 mod job;
 mod large;
+mod mail;
 mod naive;
 mod retention;
 mod trend;

@@ -137,7 +137,7 @@ impl Composer {
 
 /// An address as the envelope needs it, an internationalised domain in its ASCII form, which every server
 /// understands.
-fn to_address(address: &EmailAddress) -> Result<Address, AddressError> {
+pub(super) fn to_address(address: &EmailAddress) -> Result<Address, AddressError> {
     let parsed: Address = address.expose().parse()?;
     if parsed.domain().is_ascii() {
         return Ok(parsed);
@@ -150,7 +150,7 @@ fn to_address(address: &EmailAddress) -> Result<Address, AddressError> {
 
 /// 7bit where that is possible, because it can be read as it is; else quoted-printable, which every relay
 /// carries.
-fn part(kind: ContentType, text: String) -> SinglePart {
+pub(super) fn part(kind: ContentType, text: String) -> SinglePart {
     let body = Body::new_with_encoding(text.clone(), ContentTransferEncoding::SevenBit)
         .or_else(|_| Body::new_with_encoding(text.clone(), ContentTransferEncoding::QuotedPrintable))
         .unwrap_or_else(|_| Body::new(text));
@@ -165,16 +165,16 @@ fn boundary(id: &str) -> String {
 }
 
 /// The instant, held within the years an HTTP-date can name (1970 to 9999): the library panics beyond.
-fn header_date(at: Timestamp) -> SystemTime {
+pub(super) fn header_date(at: Timestamp) -> SystemTime {
     let latest = DateTime::from_timestamp(253_402_300_799, 0).unwrap_or(DateTime::UNIX_EPOCH);
     SystemTime::from(at.clamp(DateTime::<Utc>::UNIX_EPOCH, latest))
 }
 
-fn broken(what: &str) -> SendError {
+pub(super) fn broken(what: &str) -> SendError {
     SendError { class: FailureClass::ChannelBroken, detail: what.to_owned() }
 }
 
-fn refused(what: &str) -> SendError {
+pub(super) fn refused(what: &str) -> SendError {
     SendError { class: FailureClass::Refused, detail: what.to_owned() }
 }
 

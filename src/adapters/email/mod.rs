@@ -23,6 +23,7 @@ mod phrase;
 mod preview;
 mod rehearsal;
 mod replies;
+mod report;
 mod samples;
 mod settings;
 mod situation;
@@ -35,6 +36,7 @@ use crate::ports::{Channel, Receipt, SendError};
 
 pub use pack_error::PackError;
 pub use preview::{Links, Preview, PreviewError, preview};
+pub use report::{REPORT_CHANNEL, ReportMailChannel};
 pub use samples::Sample;
 pub use settings::{EmailLimits, EmailSettings, EmailSettingsError};
 

@@ -15,8 +15,10 @@ pub(super) const TYPE: &str = "application/json; charset=utf-8";
 
 /// Slack, a header block.
 const MAX_HEADER_CHARS: usize = 150;
-/// Slack, a section block.
+/// Slack, the text of a section block. A field may have 2,000: ours have a few words.
 const MAX_SECTION_CHARS: usize = 3_000;
+/// Slack, the fields of a section block.
+const MAX_FIELDS: usize = 10;
 /// Discord takes 2,000 and no more; Slack and Mattermost take more.
 const MAX_TEXT_CHARS: usize = 2_000;
 /// The product's name is one line of at most so many characters.
@@ -25,20 +27,42 @@ const MAX_PRODUCT_CHARS: usize = 100;
 #[derive(Serialize)]
 struct Message {
     text: String,
-    blocks: [Block; 4],
+    blocks: Vec<Block>,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Block {
-    Header { text: Text },
-    Section { text: Text },
-    Context { elements: [Text; 1] },
+pub(super) enum Block {
+    Header {
+        text: Text,
+    },
+    Section {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text: Option<Text>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        fields: Vec<Text>,
+    },
+    Context {
+        elements: [Text; 1],
+    },
+}
+
+impl Block {
+    /// One text.
+    pub(super) fn section(text: Text) -> Self {
+        Self::Section { text: Some(text), fields: Vec::new() }
+    }
+
+    /// Short texts in two columns, at most [`MAX_FIELDS`].
+    pub(super) fn fields(mut fields: Vec<Text>) -> Self {
+        fields.truncate(MAX_FIELDS);
+        Self::Section { text: None, fields }
+    }
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Text {
+pub(super) enum Text {
     PlainText { text: String },
     Mrkdwn { text: String },
 }
@@ -51,22 +75,21 @@ pub(super) fn of_event(notice: &OperatorNotice, product: &str) -> Result<String,
     let steps: Vec<String> = steps.iter().map(|step| format!("• {step}")).collect();
     let steps = steps.join("\n");
     let text = format!("{headline}\n{facts}\n{steps}\n{footer}");
-    let message = Message {
-        text: escaped(&text, MAX_TEXT_CHARS),
-        blocks: [
-            Block::Header { text: Text::PlainText { text: escaped(&headline, MAX_HEADER_CHARS) } },
-            Block::Section { text: mrkdwn(&facts) },
-            Block::Section { text: mrkdwn(&steps) },
-            Block::Context { elements: [mrkdwn(&footer)] },
-        ],
-    };
+    let mut blocks = vec![Block::Header { text: Text::PlainText { text: escaped(&headline, MAX_HEADER_CHARS) } }];
+    match words::told(&notice.event) {
+        Some(report) => blocks.extend(report.blocks()),
+        None => blocks.push(Block::section(mrkdwn(&facts))),
+    }
+    blocks.push(Block::section(mrkdwn(&steps)));
+    blocks.push(Block::Context { elements: [mrkdwn(&footer)] });
+    let message = Message { text: escaped(&text, MAX_TEXT_CHARS), blocks };
     serde_json::to_string(&message).map_err(|error| SendError {
         class: FailureClass::Refused,
         detail: format!("the event cannot be written as JSON ({error})"),
     })
 }
 
-fn mrkdwn(text: &str) -> Text {
+pub(super) fn mrkdwn(text: &str) -> Text {
     Text::Mrkdwn { text: escaped(text, MAX_SECTION_CHARS) }
 }
 
@@ -97,7 +120,10 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::domain::{ChannelName, DeliveryId, NotificationId, OperatorEvent, from_millis};
+    use crate::domain::{
+        ChannelName, DeliveryId, NotificationId, OperatorEvent, ReportCoverage, ReportHeadline, ReportToolkit,
+        from_millis,
+    };
 
     fn message(event: OperatorEvent, product: &str) -> Value {
         let at = from_millis(1_793_610_000_000);
@@ -106,10 +132,40 @@ mod tests {
             notification: NotificationId::new("n"),
             outside_id: "slack_1".into(),
             event,
+            to: None,
             created_at: at,
             now: at,
         };
         serde_json::from_str(&of_event(&notice, product).unwrap()).unwrap()
+    }
+
+    /// Word of a report in which these broke most, after an audit that learned of so many users in 100.
+    fn report(toolkits: &[&str], users_known: u64) -> OperatorEvent {
+        let figures = |more: u64| ReportHeadline {
+            active_at_start: 18_240,
+            newly_broken: 84 + more,
+            recovered: 61,
+            open: 155 - more,
+            notified: 88,
+            delivered: 85,
+            active_again: 52,
+        };
+        let toolkit = |name: &&str| ReportToolkit { toolkit: (*name).to_owned(), newly_broken: 30, open: 41 };
+        OperatorEvent::ReportReady {
+            from: from_millis(1_792_972_800_000),
+            to: from_millis(1_793_577_600_000),
+            headline: figures(12),
+            previous: Some(figures(0)).filter(|_| !toolkits.is_empty()),
+            toolkits: toolkits.iter().map(toolkit).collect(),
+            coverage: Some(ReportCoverage {
+                audits_finished: 7,
+                audits_failed: 0,
+                users_scanned: 100,
+                users_known,
+                freshness_seconds: Some(3_600),
+            }),
+            reader: None,
+        }
     }
 
     fn all_texts(message: &Value) -> String {
@@ -134,6 +190,8 @@ mod tests {
                 detail: "failing since 2026-11-02 09:00 UTC, without one success".into(),
             },
             OperatorEvent::KeyRefused { status: 401, detail: " [invalid_api_key]".into() },
+            report(&["slack", "google_drive", "gmail"], 99),
+            report(&[], 61),
         ];
         let messages: Vec<Value> = events.into_iter().map(|event| message(event, "Acme")).collect();
         insta::assert_json_snapshot!("messages", messages);
@@ -161,6 +219,45 @@ mod tests {
             assert!(!text.contains("`code`") && !text.contains("\\r"), "{text}");
             assert!(text.contains("&lt;!channel&gt;") && text.contains("&amp;"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_report_fits_into_what_slack_takes_whatever_is_in_it() {
+        let endless = "*<&`".repeat(10_000);
+        let many = vec![endless.as_str(); 1_000];
+        let OperatorEvent::ReportReady { from, to, toolkits, coverage, reader, .. } = report(&many, u64::MAX) else {
+            panic!("no report")
+        };
+        let most = u64::MAX;
+        let headline = ReportHeadline {
+            active_at_start: 1,
+            newly_broken: most,
+            recovered: most,
+            open: most,
+            notified: most,
+            delivered: most,
+            active_again: most,
+        };
+        let previous = Some(ReportHeadline::default());
+        let event = OperatorEvent::ReportReady { from, to, headline, previous, toolkits, coverage, reader };
+        let message = message(event, "Acme");
+        let blocks = message["blocks"].as_array().unwrap();
+        assert!(blocks.len() <= 50, "{}", blocks.len());
+        let mut texts = 0;
+        for block in blocks {
+            let fields = block["fields"].as_array().map_or(&[][..], Vec::as_slice);
+            assert!(fields.len() <= MAX_FIELDS);
+            assert!(fields.iter().all(|field| field["text"].as_str().unwrap().chars().count() <= 2_000));
+            if let Some(text) = block["text"]["text"].as_str() {
+                let most = if block["type"] == "header" { MAX_HEADER_CHARS } else { MAX_SECTION_CHARS };
+                assert!(!text.is_empty() && text.chars().count() <= most, "{block}");
+                texts += 1;
+            }
+        }
+        assert!(texts >= 3, "{message}");
+        assert!(message["text"].as_str().unwrap().chars().count() <= MAX_TEXT_CHARS);
+        let all = all_texts(&message);
+        assert!(!all.contains('<') && !all.contains("**") && !all.contains("*&lt;"), "nothing from outside formats");
     }
 
     #[test]

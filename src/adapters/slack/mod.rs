@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! OperatorNotice ─▶ words (what happened, how much, what to do) ─▶ message (text, blocks) ─▶ POST ─▶ class
+//!                └▶ report (figures and their change)          ─┘
 //! ```
 //!
 //! Mattermost, Rocket.Chat and Discord (a URL ending in `/slack`) take the same; those that know no blocks show `text`.
@@ -12,6 +13,7 @@
 //! the POST may show the same message twice.
 
 mod message;
+mod report;
 mod words;
 
 use std::time::Duration;

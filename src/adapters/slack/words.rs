@@ -2,7 +2,8 @@
 //!
 //! Plain text; what came from outside is scrubbed and bounded here and escaped where it is written.
 
-use crate::domain::{OperatorEvent, scrub};
+use super::report::Told;
+use crate::domain::{OperatorEvent, Timestamp, scrub};
 
 /// A name from outside: an auth config, a toolkit, a channel.
 const MAX_NAME_CHARS: usize = 100;
@@ -74,17 +75,32 @@ pub(super) fn of_event(event: &OperatorEvent) -> Words {
                 "`reconnectd check` tries it; the next run goes on where this one stopped.".to_owned(),
             ],
         },
-        OperatorEvent::ReportReady { from, to, headline } => Words {
+        OperatorEvent::ReportReady { from, to, .. } => Words {
             headline: format!("The reconnect report from {} to {} is there", from.date_naive(), to.date_naive()),
-            facts: format!(
-                "{} accounts broke, {} people came back, {} incidents are open. Of {} people told, {} work again.",
-                headline.newly_broken, headline.recovered, headline.open, headline.notified, headline.active_again
-            ),
-            steps: vec![
-                "`reconnectd report` prints it; the files are in [report] directory, where one is set.".to_owned(),
-            ],
+            facts: told(event).map(|report| report.words()).unwrap_or_default(),
+            steps: vec![format!(
+                "`reconnectd report --from {} --to {}` prints all of it; files are in [report] directory, mail goes to \
+                 [report] mail_to, where they are set.",
+                instant(*from),
+                instant(*to)
+            )],
         },
     }
+}
+
+/// What an event tells of a report; none of any other.
+pub(super) fn told(event: &OperatorEvent) -> Option<Told<'_>> {
+    match event {
+        OperatorEvent::ReportReady { headline, previous, toolkits, coverage, .. } => {
+            Some(Told { headline, previous: previous.as_ref(), toolkits, coverage: coverage.as_ref() })
+        }
+        _ => None,
+    }
+}
+
+/// As the command line takes it.
+fn instant(at: Timestamp) -> String {
+    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// A backtick would end the command it stands in.
@@ -100,6 +116,7 @@ fn said(text: &str) -> String {
 fn section(channel: &str) -> String {
     match channel.strip_prefix("webhook:") {
         Some(hook) => format!("the [[webhook]] named {}", name(hook)),
+        None if channel == "report-mail" => "[email] or [report] mail_to".to_owned(),
         None if channel == super::CHANNEL => "[operator]".to_owned(),
         None => format!("[{}]", name(channel)),
     }

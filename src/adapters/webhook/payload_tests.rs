@@ -55,6 +55,7 @@ fn over(mut notice: Notice, evidence: CloseEvidence) -> Notice {
 
 fn event(event: OperatorEvent) -> OperatorNotice {
     OperatorNotice {
+        to: None,
         delivery: DeliveryId::new("del-1"),
         notification: NotificationId::new("not-1"),
         outside_id: "msg_1".to_owned(),

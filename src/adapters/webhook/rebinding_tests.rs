@@ -50,6 +50,7 @@ fn channel(url: &str, allow_private: bool, lookup: Arc<dyn Lookup>) -> WebhookCh
 
 fn event() -> OperatorNotice {
     OperatorNotice {
+        to: None,
         delivery: DeliveryId::new("del-1"),
         notification: NotificationId::new("not-1"),
         outside_id: "msg_1".to_owned(),

@@ -18,7 +18,7 @@ pub(super) struct RedeliverArgs {
     /// All dead deliveries of one channel.
     #[arg(long, requires = "channel", conflicts_with = "deliveries")]
     dead: bool,
-    /// That channel: `email`, or `webhook:` and its name.
+    /// That channel: `email`, `report-mail`, `slack`, or `webhook:` and its name.
     #[arg(long, value_name = "NAME", requires = "dead")]
     channel: Option<String>,
     /// Do it; without it `--dead` only says how many there are.

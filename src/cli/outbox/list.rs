@@ -16,7 +16,7 @@ pub(super) struct ListArgs {
     /// Only deliveries in this state; may be given several times.
     #[arg(long, value_name = "STATE", default_values = ["pending", "dead"])]
     state: Vec<State>,
-    /// Only deliveries on this channel: `email`, or `webhook:` and its name.
+    /// Only deliveries on this channel: `email`, `report-mail`, `slack`, or `webhook:` and its name.
     #[arg(long, value_name = "NAME")]
     channel: Option<String>,
     /// Only deliveries to this user, by the id exactly as in the directory.

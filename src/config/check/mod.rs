@@ -44,6 +44,7 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let policy = checker.policy(raw.policy);
     let quiet = checker.quiet(raw.quiet);
     let storm = checker.storm(raw.storm);
+    let has_email = raw.email.is_some();
     let email = raw.email.map(|email| checker.email(email));
     let webhook = checker.webhooks(raw.webhook);
     let http = checker.http(raw.http);
@@ -58,6 +59,9 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     let log = checker.log(raw.log);
     if let (Some(reconnect), Some(http)) = (&reconnect, &http) {
         checker.page_has_an_address(reconnect, http);
+    }
+    if let Some(report) = &report {
+        checker.report_can_be_mailed(report, has_email);
     }
     if !problems.is_empty() {
         return None;

@@ -9,14 +9,23 @@ use crate::config::value::report;
 
 impl Checker<'_> {
     pub(super) fn report(&mut self, raw: raw::Report) -> Option<Report> {
-        let refused = raw.directory.is_some();
+        let (refused, mails) = (raw.directory.is_some(), raw.mail_to.is_some());
         let directory = self.optional("report.directory", raw.directory, report::directory);
         let period = self.length("report.period", raw.period, "7d", REPORT_PERIOD);
         let keep = self.number("report.keep", raw.keep, 90, report::MAX_KEPT);
-        if refused && directory.is_none() {
+        let mail_to = self.optional("report.mail_to", raw.mail_to, report::mail_to);
+        if (refused && directory.is_none()) || (mails && mail_to.is_none()) {
             return None;
         }
-        Some(Report { directory, period: period?, keep: keep? })
+        Some(Report { directory, period: period?, keep: keep?, mail_to: mail_to.unwrap_or_default() })
+    }
+
+    /// What is mailed needs a server and a sender.
+    pub(super) fn report_can_be_mailed(&mut self, report: &Report, has_email: bool) {
+        if !report.mail_to.is_empty() && !has_email {
+            let remedy = "add [email] with url and from, or leave the key out";
+            self.fault("report.mail_to", fault("there is no [email] to send it with", remedy));
+        }
     }
 
     pub(super) fn retention(&mut self, raw: raw::Retention) -> Option<Retention> {

@@ -4,6 +4,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::EmailAddress;
+
 /// `[report]`
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -11,6 +13,8 @@ pub struct Report {
     pub directory: Option<PathBuf>,
     /// `period`: how much time the scheduled report is about, 1 d to 366 d.
     pub period: Duration,
+    /// `mail_to`: who gets the scheduled report by mail, at most 20, no two alike; empty mails it to nobody.
+    pub mail_to: Vec<EmailAddress>,
     /// `keep`: the files of how many days are kept, 1 to 10,000.
     pub keep: NonZeroU32,
 }

@@ -1,8 +1,9 @@
-//! The scheduled report: computed, written to files, told to the webhooks that carry `report.ready`; once per occurrence.
+//! The scheduled report: computed, written to files, told to the channels that carry `report.ready`; once per occurrence.
 //!
 //! The period ends at the instant the report was due, so that doing it again makes the same report. The files of that
-//! day are replaced; the event's id follows from the instant, so a second one is not written. A crash leaves the files of
-//! before or of now, and no event or one: doing it again mends that.
+//! day are replaced; the ids of what is told follow from the instant, so none of it is written a second time, and all of it
+//! is written in one transaction. A crash leaves the files of before or of now, and word to everybody or to nobody: doing
+//! it again mends that.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -16,9 +17,10 @@ use super::compute::{ReportError, reconnect_report};
 use super::files::{self, ReportFileError};
 use super::html::Frame;
 use super::model::{Headline, Period, ReconnectReport};
+use super::word::word_of;
 use crate::domain::{
-    DeliveryId, EventKind, IdMint, JobName, NotificationId, OperatorEvent, ReportHeadline, RunId, Timestamp, causes,
-    millis, scrub,
+    AddressKey, DeliveryId, EventKind, IdMint, JobName, NotificationId, ReportReader, RunId, Timestamp, causes, millis,
+    scrub,
 };
 use crate::ports::{Channel, Clock};
 use crate::store::{JobEnd, NewDelivery, NewOperatorEvent, Store, StoreError};
@@ -78,6 +80,8 @@ pub struct ReportJob<'a> {
     pub mint: &'a IdMint,
     /// The channels that are configured.
     pub channels: &'a [Arc<dyn Channel>],
+    /// What the addresses of a list are told apart by in the outbox.
+    pub key: &'a AddressKey,
     /// How it is made.
     pub settings: &'a ReportSettings,
     /// What it is logged and remembered under.
@@ -135,36 +139,39 @@ impl ReportJob<'_> {
         Ok(ReportDone::Made { headline: Box::new(report.headline), file })
     }
 
-    /// Puts word of the report into the outbox, once; says on how many channels.
+    /// Puts word of the report into the outbox, once: to each channel that carries it, and to each address of those that
+    /// write to a list of them; says in how many deliveries.
     async fn tell(&self, report: &ReconnectReport) -> Result<u64, StoreError> {
         let now = self.clock.now();
         let carrying = self.channels.iter().filter(|channel| channel.carries(EventKind::ReportReady));
-        let deliveries: Vec<NewDelivery> = carrying
-            .map(|channel| NewDelivery {
-                id: DeliveryId::new(self.mint.uuid(now)),
-                channel: channel.name().clone(),
-                outside_id: channel.outside_id(&self.mint.uuid(now)),
-            })
-            .collect();
-        let (id, channels) = (event_id(report.period.to), deliveries.len() as u64);
-        let mut work = self.store.begin().await?;
-        if work.has_notification(&id).await? {
-            return Ok(0);
+        let (listed, single): (Vec<_>, Vec<_>) = carrying.partition(|channel| !channel.readers().is_empty());
+        let mut ids = event_ids(report.period.to);
+        let deliveries = single.iter().map(|channel| self.delivery(channel.as_ref(), now)).collect();
+        let mut told = vec![NewOperatorEvent { id: ids.next_id(), event: word_of(report, None), deliveries }];
+        for channel in listed {
+            for (address, number) in channel.readers().iter().zip(1..) {
+                let reader = ReportReader { number, address: self.key.hash(address).to_hex() };
+                let deliveries = vec![self.delivery(channel.as_ref(), now)];
+                told.push(NewOperatorEvent { id: ids.next_id(), event: word_of(report, Some(reader)), deliveries });
+            }
         }
-        let of = &report.headline;
-        let headline = ReportHeadline {
-            active_at_start: of.active_at_start,
-            newly_broken: of.newly_broken,
-            recovered: of.recovered,
-            open: of.open,
-            notified: of.notified,
-            delivered: of.delivered,
-            active_again: of.active_again,
-        };
-        let event = OperatorEvent::ReportReady { from: report.period.from, to: report.period.to, headline };
-        work.insert_operator_event(&NewOperatorEvent { id, event, deliveries }, self.run, now).await?;
+        let (mut work, mut written) = (self.store.begin().await?, 0);
+        for new in &told {
+            if !work.has_notification(&new.id).await? {
+                work.insert_operator_event(new, self.run, now).await?;
+                written += new.deliveries.len() as u64;
+            }
+        }
         work.commit().await?;
-        Ok(channels)
+        Ok(written)
+    }
+
+    fn delivery(&self, channel: &dyn Channel, now: Timestamp) -> NewDelivery {
+        NewDelivery {
+            id: DeliveryId::new(self.mint.uuid(now)),
+            channel: channel.name().clone(),
+            outside_id: channel.outside_id(&self.mint.uuid(now)),
+        }
     }
 
     async fn note_start(&self, now: Timestamp) -> Result<(), StoreError> {
@@ -180,8 +187,19 @@ impl ReportJob<'_> {
     }
 }
 
-/// The same for the same instant, whoever makes the report and how often.
-fn event_id(at: Timestamp) -> NotificationId {
-    let seed = u64::try_from(millis(at)).unwrap_or(0);
-    NotificationId::new(IdMint::new(seed).uuid(at))
+/// The ids of what is told of the report that was due at one instant: the same whoever makes it and how often. The first
+/// is that of the channels with one other side; the others follow the addresses of a list, place by place.
+struct EventIds {
+    mint: IdMint,
+    at: Timestamp,
+}
+
+fn event_ids(at: Timestamp) -> EventIds {
+    EventIds { mint: IdMint::new(u64::try_from(millis(at)).unwrap_or(0)), at }
+}
+
+impl EventIds {
+    fn next_id(&mut self) -> NotificationId {
+        NotificationId::new(self.mint.uuid(self.at))
+    }
 }

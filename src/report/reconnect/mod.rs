@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! [state database] ─▶ sums (src/store/report_*.rs) ─▶ ReconnectReport ─▶ text, JSON, CSV, HTML with charts
+//!                                                                    ├▶ mail: a letter with pictures
 //!                                                                    └▶ job: files, the event report.ready
 //! ```
 //!
@@ -14,6 +15,7 @@ mod compute;
 mod files;
 mod html;
 mod job;
+mod mail;
 mod model;
 mod period;
 mod spelled;
@@ -22,6 +24,7 @@ mod text;
 mod trend;
 mod trend_forms;
 mod users;
+mod word;
 mod wording;
 
 pub use charts::{Chart, ChartError, charts};
@@ -29,6 +32,7 @@ pub use compute::{ReportError, STANDS_OUT_FROM, reconnect_report};
 pub use files::{FILE_KINDS, ReportFileError};
 pub use html::{Frame, HtmlError, Nav, NavGroup, NavLink, content_security_policy, html};
 pub use job::{ReportDone, ReportJob, ReportJobError, ReportSettings};
+pub use mail::{LetterError, MailedReports, PictureError, StateSlot, letter};
 pub use model::{
     AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, CurvePoint, Funnel, Headline,
     OpenByAge, Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate, TrendPoint,

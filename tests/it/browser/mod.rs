@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a step that fails ends its test")]
 
-mod driver;
+pub mod driver;
 mod looks;
 mod pictures;
 mod ways;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use jsonschema::Validator;
 use reconnectd::domain::{
-    ChannelName, CloseEvidence, OperatorEvent, OperatorNotice, Recovery, ReportHeadline, RetrySchedule, Timestamp,
+    ChannelName, CloseEvidence, OperatorEvent, OperatorNotice, Recovery, ReportCoverage, ReportHeadline, ReportToolkit,
+    RetrySchedule, Timestamp,
 };
 use serde_json::Value;
 
@@ -99,10 +100,31 @@ fn example_event(kind: EventKind) -> OperatorNotice {
                 delivered: 85,
                 active_again: 52,
             },
+            previous: Some(ReportHeadline {
+                active_at_start: 17_902,
+                newly_broken: 71,
+                recovered: 66,
+                open: 108,
+                notified: 70,
+                delivered: 69,
+                active_again: 44,
+            }),
+            toolkits: [("slack", 41, 52), ("gmail", 23, 40), ("notion", 9, 12)]
+                .map(|(toolkit, newly_broken, open)| ReportToolkit { toolkit: toolkit.to_owned(), newly_broken, open })
+                .to_vec(),
+            coverage: Some(ReportCoverage {
+                audits_finished: 6,
+                audits_failed: 1,
+                users_scanned: 9_120,
+                users_known: 8_481,
+                freshness_seconds: Some(21_600),
+            }),
+            reader: None,
         },
         _ => OperatorEvent::EndpointDisabled { channel, detail: "hooks.crm.example: HTTP 410".to_owned() },
     };
     OperatorNotice {
+        to: None,
         delivery: DeliveryId::new("del-1"),
         notification: NotificationId::new("01995f3e-1111-7222-8333-444455556666"),
         outside_id: notice().outside_id,
@@ -176,7 +198,9 @@ fn the_schemas_refuse_what_is_not_theirs() {
         assert!(paths.len() > 5, "{paths:?}");
         for path in paths {
             assert!(!schema.is_valid(&change(&event, &path, None)), "{code}: {path} may be missing");
-            for wrong in [Value::from(-1), Value::from(1.5), Value::Array(Vec::new())] {
+            // Nothing may have broken: then there is no toolkit to name.
+            let none = Some(Value::Array(Vec::new())).filter(|_| path != "/data/toolkits");
+            for wrong in [Value::from(-1), Value::from(1.5)].into_iter().chain(none) {
                 assert!(!schema.is_valid(&change(&event, &path, Some(wrong.clone()))), "{code}: {path} = {wrong}");
             }
         }

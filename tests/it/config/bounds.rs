@@ -67,6 +67,10 @@ fn values_at_their_bounds_are_taken() {
         ("[monitor]\n", "listen = \"[::1]:0\"\ntextfile = \"/a.prom\""),
         ("[report]\n", "period = \"1d\"\nkeep = 1\ndirectory = \"reports\""),
         ("[report]\n", "period = \"366d\"\nkeep = 10000"),
+        (
+            "[email]\n",
+            "url = \"file:///tmp/x\"\nfrom = \"a@b.example\"\n[report]\nmail_to = [\"a@b.example\", \"c@żółć.example\"]",
+        ),
         ("[retention]\n", "history = \"180d\"\noperational = \"180d\""),
         ("[retention]\n", "history = \"3650d\"\noperational = \"3650d\""),
         ("[retention]\n", "operational = \"7d\""),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reconnectd::adapters::clock::ManualClock;
-use reconnectd::domain::{Colour, EventKind, IdMint, JobName, OperatorEvent, RunId};
+use reconnectd::domain::{Colour, EventKind, IdMint, JobName, OperatorEvent, ReportReader, RunId};
 use reconnectd::ports::Channel;
 use reconnectd::report::reconnect::{Frame, ReportDone, ReportJob, ReportSettings};
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,15 @@ async fn a_scheduled_report_is_written_and_told_once() {
         let channels: Vec<Arc<dyn Channel>> = rig.fake_channels();
         let (clock, mint, run) = (ManualClock::new(now()), IdMint::new(1), RunId::new("run-report"));
         let (store, stop) = (&raw.store, CancellationToken::new());
-        let job = ReportJob { store, clock: &clock, mint: &mint, channels: &channels, settings: &settings, run: &run };
+        let job = ReportJob {
+            store,
+            clock: &clock,
+            mint: &mint,
+            channels: &channels,
+            key: &rig.settings.delivery.address_key,
+            settings: &settings,
+            run: &run,
+        };
         // Twice for the same instant: a process that died before it could settle the occurrence.
         for _ in 0..2 {
             let done = job.run(now(), &stop).await.unwrap();
@@ -74,7 +82,15 @@ async fn a_report_that_cannot_be_written_is_on_record_and_told_to_nobody() {
     let channels: Vec<Arc<dyn Channel>> = rig.fake_channels();
     let (clock, mint, run) = (ManualClock::new(now()), IdMint::new(1), RunId::new("run-report"));
     let (store, stop) = (&raw.store, CancellationToken::new());
-    let job = ReportJob { store, clock: &clock, mint: &mint, channels: &channels, settings: &settings, run: &run };
+    let job = ReportJob {
+        store,
+        clock: &clock,
+        mint: &mint,
+        channels: &channels,
+        key: &rig.settings.delivery.address_key,
+        settings: &settings,
+        run: &run,
+    };
     let error = job.run(now(), &stop).await.unwrap_err();
     assert!(reconnectd::domain::causes(&error).contains("check [report] directory"), "{error:?}");
     let mut work = raw.store.begin_read().await.unwrap();
@@ -93,7 +109,15 @@ async fn a_report_that_cannot_be_written_is_on_record_and_told_to_nobody() {
 #[test]
 fn word_of_a_report_survives_being_stored() {
     let headline = reconnectd::domain::ReportHeadline { newly_broken: 3, ..Default::default() };
-    let event = OperatorEvent::ReportReady { from: now() - TimeDelta::days(7), to: now(), headline };
+    let event = OperatorEvent::ReportReady {
+        from: now() - TimeDelta::days(7),
+        to: now(),
+        headline,
+        previous: Some(headline),
+        toolkits: Vec::new(),
+        coverage: None,
+        reader: Some(ReportReader { number: 1, address: "00ff".into() }),
+    };
     let stored = serde_json::to_string(&event).unwrap();
     assert!(stored.starts_with(r#"{"kind":"report_ready","from":"2026-10-26T00:00:00Z""#), "{stored}");
     assert_eq!(serde_json::from_str::<OperatorEvent>(&stored).unwrap(), event);

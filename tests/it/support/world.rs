@@ -261,7 +261,7 @@ pub fn broken(account: Account, at: Timestamp) -> Account {
     Account { status: Status::Expired, reason: ReasonHint::RefreshRefused, updated_at: Some(at), ..account }
 }
 
-pub(super) struct FakeDirectory(pub(super) Arc<World>, pub(super) usize);
+pub struct FakeDirectory(pub Arc<World>, pub usize);
 
 #[async_trait]
 impl Directory for FakeDirectory {
@@ -292,7 +292,7 @@ impl Directory for FakeDirectory {
     }
 }
 
-pub(super) struct FakeProvider(pub(super) Arc<World>);
+pub struct FakeProvider(pub Arc<World>);
 
 #[async_trait]
 impl Provider for FakeProvider {

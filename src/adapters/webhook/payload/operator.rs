@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::{MAX_BODY_BYTES, rfc3339, too_large, write};
-use crate::domain::{OperatorEvent, OperatorNotice, ReportHeadline, scrub};
+use crate::domain::{OperatorEvent, OperatorNotice, ReportCoverage, ReportHeadline, ReportToolkit, scrub};
 use crate::ports::SendError;
 
 /// The longest `detail` in characters: an answer in a few words, for a person.
@@ -36,7 +36,17 @@ enum Data<'a> {
         notification_id: &'a str,
         period: Period,
         headline: &'a ReportHeadline,
+        previous_headline: Option<&'a ReportHeadline>,
+        toolkits: &'a [ReportToolkit],
+        coverage: Option<Coverage<'a>>,
     },
+}
+
+#[derive(Serialize)]
+struct Coverage<'a> {
+    #[serde(flatten)]
+    of: &'a ReportCoverage,
+    warning: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -58,9 +68,14 @@ pub(in super::super) fn of_event(notice: &OperatorNotice) -> Result<String, Send
             accounts_active: *active,
             window_seconds: *window_seconds,
         },
-        OperatorEvent::ReportReady { from, to, headline } => {
-            Data::Report { notification_id, period: Period { from: rfc3339(*from), to: rfc3339(*to) }, headline }
-        }
+        OperatorEvent::ReportReady { from, to, headline, previous, toolkits, coverage, reader: _ } => Data::Report {
+            notification_id,
+            period: Period { from: rfc3339(*from), to: rfc3339(*to) },
+            headline,
+            previous_headline: previous.as_ref(),
+            toolkits,
+            coverage: coverage.as_ref().map(|of| Coverage { of, warning: of.warning() }),
+        },
         OperatorEvent::ChannelStopped { channel, detail } | OperatorEvent::EndpointDisabled { channel, detail } => {
             Data::Channel { notification_id, channel: channel.as_str(), detail: scrub(detail, MAX_DETAIL_CHARS) }
         }

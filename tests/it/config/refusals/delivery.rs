@@ -55,6 +55,32 @@ pub const REFUSED: &[Refused] = &[
     ("email", "list_id = \"a..example\"", &["[email] list_id: not a list identifier"]),
     ("email", "list_id = \"a.example.\"", &["[email] list_id: not a list identifier"]),
     ("email", "list_id = \"reconnexión.example\"", &["[email] list_id: not a list identifier"]),
+    // the report by mail: which address it is, and never the address
+    ("report", "mail_to = []", &["[report] mail_to: is empty; name one address at least, or leave the key out"]),
+    (
+        "report",
+        "mail_to = [\"a@b.example\", \"Mary {P} <c@d.example>\"]",
+        &["r.toml:10:1: [report] mail_to: address 2 of the list is none; write local@domain alone"],
+    ),
+    ("report", "mail_to = [\"{P}\"]", &["[report] mail_to: address 1 of the list is none"]),
+    ("report", "mail_to = [\"a@b.example\\r\\nBcc: {P}@x\"]", &["[report] mail_to: address 1 of the list is none"]),
+    (
+        "report",
+        "mail_to = [\"{P}@b.example\", \"x@b.example\", \"{P}@B.example\"]",
+        &["[report] mail_to: address 3 of the list is there twice; name each address once"],
+    ),
+    (
+        "report",
+        "mail_to = [\"{P}@b.example\"]",
+        &["[report] mail_to: there is no [email] to send it with; add [email] with url and from, or leave the key out"],
+    ),
+    (
+        "report",
+        "mail_to = [\"1@b.c\",\"2@b.c\",\"3@b.c\",\"4@b.c\",\"5@b.c\",\"6@b.c\",\"7@b.c\",\"8@b.c\",\"9@b.c\",\"10@b.c\",\
+         \"11@b.c\",\"12@b.c\",\"13@b.c\",\"14@b.c\",\"15@b.c\",\"16@b.c\",\"17@b.c\",\"18@b.c\",\"19@b.c\",\"20@b.c\",\
+         \"21@b.c\"]",
+        &["[report] mail_to: names too many addresses; keep at most 20, or name a mailing list"],
+    ),
     // rates
     ("email", "max_per_minute = 0", &["[email] max_per_minute: out of range; set a whole number from 1 to 100000"]),
     ("email", "max_per_minute = 100001", &["[email] max_per_minute: out of range"]),
