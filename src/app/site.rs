@@ -46,7 +46,6 @@ impl App {
                     links,
                     run: self.run_id.clone(),
                 },
-                settings_url: section.url.clone(),
                 return_url: section.return_url.clone(),
                 hosted: self.hosted_pages(),
             }),
@@ -62,6 +61,7 @@ impl App {
                 logo: self.config.http.logo.as_ref().map(|logo| Arc::clone(&logo.0)),
             },
             public_url: self.config.http.public_url.clone(),
+            settings_url: section.url.clone(),
             reconnect,
             report: self.report_site(),
         })

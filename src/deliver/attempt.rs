@@ -198,7 +198,8 @@ impl Deliverer {
         };
         let kind = if recovered { NoticeKind::Recovered } else { NoticeKind::Reconnect };
         let looked = self.without_stopped(reached.address.as_ref(), looked).await?;
-        let looked = if recovered { looked } else { self.with_links(claimed, looked).await? };
+        let language = reached.contact.language();
+        let looked = if recovered { looked } else { self.with_links(claimed, language.as_deref(), looked).await? };
         Ok(self.tell(channel, claimed, kind, reached.contact, reached.address, looked).await)
     }
 
@@ -230,7 +231,7 @@ impl Deliverer {
             outside_id: claimed.outside_id.clone(),
             kind,
             user: claimed.user.clone(),
-            unsubscribe: link.and_then(|link| contact.email.as_ref().map(|email| link.link(email, &looked.toolkits()))),
+            unsubscribe: link.and_then(|link| link.link_for(&contact, &looked.toolkits())),
             contact,
             items: looked.items.clone(),
             created_at: claimed.created_at,

@@ -12,10 +12,11 @@ use crate::store::ClaimedDelivery;
 
 impl Deliverer {
     /// Sends people to our own page for each item, where there is one. In a short transaction of its own: a link that
-    /// is in a mail must be known before the mail leaves.
+    /// is in a mail must be known before the mail leaves. `language` is the reader's.
     pub(super) async fn with_links(
         &self,
         claimed: &ClaimedDelivery,
+        language: Option<&str>,
         mut looked: Rechecked,
     ) -> Result<Rechecked, DeliverError> {
         let Some(links) = self.settings.links.as_ref().filter(|_| !looked.items.is_empty()) else { return Ok(looked) };
@@ -24,7 +25,7 @@ impl Deliverer {
         let wanted: Vec<_> =
             looked.items.iter().map(|item| (item.incident.clone(), LinkId::mint(&self.mint))).collect();
         let mut work = self.store.begin().await?;
-        let ids = work.links_for(&claimed.user, &wanted, now, expires_at).await?;
+        let ids = work.links_for(&claimed.user, &wanted, language, now, expires_at).await?;
         work.commit().await?;
         for item in &mut looked.items {
             if let Some(id) = ids.get(&item.incident) {

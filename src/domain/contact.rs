@@ -59,9 +59,36 @@ pub struct Contact {
     pub timezone: Option<String>,
 }
 
+impl Contact {
+    /// The language a person reads: the primary subtag of the locale (BCP 47), such as `de` of `de_AT` or `de-AT`; none
+    /// where the locale is none, or none that is known to be one.
+    pub fn language(&self) -> Option<String> {
+        let primary = self.locale.as_deref()?.trim().split(['-', '_', '.']).next()?;
+        let plain = (2..=3).contains(&primary.len()) && primary.bytes().all(|byte| byte.is_ascii_alphabetic());
+        plain.then(|| primary.to_ascii_lowercase())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_locale_names_a_language() {
+        for (locale, expected) in [
+            (Some("de"), Some("de")),
+            (Some(" DE-at"), Some("de")),
+            (Some("de_CH.UTF-8"), Some("de")),
+            (Some("fil-PH"), Some("fil")),
+            (Some(""), None),
+            (Some("German"), None),
+            (Some("d&x"), None),
+            (None, None),
+        ] {
+            let contact = Contact { locale: locale.map(str::to_owned), ..Contact::default() };
+            assert_eq!(contact.language().as_deref(), expected, "{locale:?}");
+        }
+    }
 
     #[test]
     fn addresses_mask_themselves_and_refuse_injection() {

@@ -43,6 +43,11 @@ impl ReconnectUrl {
         let encoded: String = url::form_urlencoded::byte_serialize(toolkit.as_str().as_bytes()).collect();
         self.0.replace("{toolkit}", &encoded)
     }
+
+    /// The link where no toolkit is known.
+    pub fn for_any_toolkit(&self) -> String {
+        self.0.replace("{toolkit}", "")
+    }
 }
 
 /// What a notice says of its items.

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::Mac as _;
 use url::Url;
 
-use super::contact::EmailAddress;
+use super::contact::{Contact, EmailAddress};
 use super::ids::ToolkitSlug;
 use super::suppression::{AddressHash, AddressKey, HASH_BYTES};
 
@@ -106,12 +106,20 @@ impl Unsubscribe {
         base.set_query(None);
         base.set_fragment(None);
         let page = format!("{}/u/{}", base.as_str().trim_end_matches('/'), token.as_str());
-        // A dot, because a comma would part the header's addresses for who reads it carelessly. Slugs that would need percent signs are left out: some mail servers decode what they pass on.
+        // A dot, because a comma would part the header's addresses for who reads it carelessly. Slugs that would need
+        // percent signs are left out: some mail servers decode what they pass on.
         let plain = |slug: &&ToolkitSlug| {
             slug.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
         };
         let about: Vec<&str> = about.iter().filter(plain).take(MAX_ABOUT).map(ToolkitSlug::as_str).collect();
         if about.is_empty() { page } else { format!("{page}?about={}", about.join(".")) }
+    }
+
+    /// The same for somebody the directory knows, if it has an address; its page speaks their language.
+    pub fn link_for(&self, contact: &Contact, about: &[ToolkitSlug]) -> Option<String> {
+        let link = self.link(contact.email.as_ref()?, about);
+        let sign = if link.contains('?') { '&' } else { '?' };
+        Some(contact.language().map_or_else(|| link.clone(), |language| format!("{link}{sign}lang={language}")))
     }
 }
 

@@ -13,7 +13,7 @@ use axum::response::Response;
 
 use super::Shared;
 use super::language::{Language, Subject};
-use super::reconnect::{failed, nothing, token_of, within};
+use super::reconnect::{failed, go, nothing, retired, token_of, within};
 use super::unsubscribe::accept_language;
 use super::words::Speaker;
 use crate::reconnect::Finished;
@@ -25,7 +25,7 @@ const MAX_FINISH_TIME: Duration = Duration::from_secs(28);
 pub(super) async fn finish(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap) -> Response {
     let token = token_of(&uri, "/r/callback/");
     let language = Language::of(accept_language(&headers));
-    let Some(site) = shared.site.reconnect.as_ref() else { return nothing(&shared, language) };
+    let Some(site) = shared.site.reconnect.as_ref() else { return retired(&shared, language) };
     let Some(attempt) = site.reconnect.attempt_of(token) else { return nothing(&shared, language) };
     if !shared.rate.allows_attempt(&attempt) {
         return super::rate::slower(&shared, language);
@@ -34,6 +34,9 @@ pub(super) async fn finish(State(shared): State<Arc<Shared>>, uri: Uri, headers:
         Ok(finished) => finished,
         Err(error) => return failed(&shared, language, &error),
     };
+    if let Finished::BrokeAgain { page } = &finished {
+        return go(&shared, language, page);
+    }
     let (Finished::Works(incident)
     | Finished::Waiting(incident)
     | Finished::Later(incident)
@@ -41,10 +44,11 @@ pub(super) async fn finish(State(shared): State<Arc<Shared>>, uri: Uri, headers:
     else {
         return nothing(&shared, language);
     };
+    let language = Language::for_reader(incident.language.as_deref(), accept_language(&headers));
     let product = shared.pages.product();
-    let speaker = Speaker::new(language, product, &incident.toolkit, &site.settings_url, &site.return_url);
+    let speaker = Speaker::new(language, product, &incident.toolkit, &shared.site.settings_url, &site.return_url);
     let page = match &finished {
-        Finished::Nothing => return nothing(&shared, language),
+        Finished::Nothing | Finished::BrokeAgain { .. } => return nothing(&shared, language),
         Finished::Works(_) => speaker.works(),
         Finished::Waiting(_) => speaker.waiting(token),
         Finished::Later(_) => speaker.unseen(token),

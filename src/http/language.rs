@@ -44,7 +44,7 @@ const ENGLISH_PREFERENCES: PreferenceWords = PreferenceWords {
     legend: "Write to me about",
     save: "Save this choice",
     saved: "Your choice is saved",
-    saved_text: "{product} e-mails you when one of the accounts with a tick stops working.",
+    saved_text: "{product} e-mails you when an account you connected stops working, but not about those without a tick.",
     stop_all: "Stop these e-mails",
     none: "You get none of these e-mails",
     none_text: "{product} does not e-mail you when an account you connected stops working.",
@@ -56,14 +56,15 @@ const GERMAN_PREFERENCES: PreferenceWords = PreferenceWords {
     heading: "E-Mails zu Ihren Konten",
     text: "{product} schreibt Ihnen, wenn ein verbundenes Konto nicht mehr funktioniert. Das Öffnen dieser Seite hat \
            nichts geändert.",
-    legend: "Schreiben Sie mir zu",
+    legend: "E-Mails erhalten zu",
     save: "Auswahl speichern",
     saved: "Ihre Auswahl ist gespeichert",
-    saved_text: "{product} schreibt Ihnen, wenn eines der angekreuzten Konten nicht mehr funktioniert.",
+    saved_text: "{product} schreibt Ihnen, wenn ein verbundenes Konto nicht mehr funktioniert, aber nicht zu denen ohne \
+                 Häkchen.",
     stop_all: "E-Mails abbestellen",
     none: "Sie erhalten keine dieser E-Mails",
     none_text: "{product} schreibt Ihnen nicht, wenn ein verbundenes Konto nicht mehr funktioniert.",
-    again: "Wieder erhalten",
+    again: "E-Mails wieder erhalten",
     ask_support: "{product} schreibt nicht an diese Adresse. Wenn Sie diese E-Mails erhalten möchten, wenden Sie sich \
                   an den Support von {product}.",
 };
@@ -75,6 +76,10 @@ pub(super) enum Subject {
     Ask,
     /// They get none any more.
     Done,
+    /// A link of ours that is too old to be on record.
+    Expired,
+    /// Links are not used any more: mails lead to the product's own page now.
+    Retired,
     /// No such page, or no such token: the same words for both.
     NothingHere,
     /// The POST is not the one that unsubscribes.
@@ -110,6 +115,15 @@ impl Language {
         best.1
     }
 
+    /// The one of the mail that led here, where it is one of those there are; else what the client likes best.
+    pub(super) fn for_reader(mail: Option<&str>, accept_language: Option<&str>) -> Self {
+        match mail {
+            Some("en") => Self::English,
+            Some("de") => Self::German,
+            _ => Self::of(accept_language),
+        }
+    }
+
     /// The tag, for `lang` and `Content-Language`.
     pub(super) fn tag(self) -> &'static str {
         match self {
@@ -126,68 +140,102 @@ impl Language {
         }
     }
 
+    /// What a page about `subject` says.
     pub(super) fn words(self, subject: Subject) -> Words {
-        let (heading, text, button) = match (self, subject) {
-            (Self::English, Subject::Ask) => (
-                "Stop these e-mails?",
-                "{product} e-mails you when an account you connected stops working. Press the button and you will \
-                 get no more of these e-mails. Opening this page has changed nothing.",
-                Some("Stop these e-mails"),
-            ),
-            (Self::English, Subject::Done) => (
-                "You are unsubscribed",
-                "{product} will not send you these e-mails any more. If you want them again, open the link in the e-mail \
-                 once more.",
-                None,
-            ),
-            (Self::English, Subject::NothingHere) => (
-                "This link does not work",
-                "It may have been cut off. Open the link in the e-mail again, or copy all of it.",
-                None,
-            ),
-            (Self::English, Subject::NotUnderstood) => {
-                ("Nothing has changed", "Open the link in the e-mail again and press the button there.", None)
-            }
-            (Self::English, Subject::Slower) => {
-                ("Too many requests", "Nothing has changed. Try again in a minute.", None)
-            }
-            (Self::English, Subject::Later) => {
-                ("That did not work", "Nothing has changed. Try again in a few minutes; it is not your fault.", None)
-            }
-            (Self::German, Subject::Ask) => (
-                "Diese E-Mails abbestellen?",
-                "{product} schreibt Ihnen, wenn ein verbundenes Konto nicht mehr funktioniert. Mit dem Knopf bestellen \
-                 Sie diese E-Mails ab. Das Öffnen dieser Seite hat nichts geändert.",
-                Some("E-Mails abbestellen"),
-            ),
-            (Self::German, Subject::Done) => (
-                "Sie haben die E-Mails abbestellt",
-                "{product} schickt Ihnen diese E-Mails nicht mehr. Wenn Sie sie wieder erhalten möchten, öffnen Sie \
-                 den Link in der E-Mail noch einmal.",
-                None,
-            ),
-            (Self::German, Subject::NothingHere) => (
-                "Dieser Link funktioniert nicht",
-                "Vielleicht ist er abgeschnitten. Öffnen Sie den Link in der E-Mail noch einmal oder kopieren Sie ihn \
-                 ganz.",
-                None,
-            ),
-            (Self::German, Subject::NotUnderstood) => (
-                "Es hat sich nichts geändert",
-                "Öffnen Sie den Link in der E-Mail noch einmal und drücken Sie dort den Knopf.",
-                None,
-            ),
-            (Self::German, Subject::Slower) => {
-                ("Zu viele Anfragen", "Es hat sich nichts geändert. Versuchen Sie es in einer Minute wieder.", None)
-            }
-            (Self::German, Subject::Later) => (
-                "Das hat nicht funktioniert",
-                "Es hat sich nichts geändert. Versuchen Sie es in ein paar Minuten wieder; es liegt nicht an Ihnen.",
-                None,
-            ),
-        };
-        Words { heading, text, button }
+        match self {
+            Self::English => english(subject),
+            Self::German => german(subject),
+        }
     }
+}
+
+/// In English.
+fn english(subject: Subject) -> Words {
+    let (heading, text, button) = match subject {
+        Subject::Ask => (
+            "Stop these e-mails?",
+            "{product} e-mails you when an account you connected stops working. Press the button and you will \
+             get no more of these e-mails. Opening this page has changed nothing.",
+            Some("Stop these e-mails"),
+        ),
+        Subject::Done => (
+            "You are unsubscribed",
+            "{product} will not send you these e-mails any more. If you want them again, open the link in the e-mail \
+             once more.",
+            None,
+        ),
+        Subject::Expired => (
+            Language::English.phrases().expired,
+            "Links in our e-mails work for a limited time, to keep your account safe. You can see and reconnect \
+             your accounts in the settings of {product}.",
+            None,
+        ),
+        Subject::Retired => {
+            (Language::English.phrases().revoked, "Accounts are reconnected in the settings of {product} now.", None)
+        }
+        Subject::NothingHere => (
+            "This link does not work",
+            "It may have been cut off. Open the link in the e-mail again, or copy all of it.",
+            None,
+        ),
+        Subject::NotUnderstood => {
+            ("Nothing has changed", "Open the link in the e-mail again and press the button there.", None)
+        }
+        Subject::Slower => ("Too many requests", "Nothing has changed. Try again in a minute.", None),
+        Subject::Later => {
+            ("That did not work", "Nothing has changed. Try again in a few minutes; it is not your fault.", None)
+        }
+    };
+    Words { heading, text, button }
+}
+
+/// In German.
+fn german(subject: Subject) -> Words {
+    let (heading, text, button) = match subject {
+        Subject::Ask => (
+            "Diese E-Mails abbestellen?",
+            "{product} schreibt Ihnen, wenn ein verbundenes Konto nicht mehr funktioniert. Mit dem Knopf bestellen \
+             Sie diese E-Mails ab. Das Öffnen dieser Seite hat nichts geändert.",
+            Some("E-Mails abbestellen"),
+        ),
+        Subject::Done => (
+            "Sie haben die E-Mails abbestellt",
+            "{product} schickt Ihnen diese E-Mails nicht mehr. Wenn Sie sie wieder erhalten möchten, öffnen Sie \
+             den Link in der E-Mail noch einmal.",
+            None,
+        ),
+        Subject::Expired => (
+            Language::German.phrases().expired,
+            "Zum Schutz Ihres Kontos gelten Links in unseren E-Mails nur begrenzte Zeit. In den Einstellungen von \
+             {product} sehen Sie Ihre Konten und können sie neu verbinden.",
+            None,
+        ),
+        Subject::Retired => (
+            Language::German.phrases().revoked,
+            "Konten werden jetzt in den Einstellungen von {product} neu verbunden.",
+            None,
+        ),
+        Subject::NothingHere => (
+            "Dieser Link funktioniert nicht",
+            "Vielleicht ist er abgeschnitten. Öffnen Sie den Link in der E-Mail noch einmal oder kopieren Sie ihn \
+             ganz.",
+            None,
+        ),
+        Subject::NotUnderstood => (
+            "Es hat sich nichts geändert",
+            "Öffnen Sie den Link in der E-Mail noch einmal und drücken Sie dort den Knopf.",
+            None,
+        ),
+        Subject::Slower => {
+            ("Zu viele Anfragen", "Es hat sich nichts geändert. Versuchen Sie es in einer Minute wieder.", None)
+        }
+        Subject::Later => (
+            "Das hat nicht funktioniert",
+            "Es hat sich nichts geändert. Versuchen Sie es in ein paar Minuten wieder; es liegt nicht an Ihnen.",
+            None,
+        ),
+    };
+    Words { heading, text, button }
 }
 
 /// The weight `q` in thousandths; 1000 where there is none, 0 where it cannot be read.

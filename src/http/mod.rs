@@ -60,6 +60,8 @@ pub struct Site {
     pub brand: Brand,
     /// Where the pages are reached from outside.
     pub public_url: Option<Url>,
+    /// The product's page on which accounts are connected, for those our pages cannot help.
+    pub settings_url: ReconnectUrl,
     /// The pages behind reconnect links; none where mails lead to the product's own page.
     pub reconnect: Option<ReconnectSite>,
     /// The report, for those who may read it; none where nobody may.
@@ -70,8 +72,6 @@ pub struct Site {
 pub struct ReconnectSite {
     /// What happens behind them.
     pub reconnect: Reconnect,
-    /// The product's page on which accounts are connected, for those our page cannot help.
-    pub settings_url: ReconnectUrl,
     /// Where people go on once they have reconnected.
     pub return_url: ReconnectUrl,
     /// Where a form may send people, as a source of the Content Security Policy: `https:`, and the provider's own
@@ -116,20 +116,21 @@ fn router(mut site: Site) -> Result<(Router, tally::TallyWriter), HttpError> {
     let (tally, writer) = tally::tally(site.store.clone());
     let look = brand::Look::of(&site.brand, site.public_url.as_ref());
     let hosted = site.reconnect.as_ref().map_or("https:", |reconnect| &reconnect.hosted);
-    let pages = page::Pages::new(&site.product, look, hosted).map_err(HttpError::Pages)?;
+    let pages =
+        page::Pages::new(&site.product, look, hosted, site.settings_url.for_any_toolkit()).map_err(HttpError::Pages)?;
     let logo = site.brand.logo.clone();
     let reports = site.report.take();
     let reports = reports.map(|report| report::Reports::new(report, &site.product, &site.brand)).transpose();
     let reports = reports.map_err(HttpError::Pages)?;
-    let (has_logo, reconnects, reported) = (logo.is_some(), site.reconnect.is_some(), reports.is_some());
+    let (has_logo, reported) = (logo.is_some(), reports.is_some());
     let shared = Arc::new(Shared { site, pages, logo, rate: rate::Rate::default(), reports, tally });
     let unsubscribe = get(unsubscribe::ask).post(unsubscribe::suppress).fallback(unsubscribe::wrong_method);
-    let mut router = Router::new().route("/u/{token}", unsubscribe);
-    if reconnects {
-        router = router
-            .route("/r/{token}", get(reconnect::show).post(reconnect::start).fallback(unsubscribe::wrong_method))
-            .route("/r/callback/{token}", get(callback::finish).fallback(callback::wrong_method));
-    }
+    // Links in old mails are opened whatever the mode is by now.
+    let reconnect = get(reconnect::show).post(reconnect::start).fallback(unsubscribe::wrong_method);
+    let mut router = Router::new()
+        .route("/u/{token}", unsubscribe)
+        .route("/r/{token}", reconnect)
+        .route("/r/callback/{token}", get(callback::finish).fallback(callback::wrong_method));
     if reported {
         router = report::routes(router);
     }

@@ -35,6 +35,8 @@ pub(super) struct Page {
     /// A form that is not what most people came for.
     pub second: Option<Form>,
     pub link: Option<Link>,
+    /// Another way, where the first may lead nowhere.
+    pub also: Option<Link>,
     pub notes: Vec<String>,
 }
 
@@ -85,12 +87,15 @@ pub(super) struct Pages {
     policy: String,
     /// For pages whose form may end at the provider's hosted page.
     policy_leaving: String,
+    /// The product's page on which accounts are connected, for whoever cannot be helped here.
+    settings: String,
 }
 
 impl Pages {
     /// `hosted` is where a form's answer may send people, as a source of the Content Security Policy. Browsers apply
     /// `form-action` to the redirects behind a form, too, and the provider's page may send on to any toolkit's.
-    pub(super) fn new(product: &str, look: Look, hosted: &str) -> Result<Self, minijinja::Error> {
+    /// `settings` is where accounts are connected in the product.
+    pub(super) fn new(product: &str, look: Look, hosted: &str, settings: String) -> Result<Self, minijinja::Error> {
         let mut templates = Environment::new();
         templates.set_auto_escape_callback(|_| AutoEscape::Html);
         templates.add_template(NAME, PAGE)?;
@@ -104,7 +109,7 @@ impl Pages {
             )
         };
         let (policy, policy_leaving) = (policy("'self'"), policy(&format!("'self' {hosted}")));
-        let pages = Self { templates, product: product.to_owned(), look, policy, policy_leaving };
+        let pages = Self { templates, product: product.to_owned(), look, policy, policy_leaving, settings };
         pages.html(Language::English, &pages.plain(Language::English, Subject::Ask))?;
         Ok(pages)
     }
@@ -142,8 +147,15 @@ impl Pages {
             button: button.to_owned(),
             ..Form::default()
         });
-        let text = vec![words.text.replace("{product}", &self.product)];
-        Page { heading: words.heading.to_owned(), text, form, ..Page::default() }
+        let fill = |text: &str| text.replace("{product}", &self.product);
+        let settings = || Some(Link { to: self.settings.clone(), label: fill(language.phrases().to_settings) });
+        let (link, also) = match subject {
+            Subject::Expired | Subject::Retired => (settings(), None),
+            Subject::NothingHere => (None, settings()),
+            Subject::Ask | Subject::Done | Subject::NotUnderstood | Subject::Slower | Subject::Later => (None, None),
+        };
+        let text = vec![fill(words.text)];
+        Page { heading: words.heading.to_owned(), text, form, link, also, ..Page::default() }
     }
 
     fn html(&self, language: Language, page: &Page) -> Result<String, minijinja::Error> {

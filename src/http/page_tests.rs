@@ -4,11 +4,21 @@ use super::super::brand::Brand;
 use super::*;
 use crate::domain::Colour;
 
-const SUBJECTS: [Subject; 6] =
-    [Subject::Ask, Subject::Done, Subject::NothingHere, Subject::NotUnderstood, Subject::Slower, Subject::Later];
+const SUBJECTS: [Subject; 8] = [
+    Subject::Ask,
+    Subject::Done,
+    Subject::Expired,
+    Subject::Retired,
+    Subject::NothingHere,
+    Subject::NotUnderstood,
+    Subject::Slower,
+    Subject::Later,
+];
+
+const SETTINGS: &str = "https://app.example.com/settings";
 
 fn pages(product: &str) -> Pages {
-    Pages::new(product, Look::of(&Brand::default(), None), "https:").unwrap()
+    Pages::new(product, Look::of(&Brand::default(), None), "https:", SETTINGS.to_owned()).unwrap()
 }
 
 fn html(pages: &Pages, language: Language, subject: Subject) -> String {
@@ -24,6 +34,11 @@ fn every_page_is_whole_in_every_language_and_loads_nothing() {
             assert!(html.contains(&format!("<html lang=\"{}\">", language.tag())), "{html}");
             assert_eq!(html.matches("<h1>").count(), 1);
             assert_eq!(html.matches("<form method=\"post\">").count(), usize::from(subject == Subject::Ask), "{html}");
+            let leads = [Subject::Expired, Subject::Retired, Subject::NothingHere].contains(&subject);
+            let link = format!("href=\"{SETTINGS}\"");
+            let html = html.replace("&#x2f;", "/");
+            assert_eq!(html.matches(&link).count(), usize::from(leads), "a way on: {html}");
+            let html = html.replace(&link, "");
             for loads in ["http://", "https://", "src=", "href=", "url(", "<script", "@import", "{product}"] {
                 assert!(!html.contains(loads), "{subject:?} {loads}: {html}");
             }
@@ -57,7 +72,7 @@ fn the_policy_allows_the_style_that_is_in_the_page() {
 fn a_logo_is_our_own_and_the_only_image() {
     let brand = Brand { logo: Some(vec![1, 2, 3].into()), ..Brand::default() };
     let base = url::Url::parse("https://acme.example/notices/").unwrap();
-    let pages = Pages::new("Acme", Look::of(&brand, Some(&base)), "https:").unwrap();
+    let pages = Pages::new("Acme", Look::of(&brand, Some(&base)), "https:", SETTINGS.to_owned()).unwrap();
     let html = html(&pages, Language::English, Subject::Ask);
     let html = html.replace("&#x2f;", "/"); // The templates escape slashes, too.
     assert!(html.contains("<img src=\"/notices/logo.png\" alt=\"Acme\">"), "{html}");

@@ -1,6 +1,7 @@
 //! The words of the reconnect pages, in every language the pages speak.
 //!
-//! `{product}`, `{toolkit}`, `{account}` and `{list}` stand for names; whoever fills them in has cleaned them.
+//! `{product}`, `{toolkit}` and `{list}` stand for names; whoever fills them in has cleaned them. A name in a compound
+//! (`{toolkit}-Konto`) gets hyphens throughout.
 
 use super::language::Language;
 
@@ -10,6 +11,7 @@ pub(super) struct Phrases {
     pub open: &'static str,
     pub open_text: &'static str,
     pub open_note: &'static str,
+    pub open_yours: &'static str,
     pub open_button: &'static str,
     pub account: &'static str,
     pub since: &'static str,
@@ -71,12 +73,14 @@ const ENGLISH: Phrases = Phrases {
     open: "Reconnect {toolkit}",
     open_text: "{product} can no longer reach your {toolkit} account. It takes a minute to connect it again.",
     open_note: "The button takes you to a sign-in page for {toolkit}, and back. Opening this page has changed nothing.",
+    open_yours: "Go on only if this link came in an e-mail to you. If somebody else gave it to you, your {toolkit} would be \
+                 connected to their {product}.",
     open_button: "Reconnect {toolkit}",
     account: "Account",
     since: "Stopped on",
     why: "Why",
     second_account: "Another {toolkit} account of yours works. This is about the one named here.",
-    others: "Also to be reconnected: {list}. Each has a link of its own in your e-mail.",
+    others: "Also to be reconnected: {list}. The settings of {product} show them.",
     why_refused: "{toolkit} no longer accepts the permission you gave. A new password is a usual cause.",
     why_failures: "{toolkit} refused access several times in a row.",
     why_transient: "{toolkit} could not be reached for a long time.",
@@ -145,12 +149,14 @@ const GERMAN: Phrases = Phrases {
     open_text: "{product} kann Ihr {toolkit}-Konto nicht mehr erreichen. Es dauert eine Minute, es neu zu verbinden.",
     open_note: "Der Knopf führt Sie zu einer Anmeldeseite für {toolkit} und wieder zurück. Das Öffnen dieser Seite hat \
                 nichts geändert.",
+    open_yours: "Machen Sie nur weiter, wenn dieser Link in einer E-Mail an Sie kam. Hat ihn Ihnen jemand anderes gegeben, \
+                 würde Ihr {toolkit} mit dessen Zugang zu {product} verbunden.",
     open_button: "{toolkit} neu verbinden",
     account: "Konto",
     since: "Gestört seit",
     why: "Grund",
     second_account: "Ein anderes {toolkit}-Konto von Ihnen funktioniert. Es geht um das hier genannte.",
-    others: "Ebenfalls neu zu verbinden: {list}. In der E-Mail hat jedes einen eigenen Link.",
+    others: "Ebenfalls neu zu verbinden: {list}. Die Einstellungen von {product} zeigen sie.",
     why_refused: "{toolkit} nimmt die erteilte Erlaubnis nicht mehr an. Oft liegt es an einem neuen Passwort.",
     why_failures: "{toolkit} hat den Zugriff mehrmals hintereinander abgelehnt.",
     why_transient: "{toolkit} war lange Zeit nicht erreichbar.",

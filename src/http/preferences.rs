@@ -32,7 +32,7 @@ pub(super) struct Wishes {
 /// What a form of the page says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Wish {
-    /// Mail again, about everything.
+    /// Mail again; what was said of single toolkits goes on.
     Again,
     /// Of the toolkits shown, these and no others.
     Only {
@@ -85,8 +85,9 @@ impl Wishes {
             button: fill(words.stop_all),
             ..Form::default()
         };
-        let toolkits: BTreeSet<&ToolkitSlug> = about.iter().chain(&self.stopped).collect();
-        let boxes: Vec<&ToolkitSlug> = toolkits.into_iter().take(MAX_BOXES).collect();
+        // What the mail was about comes first where there are too many; then by name, as people look for them.
+        let others = self.stopped.difference(about);
+        let boxes: BTreeSet<&ToolkitSlug> = about.iter().chain(others).take(MAX_BOXES).collect();
         let text = vec![fill(if saved { words.saved_text } else { words.text })];
         if boxes.is_empty() {
             return Page { heading: fill(words.heading), text, form: Some(all), ..Page::default() };
@@ -191,6 +192,16 @@ mod tests {
         }
         let many = format!("mail=some{}", "&shown=slack".repeat(61));
         assert_eq!(wish_of(many.as_bytes()), None);
+    }
+
+    #[test]
+    fn what_a_mail_was_about_has_a_box_however_many_toolkits_were_stopped() {
+        let stopped: BTreeSet<ToolkitSlug> = (0..40).map(|number| ToolkitSlug::new(format!("app{number}"))).collect();
+        let wishes = Wishes { suppressed: None, stopped };
+        let form = wishes.page(Language::English, "Acme", &slugs(&["zoom"]), false).form.unwrap();
+        let boxes: Vec<(&str, bool)> =
+            form.choices.iter().map(|choice| (choice.value.as_str(), choice.checked)).collect();
+        assert!(boxes.len() == MAX_BOXES && boxes.last() == Some(&("zoom", true)), "{boxes:?}");
     }
 
     #[test]

@@ -39,9 +39,10 @@ pub(super) enum PageError {
 
 /// GET and HEAD: how things stand. Reads the state database alone.
 pub(super) async fn show(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
-    let language = Language::of(accept_language(&headers));
+    let browser = accept_language(&headers);
+    let language = Language::of(browser);
     let token = token_of(&uri, "/r/");
-    let Some(site) = shared.site.reconnect.as_ref() else { return nothing(&shared, language) };
+    let Some(site) = shared.site.reconnect.as_ref() else { return retired(&shared, language) };
     match within(MAX_LOOK_TIME, site.reconnect.look(token)).await {
         Ok(Seen::Page(view)) if shared.rate.allows_link(&view.link) => {
             tracing::info!(
@@ -52,10 +53,11 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, method: Method, uri:
             if is_a_persons(&method, &headers) && view.standing != Standing::Revoked {
                 shared.tally.note(view.link, (shared.site.now)());
             }
-            page_of(&shared, site, language, &view)
+            page_of(&shared, site, Language::for_reader(view.incident.language.as_deref(), browser), &view)
         }
         Ok(Seen::Page(_)) => super::rate::slower(&shared, language),
         Ok(Seen::Nothing) => nothing(&shared, language),
+        Ok(Seen::Forgotten) => forgotten(&shared, language),
         Err(error) => failed(&shared, language, &error),
     }
 }
@@ -67,12 +69,14 @@ pub(super) async fn start(State(shared): State<Arc<Shared>>, request: Request) -
     let language = Language::of(accept_language(&head.headers));
     // Read before anything is answered, so that an answer is not lost with a connection full of unread bytes.
     let form = form_of(&head.headers, body).await;
-    let Some(site) = shared.site.reconnect.as_ref() else { return nothing(&shared, language) };
+    let Some(site) = shared.site.reconnect.as_ref() else { return retired(&shared, language) };
     let view = match within(MAX_LOOK_TIME, site.reconnect.look(token)).await {
         Ok(Seen::Page(view)) => view,
         Ok(Seen::Nothing) => return nothing(&shared, language),
+        Ok(Seen::Forgotten) => return forgotten(&shared, language),
         Err(error) => return failed(&shared, language, &error),
     };
+    let language = Language::for_reader(view.incident.language.as_deref(), accept_language(&head.headers));
     if !shared.rate.allows_link(&view.link) {
         return super::rate::slower(&shared, language);
     }
@@ -116,6 +120,16 @@ pub(super) fn nothing(shared: &Shared, language: Language) -> Response {
     shared.pages.answer(StatusCode::NOT_FOUND, language, Subject::NothingHere)
 }
 
+/// The page where links are not used any more: whose they were cannot be told without a key.
+pub(super) fn retired(shared: &Shared, language: Language) -> Response {
+    shared.pages.answer(StatusCode::GONE, language, Subject::Retired)
+}
+
+/// The page for a link of ours that is too old to be on record.
+fn forgotten(shared: &Shared, language: Language) -> Response {
+    shared.pages.answer(StatusCode::OK, language, Subject::Expired)
+}
+
 /// The page for trouble of our own.
 pub(super) fn failed(shared: &Shared, language: Language, error: &PageError) -> Response {
     let causes = causes(error);
@@ -131,11 +145,11 @@ fn page_of(shared: &Shared, site: &ReconnectSite, language: Language, view: &Pag
 
 fn speaker<'a>(shared: &'a Shared, site: &'a ReconnectSite, language: Language, view: &'a PageView) -> Speaker<'a> {
     let toolkit = &view.incident.toolkit;
-    Speaker::new(language, shared.pages.product(), toolkit, &site.settings_url, &site.return_url)
+    Speaker::new(language, shared.pages.product(), toolkit, &shared.site.settings_url, &site.return_url)
 }
 
 /// 303: the browser goes there with a GET (RFC 9110, section 15.4.4), and a reload repeats nothing.
-fn go(shared: &Shared, language: Language, address: &str) -> Response {
+pub(super) fn go(shared: &Shared, language: Language, address: &str) -> Response {
     let Ok(mut location) = HeaderValue::from_str(address) else { return nothing(shared, language) };
     location.set_sensitive(true);
     let headers = [

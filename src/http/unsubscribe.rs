@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT_LANGUAGE, ALLOW, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::Response;
+use url::form_urlencoded;
 
 use super::Shared;
 use super::language::{Language, Subject};
@@ -36,7 +37,7 @@ enum SuppressError {
 /// GET and HEAD: what is sent and what can be chosen. Writes nothing; where the state database is away, the page asks
 /// what it can ask without.
 pub(super) async fn ask(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap) -> Response {
-    let language = Language::of(accept_language(&headers));
+    let language = language_of(&uri, &headers);
     let Some(hash) = owner(&shared, &uri) else {
         return shared.pages.answer(StatusCode::NOT_FOUND, language, Subject::NothingHere);
     };
@@ -51,7 +52,7 @@ pub(super) async fn ask(State(shared): State<Arc<Shared>>, uri: Uri, headers: He
 
 /// POST: suppresses the token's owner, or keeps their choice; as often as it is said, and with the same answer.
 pub(super) async fn suppress(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    let language = Language::of(accept_language(request.headers()));
+    let language = language_of(request.uri(), request.headers());
     let (owner, about) = (owner(&shared, request.uri()), about(request.uri()));
     let ours = is_ours(request.headers(), shared.site.public_url.as_ref());
     // Read before anything is answered, so that an answer is not lost with a connection full of unread bytes.
@@ -99,6 +100,13 @@ pub(super) async fn nothing_here(State(shared): State<Arc<Shared>>, headers: Hea
 
 pub(super) fn accept_language(headers: &HeaderMap) -> Option<&str> {
     headers.get(ACCEPT_LANGUAGE)?.to_str().ok()
+}
+
+/// The mail's language, which its link names (`lang=de`), or the client's.
+fn language_of(uri: &Uri, headers: &HeaderMap) -> Language {
+    let mut pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let named = pairs.find(|(name, _)| name == "lang").map(|(_, language)| language);
+    Language::for_reader(named.as_deref(), accept_language(headers))
 }
 
 /// Whose link it is; none where it is not one of ours.

@@ -60,14 +60,15 @@ impl<'a> Speaker<'a> {
         if view.second_account {
             text.push(self.fill(words.second_account));
         }
-        let mut notes = vec![self.fill(words.open_note)];
+        let mut notes = vec![self.fill(words.open_note), self.fill(words.open_yours)];
         let others: Vec<String> = view.others.iter().filter_map(|slug| toolkit_name(slug.as_str())).collect();
         if !others.is_empty() {
             notes.push(self.fill(words.others).replace("{list}", &self.list(&others)));
         }
         let button = self.fill(words.open_button);
         let form = Form { fields: vec![Field { name: "form", value: form }], button, ..Form::default() };
-        Page { heading: self.fill(words.open), text, facts, form: Some(form), notes, ..Page::default() }
+        let also = (!others.is_empty()).then(|| self.settings());
+        Page { heading: self.fill(words.open), text, facts, form: Some(form), also, notes, ..Page::default() }
     }
 
     /// The product's side must be mended first.
@@ -77,17 +78,19 @@ impl<'a> Speaker<'a> {
 
     /// Another tab is getting the page; `page` is where to try again.
     pub(super) fn busy(&self, page: &str) -> Page {
-        self.page("", self.phrases.busy, self.phrases.busy_text, Some(link(page, self.phrases.again)))
+        self.or_settings(self.page("", self.phrases.busy, self.phrases.busy_text, Some(link(page, self.phrases.again))))
     }
 
     /// The provider could not be asked; `page` is where to try again.
     pub(super) fn later(&self, page: &str) -> Page {
-        self.page("bad", self.phrases.later, self.phrases.later_text, Some(link(page, self.phrases.again)))
+        let again = Some(link(page, self.phrases.again));
+        self.or_settings(self.page("bad", self.phrases.later, self.phrases.later_text, again))
     }
 
     /// A form that is not our page's, or too old.
     pub(super) fn foreign(&self, page: &str) -> Page {
-        self.page("bad", self.phrases.foreign, self.phrases.foreign_text, Some(link(page, self.phrases.to_page)))
+        let back = Some(link(page, self.phrases.to_page));
+        self.or_settings(self.page("bad", self.phrases.foreign, self.phrases.foreign_text, back))
     }
 
     /// Back from the provider, and it works.
@@ -97,7 +100,8 @@ impl<'a> Speaker<'a> {
 
     /// Back from the provider, which has not decided; `here` answers again.
     pub(super) fn waiting(&self, here: &str) -> Page {
-        self.page("", self.phrases.waiting, self.phrases.waiting_text, Some(link(here, self.phrases.look_again)))
+        let again = Some(link(here, self.phrases.look_again));
+        self.or_settings(self.page("", self.phrases.waiting, self.phrases.waiting_text, again))
     }
 
     /// Back from the provider, and it does not work; `page` is where to begin anew.
@@ -107,12 +111,14 @@ impl<'a> Speaker<'a> {
         }
         let words = self.phrases;
         let steps = words.not_done_steps.iter().map(|step| self.fill(step)).collect();
-        Page { steps, ..self.page("bad", words.not_done, words.not_done_text, Some(link(page, words.again))) }
+        let page = self.page("bad", words.not_done, words.not_done_text, Some(link(page, words.again)));
+        self.or_settings(Page { steps, ..page })
     }
 
     /// Back from the provider, which could not be asked; `here` answers again.
     pub(super) fn unseen(&self, here: &str) -> Page {
-        self.page("", self.phrases.unseen, self.phrases.unseen_text, Some(link(here, self.phrases.look_again)))
+        let again = Some(link(here, self.phrases.look_again));
+        self.or_settings(self.page("", self.phrases.unseen, self.phrases.unseen_text, again))
     }
 
     fn page(&self, tone: &'static str, heading: &str, text: &str, link: Option<Link>) -> Page {
@@ -120,9 +126,17 @@ impl<'a> Speaker<'a> {
     }
 
     fn to_settings(&self, heading: &str, text: &str) -> Page {
+        self.page("", heading, text, Some(self.settings()))
+    }
+
+    /// With the product's settings as the way for whom trying again does not help.
+    fn or_settings(&self, page: Page) -> Page {
+        Page { also: Some(self.settings()), ..page }
+    }
+
+    fn settings(&self) -> Link {
         let label = self.fill(self.phrases.to_settings);
-        let link = Link { to: self.settings_url.for_toolkit(self.slug), label };
-        self.page("", heading, text, Some(link))
+        Link { to: self.settings_url.for_toolkit(self.slug), label }
     }
 
     fn to_product(&self) -> Link {
@@ -163,10 +177,25 @@ impl<'a> Speaker<'a> {
     }
 
     fn fill(&self, phrase: &str) -> String {
-        phrase.replace("{toolkit}", &self.toolkit).replace("{product}", self.product)
+        let compound = format!("{}-", self.toolkit.replace(' ', "-"));
+        phrase.replace("{toolkit}-", &compound).replace("{toolkit}", &self.toolkit).replace("{product}", self.product)
     }
 }
 
 fn link(to: &str, label: &str) -> Link {
     Link { to: to.to_owned(), label: label.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_two_words_is_one_in_a_german_compound() {
+        let url = ReconnectUrl::parse("https://app.example.com/{toolkit}").unwrap();
+        let (slug, language) = (ToolkitSlug::new("googlecalendar"), Language::German);
+        let page = Speaker::new(language, "Acme", &slug, &url, &url).works();
+        assert_eq!(page.heading, "Google Calendar ist wieder verbunden");
+        assert_eq!(page.text, ["Danke. Acme kann Ihr Google-Calendar-Konto wieder nutzen."]);
+    }
 }

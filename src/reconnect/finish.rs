@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::Reconnect;
+use super::look::newer;
 use crate::domain::{Account, AttemptId, Status, TokenFor, causes};
 use crate::store::{AttemptRow, AttemptState, LinkedIncident, StoreError};
 use crate::telemetry::events;
@@ -18,6 +19,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub enum Finished {
     /// No attempt of ours.
     Nothing,
+    /// It had come to its end, and meanwhile the toolkit's account broke again. `page` says how things stand.
+    BrokeAgain {
+        /// The page behind the mail's link.
+        page: String,
+    },
     /// It works.
     Works(Box<LinkedIncident>),
     /// The provider has not decided yet; the same address answers again.
@@ -50,11 +56,15 @@ impl Reconnect {
         let Some(incident) = work.linked_incident(&attempt.incident).await?.map(Box::new) else {
             return Ok(Finished::Nothing);
         };
+        let broke_again = newer(&mut work, &incident).await?.is_some();
         work.roll_back();
-        if attempt.state == AttemptState::Succeeded {
+        if attempt.state == AttemptState::Succeeded && !broke_again {
             return Ok(Finished::Works(incident));
         }
-        let Some(made) = attempt.account.clone() else { return Ok(self.not_done(&attempt, incident)) };
+        let made = match attempt.account.clone() {
+            Some(made) if attempt.state != AttemptState::Succeeded => made,
+            _ => return Ok(self.not_done(&attempt, incident, broke_again)),
+        };
         for look in 1..=LOOKS {
             let anchor = incident.anchor.account.id.clone();
             let accounts = match self.accounts_now(&attempt.user, &[made.clone(), anchor]).await {
@@ -92,6 +102,9 @@ impl Reconnect {
             Some(state) => work.end_attempt(&attempt.id, state, now).await?,
             None => false,
         };
+        // Recording may have ended the incident, and an older one may have a successor.
+        let incident = work.linked_incident(&incident.id).await?.map_or(incident, Box::new);
+        let broke_again = newer(&mut work, &incident).await?.is_some();
         work.commit().await?;
         if let Some(state) = state.filter(|_| changed) {
             tracing::info!(
@@ -102,13 +115,14 @@ impl Reconnect {
         }
         Ok(match state {
             Some(AttemptState::Succeeded) => Finished::Works(incident),
-            Some(_) => self.not_done(attempt, incident),
+            Some(_) => self.not_done(attempt, incident, broke_again),
             None => Finished::Waiting(incident),
         })
     }
 
-    fn not_done(&self, attempt: &AttemptRow, incident: Box<LinkedIncident>) -> Finished {
-        Finished::NotDone { incident, page: self.links.page(&attempt.link) }
+    fn not_done(&self, attempt: &AttemptRow, incident: Box<LinkedIncident>, broke_again: bool) -> Finished {
+        let page = self.links.page(&attempt.link);
+        if broke_again { Finished::BrokeAgain { page } } else { Finished::NotDone { incident, page } }
     }
 }
 

@@ -10,8 +10,10 @@ const MOST_OTHERS: usize = 10;
 /// What a link leads to.
 #[derive(Debug)]
 pub enum Seen {
-    /// Nothing: no link of ours, or its incident is not on record any more.
+    /// Nothing: no link of ours.
     Nothing,
+    /// A link of ours, signed by us, that is not on record any more: its time was over long ago.
+    Forgotten,
     /// A page.
     Page(Box<PageView>),
 }
@@ -57,7 +59,7 @@ pub struct PageView {
     pub link: LinkId,
     /// Where the account stands.
     pub standing: Standing,
-    /// What it is about.
+    /// What it is about: the link's own incident or, once that is over, what is broken of the same toolkit now.
     pub incident: LinkedIncident,
     /// Another account of the same toolkit works, so this one must be named.
     pub second_account: bool,
@@ -71,15 +73,18 @@ impl Reconnect {
         let Ok(id) = self.links.keys.open(TokenFor::Link, token) else { return Ok(Seen::Nothing) };
         let mut work = self.store.begin_read().await?;
         Ok(match work.link(&LinkId::from_bytes(id)).await? {
-            Some(link) => self.view(&mut work, link).await?.map_or(Seen::Nothing, |view| Seen::Page(Box::new(view))),
-            None => Seen::Nothing,
+            Some(link) => self.view(&mut work, link).await?.map_or(Seen::Forgotten, |view| Seen::Page(Box::new(view))),
+            None => Seen::Forgotten,
         })
     }
 
     /// What there is to see behind a link; none where its incident is gone.
     pub(super) async fn view(&self, work: &mut Work, link: LinkRow) -> Result<Option<PageView>, StoreError> {
-        let Some(incident) = work.linked_incident(&link.incident).await? else { return Ok(None) };
-        let standing = self.standing(&link, &incident);
+        let Some(own) = work.linked_incident(&link.incident).await? else { return Ok(None) };
+        let newer = newer(work, &own).await?;
+        let withheld = newer.as_ref().is_some_and(|(_, withheld)| *withheld);
+        let incident = newer.map_or(own, |(newer, _)| newer);
+        let standing = if withheld { Standing::Revoked } else { self.standing(&link, &incident) };
         let others = others(work, &incident).await?;
         let second_account = incident.anchor.condition == crate::domain::Condition::SecondAccount;
         Ok(Some(PageView { link: link.id, standing, incident, second_account, others }))
@@ -99,6 +104,21 @@ impl Reconnect {
         }
         of_anchor(incident)
     }
+}
+
+/// What is broken now of the toolkit of an incident that is over, and whether somebody revoked the link to that: an old
+/// mail must neither say that all is well when it is not, nor open what was closed on purpose.
+pub(super) async fn newer(work: &mut Work, old: &LinkedIncident) -> Result<Option<(LinkedIncident, bool)>, StoreError> {
+    if old.closed.is_none() {
+        return Ok(None);
+    }
+    let open = work.open_incidents_of(std::slice::from_ref(&old.user)).await?;
+    let Some(row) = open.into_iter().find(|row| row.toolkit == old.toolkit) else { return Ok(None) };
+    let withheld = work.only_revoked_links(&old.user, &row.incident.id).await?;
+    Ok(work.linked_incident(&row.incident.id).await?.map(|mut newer| {
+        newer.language = newer.language.or_else(|| old.language.clone());
+        (newer, withheld)
+    }))
 }
 
 /// What an open incident's account can be helped by.

@@ -48,7 +48,7 @@ impl Reconnect {
     /// Whether the link's account is still broken, and the provider's page if so.
     pub async fn start(&self, token: &str) -> Result<Started, StoreError> {
         let view = match self.look(token).await? {
-            Seen::Nothing => return Ok(Started::Nothing),
+            Seen::Nothing | Seen::Forgotten => return Ok(Started::Nothing),
             Seen::Page(view) if matches!(view.standing, Standing::Open | Standing::Team | Standing::SwitchedOff) => {
                 view
             }

@@ -34,6 +34,8 @@ pub struct LinkedIncident {
     pub broke_at: Timestamp,
     /// When it ended and on which evidence; none while it is open.
     pub closed: Option<(Timestamp, CloseEvidence)>,
+    /// The language of the mails that carry its link (BCP 47, the primary subtag), where known.
+    pub language: Option<String>,
     /// The account it stands for, as last seen.
     pub anchor: KnownAccount,
 }
@@ -51,21 +53,23 @@ pub enum RevokeScope {
 
 impl Work {
     /// The link for each incident of one user: the one there is, extended, or a new one under the id given with it.
+    /// `language` is that of the notice.
     pub async fn links_for(
         &mut self,
         user: &UserId,
         incidents: &[(IncidentId, LinkId)],
+        language: Option<&str>,
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<HashMap<IncidentId, LinkId>, StoreError> {
         let mut links = HashMap::with_capacity(incidents.len());
         for (incident, fresh) in incidents {
-            let upsert = sql("INSERT INTO reconnect_links (link_id, incident_id, user_id, created_at, expires_at) \
-                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (incident_id) WHERE revoked_at IS NULL DO UPDATE SET \
+            let upsert = sql("INSERT INTO reconnect_links (link_id, incident_id, user_id, created_at, expires_at, \
+                 language) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (incident_id) WHERE revoked_at IS NULL DO UPDATE SET \
                  expires_at = CASE WHEN excluded.expires_at > reconnect_links.expires_at THEN excluded.expires_at \
-                 ELSE reconnect_links.expires_at END RETURNING link_id");
+                 ELSE reconnect_links.expires_at END, language = excluded.language RETURNING link_id");
             let upsert = upsert.bind(fresh.to_hex()).bind(incident.as_str()).bind(user.as_str());
-            let rows = self.session.fetch(upsert.bind(now).bind(expires_at)).await?;
+            let rows = self.session.fetch(upsert.bind(now).bind(expires_at).bind(language)).await?;
             let row = rows.first().ok_or_else(|| StoreError::Unreadable("a link was not written".into()))?;
             links.insert(incident.clone(), link_id(row)?);
         }
@@ -82,9 +86,21 @@ impl Work {
     /// The incident behind a link.
     pub async fn linked_incident(&mut self, id: &IncidentId) -> Result<Option<LinkedIncident>, StoreError> {
         let select = sql("SELECT i.incident_id, i.toolkit AS incident_toolkit, i.broke_at, i.closed_at, \
-             i.close_evidence, a.* FROM incidents i \
+             i.close_evidence, (SELECT l.language FROM reconnect_links l WHERE l.user_id = i.user_id AND \
+             l.incident_id = i.incident_id AND l.language IS NOT NULL ORDER BY l.created_at DESC LIMIT 1) AS language, \
+             a.* FROM incidents i \
              JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id WHERE i.incident_id = $1");
         self.session.fetch(select.bind(id.as_str())).await?.first().map(linked_incident).transpose()
+    }
+
+    /// Whether an incident had links and all of them were revoked.
+    pub async fn only_revoked_links(&mut self, user: &UserId, incident: &IncidentId) -> Result<bool, StoreError> {
+        let select = sql("SELECT count(*) AS n, count(revoked_at) AS revoked FROM reconnect_links \
+             WHERE user_id = $1 AND incident_id = $2");
+        let rows = self.session.fetch(select.bind(user.as_str()).bind(incident.as_str())).await?;
+        let Some(row) = rows.first() else { return Ok(false) };
+        let (all, revoked) = (row.int("n")?, row.int("revoked")?);
+        Ok(all > 0 && all == revoked)
     }
 
     /// Revokes links that are not revoked yet, and says how many.
@@ -134,6 +150,7 @@ fn linked_incident(row: &Row) -> Result<LinkedIncident, StoreError> {
         user: anchor.account.user.clone(),
         toolkit: ToolkitSlug::new(row.text("incident_toolkit")?),
         broke_at: row.instant("broke_at")?,
+        language: row.opt_text("language")?,
         closed: row.opt_instant("closed_at")?.zip(evidence.transpose()?),
         anchor,
     })

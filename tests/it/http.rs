@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reconnectd::domain::{
-    AddressHash, AddressKey, EmailAddress, SuppressionCause, Unsubscribe, UnsubscribeToken, from_millis,
+    AddressHash, AddressKey, EmailAddress, ReconnectUrl, SuppressionCause, Unsubscribe, UnsubscribeToken, from_millis,
 };
 use reconnectd::http::{Brand, Server, Site};
 use reconnectd::store::Store;
@@ -60,6 +60,7 @@ impl Served {
             now: Arc::new(|| from_millis(START_MS)),
             brand: Brand::default(),
             public_url: None,
+            settings_url: ReconnectUrl::parse("https://app.example.com/settings/{toolkit}").unwrap(),
             reconnect: None,
             report: None,
         };
@@ -416,5 +417,22 @@ async fn a_choice_is_neither_made_by_other_pages_nor_against_an_operator() {
         assert!(page.contains("does not write to this address") && !page.contains("<form"), "{page}");
         served.post(&path(), FORM, "mail=again").await;
         assert!(served.is_suppressed().await, "{cause:?}");
+    }
+}
+
+#[tokio::test]
+async fn links_of_old_mails_lead_to_the_settings_where_the_reconnect_page_is_no_more() {
+    let (_folder, _, store) = sqlite().await;
+    let served = Served::over(store).await;
+    let posted = post("/r/AbCd", "Content-Type: application/x-www-form-urlencoded\r\n", "form=x");
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    for request in [get("/r/AbCd"), get("/r/callback/AbCd"), posted] {
+        let answer = served.exchange(&request).await;
+        let body = answer.body.replace("&#x2f;", "/");
+        assert_eq!(answer.status, 410, "{body}");
+        assert!(
+            body.contains("settings of Acme") && body.contains("href=\"https://app.example.com/settings/\""),
+            "{body}"
+        );
     }
 }

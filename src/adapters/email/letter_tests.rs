@@ -177,7 +177,7 @@ fn who_reconnected_is_told_so_and_asked_for_nothing() {
     You get this because we told you that it had stopped working.
     Questions? Write to support@acme.example.
 
-    To get no more of these messages, unsubscribe here:
+    To choose what you get these messages about, or to unsubscribe:
         https://u.acme.example/u/t
     ");
     assert!(!letter.html.contains("app.acme.example") && letter.html.contains("https://u.acme.example/u/t"));

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a step that fails ends its test")]
 
 mod abandoned;
+mod again;
 mod attacks;
 mod claims;
 mod journey;
@@ -258,6 +259,7 @@ impl Served {
             now: Arc::new(move || clock.now()),
             brand,
             public_url: Some(links.base.clone()),
+            settings_url: ReconnectUrl::parse("https://app.example.com/settings/{toolkit}").unwrap(),
             reconnect: Some(ReconnectSite {
                 reconnect: Reconnect {
                     store,
@@ -267,7 +269,6 @@ impl Served {
                     links,
                     run: RunId::new("serve"),
                 },
-                settings_url: ReconnectUrl::parse("https://app.example.com/settings/{toolkit}").unwrap(),
                 return_url: ReconnectUrl::parse("https://app.example.com/welcome?from={toolkit}").unwrap(),
                 hosted: format!("https: {}", simulator.base_url().origin().ascii_serialization()),
             }),

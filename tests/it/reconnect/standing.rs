@@ -5,7 +5,7 @@ use std::time::Duration;
 use reconnectd::domain::{AccountId, AuthConfigId, ToolkitSlug};
 use reconnectd::simulator::{Fault, KeyScope, SimAccount};
 
-use super::{DAY, Place, hosted};
+use super::{DAY, PUBLIC, Place, hosted};
 
 #[tokio::test]
 async fn an_expired_link_says_how_to_get_on_and_leads_nowhere_else() {
@@ -173,4 +173,45 @@ async fn hostile_names_are_text() {
     let page = place.serve().await.get(&link).await;
     assert!(!page.body.contains("<script") && !page.body.contains("<b>") && page.body.contains("{{ 7 * 7 }}"));
     assert!(!page.body.contains('\u{202e}'), "{}", page.body);
+}
+
+#[tokio::test]
+async fn a_link_that_is_on_record_no_more_has_expired() {
+    let place = Place::new().await;
+    let served = place.serve().await;
+    let link = place.links.page(&reconnectd::domain::LinkId::from_bytes([7; 16]));
+    let page = served.get(&link).await;
+    assert_eq!((page.status, page.heading()), (200, "This link has expired"), "{}", page.body);
+    assert!(page.body.contains("href=\"https://app.example.com/settings/\""), "{}", page.body);
+    assert_eq!(served.post(&link, "x").await.heading(), "This link has expired");
+    assert_eq!(served.get(&format!("{link}x")).await.status, 404, "not ours");
+}
+
+#[tokio::test]
+async fn where_trying_again_does_not_help_the_settings_are_a_way_on() {
+    let place = Place::new().await;
+    let link = place.notice().await;
+    let served = place.serve().await;
+    let settings = "href=\"https://app.example.com/settings/slack\"";
+    place.simulator.fail_next(Fault::Status(503), 2);
+    let later = served.press(&link).await;
+    let foreign = served.post(&link, "not ours").await;
+    let hosted = hosted(&served.press(&link).await);
+    let callback = place.callback_of(&place.attempt_account()).await;
+    let waiting = served.get(&callback).await;
+    place.simulator.fail_next(Fault::Status(503), 2);
+    let unseen = served.get(&callback).await;
+    let not_done = served.get(&served.decide(&hosted, "deny").await).await;
+    for (page, heading) in [
+        (later, "That did not work"),
+        (foreign, "Please press the button once more"),
+        (waiting, "Almost there"),
+        (unseen, "We could not check"),
+        (not_done, "Slack is not connected yet"),
+    ] {
+        assert_eq!(page.heading(), heading);
+        assert!(page.body.contains(settings), "{heading}: {}", page.body);
+    }
+    let nothing = served.get(&format!("{PUBLIC}/r/nothing")).await;
+    assert!(nothing.status == 404 && nothing.body.contains("https://app.example.com/settings/"), "{}", nothing.body);
 }

@@ -192,6 +192,12 @@ impl World {
         self.users.lock().unwrap().insert(UserId::new(id), contact);
     }
 
+    /// What the product says a user reads; who has no address here is not known.
+    pub fn reads(&self, id: &str, locale: &str) {
+        let mut users = self.users.lock().unwrap();
+        users.get_mut(&UserId::new(id)).unwrap().locale = Some(locale.to_owned());
+    }
+
     /// Runs when an address is read, which is just before the provider is asked once more.
     pub fn at_contact(&self, hook: impl Fn(&World, &UserId) + Send + Sync + 'static) {
         *self.at_contact.lock().unwrap() = Some(Box::new(hook));
