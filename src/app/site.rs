@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use super::{App, AppError, fresh_key};
+use crate::adapters::composio::{ComposioProvider, ForPeople};
 use crate::config::{ReconnectMode, ReportAuth};
 use crate::domain::ReconnectLinks;
 use crate::http::{Access, Brand, ReconnectSite, ReportSite, Site};
-use crate::ports::Provider;
 use crate::reconnect::Reconnect;
 use crate::store::Store;
 
@@ -32,7 +32,7 @@ impl App {
     }
 
     /// What the pages are made of. `provider` is the one of this process: it holds the limiter.
-    pub async fn site(&self, store: &Store, provider: Option<Arc<dyn Provider>>) -> Result<Site, AppError> {
+    pub async fn site(&self, store: &Store, provider: Option<Arc<ComposioProvider>>) -> Result<Site, AppError> {
         let clock = Arc::clone(&self.clock);
         let section = &self.config.reconnect;
         let links = self.reconnect_links(store, false).await?;
@@ -40,7 +40,7 @@ impl App {
             Some(links) => Some(ReconnectSite {
                 reconnect: Reconnect {
                     store: store.clone(),
-                    provider: provider.map_or_else(|| self.provider(), Ok)?,
+                    provider: Arc::new(ForPeople::new(provider.map_or_else(|| self.composio().map(Arc::new), Ok)?)),
                     clock: Arc::clone(&self.clock),
                     mint: Arc::clone(&self.mint),
                     links,

@@ -19,6 +19,8 @@ pub(super) struct Rechecked {
     pub items: Vec<NoticeItem>,
     /// Why something is left out; one entry per incident left out.
     pub dropped: Vec<Silence>,
+    /// Of what is left out, what the owner of the address does not want to read about.
+    pub stopped: Vec<IncidentId>,
     /// What is kept back now and was told on another channel already: why, and when it may be said here.
     pub told_elsewhere: Option<(Silence, Timestamp)>,
     /// Since when each incident counts that is told here for the first time: its opening, or its release.

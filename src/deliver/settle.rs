@@ -81,7 +81,9 @@ impl Deliverer {
             Decided::Sent(_) | Decided::SendFailed(_) => {
                 looked.items.iter().map(|item| item.incident.clone()).collect()
             }
-            // Nobody can be told until something changes that no run can see: asking again would change nothing.
+            // Nobody can be told until something changes that no run can see: asking again would change nothing. Of what
+            // was looked at that is so only of what its reader stopped; the rest is planned again when its time comes.
+            Decided::Cancel(_) if !looked.stopped.is_empty() => looked.stopped.clone(),
             Decided::Cancel(Silence::NoAddress | Silence::UserGone | Silence::Suppressed) => {
                 self.planned_incidents(claimed).await?
             }

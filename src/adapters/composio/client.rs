@@ -5,37 +5,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use serde_json::Value;
-use tokio::time::Instant;
-use tracing::Instrument as _;
-use url::Url;
 
-use super::errors::{Failure, TransientKind};
-use super::limiter::Limiter;
-use super::link::{make_link, may_link};
-use super::list::{ListUrl, read_by_id, read_list};
-use super::request::{Attempt, Sender};
-use super::retry::{DEADLINE, RetryRules, with_retries};
+use super::caller::Caller;
+use super::limiter::{Limiter, Place};
+use super::link::may_link;
+use super::list::ListUrl;
+use super::request::Sender;
 use super::settings::{ComposioSettings, ComposioSettingsError, is_loopback};
-use super::wire::{Page, parse_page};
-use crate::domain::{Account, AccountId, IdMint, UserId, causes};
+use crate::domain::{Account, AccountId, IdMint, UserId};
 use crate::ports::{AccountList, Clock, HostedLink, LinkWanted, Provider, ProviderError, ProviderUsage};
-use crate::telemetry::health::Dependency;
-use crate::telemetry::metrics::RequestOutcome;
-use crate::telemetry::{Metrics, Pulse, spans};
+use crate::telemetry::{Metrics, Pulse};
 
 /// Composio over HTTPS. One per process: it holds the limiter all tasks share.
 pub struct ComposioProvider {
-    sender: Sender,
-    limiter: Limiter,
-    max_attempts: AtomicU32,
-    pulse: Arc<Pulse>,
-    mint: IdMint,
-    clock: Arc<dyn Clock>,
-    list_url: ListUrl,
+    pub(super) sender: Sender,
+    pub(super) limiter: Limiter,
+    pub(super) max_attempts: AtomicU32,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) mint: IdMint,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) list_url: ListUrl,
     /// The provider runs on this host, so its pages may be there too.
-    loopback: bool,
-    metrics: Arc<Metrics>,
+    pub(super) loopback: bool,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl fmt::Debug for ComposioProvider {
@@ -76,6 +68,11 @@ impl ComposioProvider {
         Self { pulse, ..self }
     }
 
+    /// As audits and deliveries ask: one after the other, and the reserve is left to others.
+    fn scanning(&self) -> Caller<'_> {
+        Caller { provider: self, place: Place::InTurn }
+    }
+
     /// From now on these settings hold, but for the address, which stays; for requests that wait for their permit too.
     /// There is one limiter before and after. Nothing changes where they are refused.
     pub fn adjust(&self, settings: &ComposioSettings) -> Result<(), ComposioSettingsError> {
@@ -85,96 +82,28 @@ impl ComposioProvider {
         self.max_attempts.store(settings.max_attempts, Ordering::Relaxed);
         Ok(())
     }
-
-    /// One page, with repetitions.
-    pub(super) async fn page(&self, url: &Url, many_users: bool) -> Result<Page, ProviderError> {
-        let attempt = |number| async move {
-            let now = self.clock.now();
-            let request_id = self.mint.uuid(now);
-            let attempt = Attempt { url, number, many_users, request_id: &request_id, now };
-            let answer = self.counted(attempt, self.sender.get(attempt, &self.limiter)).await;
-            if number > 1 {
-                self.metrics.provider_retry();
-            }
-            answer
-        };
-        let rules = RetryRules { max_attempts: self.max_attempts.load(Ordering::Relaxed), deadline: DEADLINE };
-        let body = with_retries(rules, &self.limiter, &self.mint, attempt).await;
-        let page = body.and_then(|body| parse_page(&body).map_err(ProviderError::Malformed));
-        self.note_health(&page);
-        page
-    }
-
-    /// What `sent` comes to, with its span, its count and a sign of life. Its permit has come, perhaps after a pause.
-    async fn counted(
-        &self,
-        attempt: Attempt<'_>,
-        sent: impl Future<Output = Result<Vec<u8>, Failure>>,
-    ) -> Result<Vec<u8>, Failure> {
-        self.pulse.beat();
-        let (span, sent_at) = (spans::request(attempt.request_id, attempt.number), Instant::now());
-        let answer = sent.instrument(span.clone()).await;
-        self.pulse.beat();
-        let outcome = outcome_of(&answer);
-        spans::request_ended(&span, outcome);
-        self.metrics.provider_request(outcome, sent_at.elapsed());
-        answer
-    }
-
-    fn note_health<T>(&self, answer: &Result<T, ProviderError>) {
-        let (health, now) = (self.metrics.health(), self.clock.now());
-        match answer {
-            // What it says no to in particular says nothing of it as a whole.
-            Ok(_) | Err(ProviderError::Rejected { .. }) => health.works(Dependency::Provider, now),
-            Err(error) => health.fails(Dependency::Provider, &causes(error), now),
-        }
-    }
-
-    /// One POST under a permit, never repeated.
-    pub(super) async fn post_once(&self, url: &Url, body: &Value) -> Result<Vec<u8>, ProviderError> {
-        self.limiter.permit().await;
-        let now = self.clock.now();
-        let request_id = self.mint.uuid(now);
-        let attempt = Attempt { url, number: 1, many_users: false, request_id: &request_id, now };
-        let answer = self.counted(attempt, self.sender.post(attempt, body, &self.limiter)).await;
-        let answer = answer.map_err(|failure| match failure {
-            Failure::Final(error) => error,
-            Failure::Transient(failed) => {
-                // What everybody is asked to wait, everybody waits; this request is not sent again.
-                if let Some(wait) = failed.retry_after {
-                    self.limiter.pause(wait, "retry_after");
-                }
-                ProviderError::Unavailable { attempts: 1, last: failed.what }
-            }
-        });
-        // A key that may only read is refused here and taken everywhere else.
-        if !matches!(answer, Err(ProviderError::Unauthorized { .. })) {
-            self.note_health(&answer);
-        }
-        answer
-    }
 }
 
 #[async_trait]
 impl Provider for ComposioProvider {
     async fn accounts_of(&self, users: &[UserId]) -> Result<AccountList, ProviderError> {
-        read_list(self, &self.list_url, users).await
+        self.scanning().accounts_of(users).await
     }
 
     async fn accounts_by_id(&self, user: &UserId, ids: &[AccountId]) -> Result<Vec<Account>, ProviderError> {
-        read_by_id(self, &self.list_url, user, ids).await
+        self.scanning().accounts_by_id(user, ids).await
     }
 
     async fn link(&self, wanted: &LinkWanted) -> Result<HostedLink, ProviderError> {
-        make_link(self, &self.list_url.link()?, wanted, self.loopback).await
+        self.scanning().link(wanted).await
     }
 
     async fn check(&self) -> Result<(), ProviderError> {
-        self.page(&self.list_url.check(), false).await.map(drop)
+        self.scanning().page(&self.list_url.check(), false).await.map(drop)
     }
 
     async fn check_link(&self) -> Result<(), ProviderError> {
-        may_link(self, &self.list_url.link()?).await
+        may_link(self.scanning(), &self.list_url.link()?).await
     }
 
     fn usage(&self) -> ProviderUsage {
@@ -182,21 +111,45 @@ impl Provider for ComposioProvider {
     }
 }
 
-/// What one request came to, as it is counted.
-fn outcome_of(answer: &Result<Vec<u8>, Failure>) -> RequestOutcome {
-    match answer {
-        Ok(_) => RequestOutcome::Ok,
-        Err(Failure::Transient(failed)) => match failed.kind {
-            TransientKind::Throttled => RequestOutcome::RateLimited,
-            TransientKind::Server => RequestOutcome::ServerError,
-            TransientKind::TimedOut => RequestOutcome::TimedOut,
-            TransientKind::Transport => RequestOutcome::Broken,
-        },
-        Err(Failure::Final(error)) => match error {
-            ProviderError::Unauthorized { .. } => RequestOutcome::Unauthorized,
-            ProviderError::Rejected { .. } | ProviderError::Gone => RequestOutcome::Rejected,
-            ProviderError::TimedOut(_) => RequestOutcome::TimedOut,
-            _ => RequestOutcome::Broken,
-        },
+/// The same client for people who wait for their page: their requests go ahead of every other, and the reserve is
+/// there for them. What the provider asks everybody to wait, they wait too.
+#[derive(Debug)]
+pub struct ForPeople(Arc<ComposioProvider>);
+
+impl ForPeople {
+    /// Shares the limiter, and everything else, with `provider`.
+    pub fn new(provider: Arc<ComposioProvider>) -> Self {
+        Self(provider)
+    }
+
+    fn caller(&self) -> Caller<'_> {
+        Caller { provider: &self.0, place: Place::Ahead }
+    }
+}
+
+#[async_trait]
+impl Provider for ForPeople {
+    async fn accounts_of(&self, users: &[UserId]) -> Result<AccountList, ProviderError> {
+        self.caller().accounts_of(users).await
+    }
+
+    async fn accounts_by_id(&self, user: &UserId, ids: &[AccountId]) -> Result<Vec<Account>, ProviderError> {
+        self.caller().accounts_by_id(user, ids).await
+    }
+
+    async fn link(&self, wanted: &LinkWanted) -> Result<HostedLink, ProviderError> {
+        self.caller().link(wanted).await
+    }
+
+    async fn check(&self) -> Result<(), ProviderError> {
+        self.0.check().await
+    }
+
+    async fn check_link(&self) -> Result<(), ProviderError> {
+        self.0.check_link().await
+    }
+
+    fn usage(&self) -> ProviderUsage {
+        self.0.usage()
     }
 }

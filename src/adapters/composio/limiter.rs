@@ -1,10 +1,12 @@
-//! The one door to the provider: evenly spaced permits in the order of asking, and pauses that hold everybody.
+//! The one door to the provider: evenly spaced permits in the order of asking, and pauses.
 //!
-//! Guarantees: never more than the configured requests per minute, no burst; a pause holds every task that
-//! has not got its permit yet; a cancelled wait uses no permit up. Per process: two processes at once ask
-//! twice as fast (the run lease prevents that).
+//! Guarantees: never more than the configured requests per minute, no burst; a pause the provider asked for holds every
+//! task that has not got its permit yet; a cancelled wait uses no permit up. Who asks for a person that waits goes
+//! ahead of everybody else, and only they use the reserve of the budget. Per process: audits have one door between
+//! them, because the run lease lets one process work, but every process that serves pages adds one.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use reqwest::header::HeaderMap;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::retry::LONGEST_WAIT;
@@ -37,8 +40,36 @@ type Governor = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<
 /// The window where an answer names none (contract, section 4: one minute since April 2026).
 const USUAL_WINDOW: Duration = Duration::from_mins(1);
 
-/// Why it pauses where the reserve is reached.
-const RESERVE: &str = "reserve";
+/// Where a request stands among those that wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Behind whoever asked before. The reserve of the budget is not for it.
+    InTurn,
+    /// A person waits: next, once nothing the provider asked for holds everybody.
+    Ahead,
+}
+
+/// Why everybody, or everybody in turn, is to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PauseFor {
+    /// The provider said for how long.
+    RetryAfter,
+    /// The provider refused for the rate and did not say for how long.
+    Throttled,
+    /// What is left of the budget is the reserve.
+    Reserve,
+}
+
+impl PauseFor {
+    fn code(self) -> &'static str {
+        match self {
+            Self::RetryAfter => "retry_after",
+            Self::Throttled => "throttled",
+            Self::Reserve => "reserve",
+        }
+    }
+}
+
 /// A change of the rate is seen by whoever waits for a permit after this long at the latest.
 const LONGEST_STEP: Duration = Duration::from_secs(1);
 
@@ -57,17 +88,36 @@ pub(super) struct Limiter {
     governor: Mutex<Arc<Governor>>,
     /// Held by the task whose turn it is; tokio's mutex hands over in the order of asking.
     turn: tokio::sync::Mutex<()>,
-    paused_until: Mutex<Option<Pause>>,
+    /// The same among those who go ahead.
+    turn_ahead: tokio::sync::Mutex<()>,
+    /// How many go ahead now.
+    ahead: AtomicUsize,
+    /// Somebody who went ahead is through. Only the one task whose turn it is waits for it.
+    ahead_through: Notify,
+    pauses: Mutex<Pauses>,
     reserve: Mutex<f64>,
     waiting: Arc<Waiting>,
     metrics: Arc<Metrics>,
 }
 
-/// Nobody gets a permit before this.
-#[derive(Debug, Clone, Copy)]
-struct Pause {
-    until: Instant,
-    why: WaitReason,
+/// Before these instants no permit is given.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pauses {
+    /// To anybody: the provider asked for it.
+    announced: Option<Instant>,
+    /// To those in turn: the budget's reserve is reached.
+    reserve: Option<Instant>,
+}
+
+/// Somebody goes ahead for as long as this is kept.
+struct GoesAhead<'a>(&'a Limiter);
+
+impl Drop for GoesAhead<'_> {
+    fn drop(&mut self) {
+        self.0.ahead.fetch_sub(1, Ordering::SeqCst);
+        // One is kept for who is not waiting yet; one too many is a look for nothing.
+        self.0.ahead_through.notify_one();
+    }
 }
 
 /// What the answer's headers say of the organisation's budget.
@@ -84,7 +134,10 @@ impl Limiter {
         Self {
             governor: Mutex::new(Arc::new(governor(requests_per_minute))),
             turn: tokio::sync::Mutex::new(()),
-            paused_until: Mutex::new(None),
+            turn_ahead: tokio::sync::Mutex::new(()),
+            ahead: AtomicUsize::new(0),
+            ahead_through: Notify::new(),
+            pauses: Mutex::default(),
             reserve: Mutex::new(reserve),
             waiting: Arc::default(),
             metrics: Arc::new(Metrics::new()),
@@ -112,13 +165,32 @@ impl Limiter {
     }
 
     /// Waits for the right to send one request.
-    pub(super) async fn permit(&self) {
-        let _turn = self.turn.lock().await;
+    pub(super) async fn permit(&self, place: Place) {
+        match place {
+            Place::InTurn => {
+                let _turn = self.turn.lock().await;
+                self.next(place).await;
+            }
+            Place::Ahead => {
+                self.ahead.fetch_add(1, Ordering::SeqCst);
+                let _ahead = GoesAhead(self);
+                let _turn = self.turn_ahead.lock().await;
+                self.next(place).await;
+            }
+        }
+    }
+
+    /// The next permit for whoever's turn it is; they wait for all behind them, too.
+    async fn next(&self, place: Place) {
         loop {
-            // Whoever's turn it is waits for all behind it, too.
-            if let Some(pause) = self.pause_left() {
-                let _waits = self.waits(pause.why);
-                sleep_until(pause.until).await;
+            if let Some((until, why)) = self.pause_left(place) {
+                let _waits = self.waits(why);
+                sleep_until(until).await;
+                continue;
+            }
+            if place == Place::InTurn && self.ahead.load(Ordering::SeqCst) > 0 {
+                let _waits = self.waits(WaitReason::Rate);
+                self.ahead_through.notified().await;
                 continue;
             }
             match self.governor().check() {
@@ -137,24 +209,23 @@ impl Limiter {
         self.waiting.begin(why)
     }
 
-    /// Holds everybody for `duration` from now; a longer pause that is under way stays.
-    pub(super) fn pause(&self, duration: Duration, why: &'static str) {
+    /// Holds everybody for `duration` from now, or everybody in turn where the reserve is reached; a longer pause that is
+    /// under way stays.
+    pub(super) fn pause(&self, duration: Duration, why: PauseFor) {
         let now = Instant::now();
         let until = now + duration.min(LONGEST_WAIT);
-        let mut paused_until = self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
-        let begins = paused_until.is_none_or(|earlier| earlier.until <= now);
-        if paused_until.is_none_or(|earlier| earlier.until < until) {
-            let why = if why == RESERVE { WaitReason::Reserve } else { WaitReason::Pause };
-            *paused_until = Some(Pause { until, why });
-        }
-        drop(paused_until);
+        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = if why == PauseFor::Reserve { &mut pauses.reserve } else { &mut pauses.announced };
+        let begins = place.is_none_or(|earlier| earlier <= now);
+        *place = (*place).max(Some(until));
+        drop(pauses);
         if begins && until > now {
             let duration_ms = u64::try_from((until - now).as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(
                 event = events::PROVIDER_PAUSED,
                 duration_ms,
-                reason = why,
-                "All requests to the provider pause."
+                reason = why.code(),
+                "Requests to the provider pause; below the reserve those of people who wait do not."
             );
         }
     }
@@ -166,13 +237,17 @@ impl Limiter {
         let Some(budget) = Budget::read(headers) else { return };
         self.metrics.provider_budget(budget.limit, budget.remaining);
         if budget.remaining <= budget.limit * *self.reserve.lock().unwrap_or_else(PoisonError::into_inner) {
-            self.pause(budget.window, RESERVE);
+            self.pause(budget.window, PauseFor::Reserve);
         }
     }
 
-    fn pause_left(&self) -> Option<Pause> {
-        let paused_until = *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
-        paused_until.filter(|pause| pause.until > Instant::now())
+    /// Until when who stands here is held, and why.
+    fn pause_left(&self, place: Place) -> Option<(Instant, WaitReason)> {
+        let pauses = *self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        let announced = pauses.announced.map(|until| (until, WaitReason::Pause));
+        let reserve = pauses.reserve.filter(|_| place == Place::InTurn).map(|until| (until, WaitReason::Reserve));
+        let longest = announced.into_iter().chain(reserve).max_by_key(|(until, _)| *until);
+        longest.filter(|(until, _)| *until > Instant::now())
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
-use super::limiter::Limiter;
+use super::limiter::{Limiter, PauseFor, Place};
 use super::retry::LONGEST_WAIT;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{Value, WaitReason};
@@ -24,7 +24,7 @@ async fn permits_are_spaced_evenly_and_given_in_the_order_of_asking() {
     for number in 0..30 {
         let (limiter, log) = (Arc::clone(&limiter), Arc::clone(&log));
         tasks.push(tokio::spawn(async move {
-            limiter.permit().await;
+            limiter.permit(Place::InTurn).await;
             log.lock().unwrap().push((number, begun.elapsed()));
         }));
         tokio::task::yield_now().await;
@@ -44,37 +44,37 @@ async fn permits_are_spaced_evenly_and_given_in_the_order_of_asking() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_wait_uses_no_permit_up_and_blocks_nobody() {
     let limiter = Limiter::new(60, 0.0);
-    limiter.permit().await;
+    limiter.permit(Place::InTurn).await;
     let begun = Instant::now();
     for _ in 0..5 {
-        tokio::time::timeout(Duration::from_millis(100), limiter.permit()).await.unwrap_err();
+        tokio::time::timeout(Duration::from_millis(100), limiter.permit(Place::InTurn)).await.unwrap_err();
     }
-    limiter.permit().await;
+    limiter.permit(Place::InTurn).await;
     assert!(begun.elapsed() <= Duration::from_millis(1010), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_holds_everybody_and_a_shorter_one_does_not_cut_it() {
     let limiter = Arc::new(Limiter::new(60_000, 0.0));
-    limiter.permit().await;
+    limiter.permit(Place::InTurn).await;
     let begun = Instant::now();
     let waiting: Vec<_> = (0..5)
         .map(|_| {
             let limiter = Arc::clone(&limiter);
             tokio::spawn(async move {
-                limiter.permit().await;
+                limiter.permit(Place::InTurn).await;
                 begun.elapsed()
             })
         })
         .collect();
-    limiter.pause(Duration::from_secs(7), "test");
-    limiter.pause(Duration::from_secs(2), "test");
+    limiter.pause(Duration::from_secs(7), PauseFor::Throttled);
+    limiter.pause(Duration::from_secs(2), PauseFor::Throttled);
     for task in waiting {
         assert!(task.await.unwrap() >= Duration::from_secs(7));
     }
     assert!(begun.elapsed() < Duration::from_secs(8));
-    limiter.pause(Duration::from_hours(5), "test");
-    limiter.permit().await;
+    limiter.pause(Duration::from_hours(5), PauseFor::Throttled);
+    limiter.permit(Place::InTurn).await;
     assert!(begun.elapsed() < LONGEST_WAIT + Duration::from_secs(8), "a pause has a bound");
 }
 
@@ -101,24 +101,24 @@ async fn the_reserve_of_the_budget_is_left_to_others() {
             ("x-ratelimit-window-size", window),
         ]));
         let begun = Instant::now();
-        limiter.permit().await;
+        limiter.permit(Place::InTurn).await;
         assert_eq!(begun.elapsed().as_secs(), pause_s, "{limit} {remaining} {window} {reserve}");
     }
     let limiter = Limiter::new(60_000, 0.9);
     limiter.observe(&HeaderMap::new());
     let begun = Instant::now();
-    limiter.permit().await;
+    limiter.permit(Place::InTurn).await;
     assert_eq!(begun.elapsed(), Duration::ZERO, "no headers, no pause");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_new_rate_holds_at_once_for_who_waits_already_and_a_change_lets_nobody_through_early() {
     let limiter = Arc::new(Limiter::new(1, 0.0));
-    limiter.permit().await;
+    limiter.permit(Place::InTurn).await;
     let begun = Instant::now();
     let waiting = {
         let limiter = Arc::clone(&limiter);
-        tokio::spawn(async move { limiter.permit().await })
+        tokio::spawn(async move { limiter.permit(Place::InTurn).await })
     };
     tokio::task::yield_now().await;
     limiter.adjust(60, 0.0);
@@ -130,7 +130,7 @@ async fn a_new_rate_holds_at_once_for_who_waits_already_and_a_change_lets_nobody
     let begun = Instant::now();
     for _ in 0..5 {
         limiter.adjust(60, 0.0);
-        limiter.permit().await;
+        limiter.permit(Place::InTurn).await;
     }
     assert!(begun.elapsed() >= Duration::from_millis(4_950), "{:?}", begun.elapsed());
 }
@@ -151,12 +151,12 @@ async fn a_second_in_which_many_wait_counts_once_and_for_the_gravest_reason() {
     let (mut limiter, metrics) = (Limiter::new(60_000, 0.0), Arc::new(Metrics::new()));
     limiter.count_into(Arc::clone(&metrics));
     let limiter = Arc::new(limiter);
-    limiter.pause(Duration::from_secs(10), "retry_after");
+    limiter.pause(Duration::from_secs(10), PauseFor::RetryAfter);
     let retrying = limiter.waits(WaitReason::Pause);
     let waiting: Vec<_> = (0..3)
         .map(|_| {
             let limiter = Arc::clone(&limiter);
-            tokio::spawn(async move { limiter.permit().await })
+            tokio::spawn(async move { limiter.permit(Place::InTurn).await })
         })
         .collect();
     let cut_off = limiter.waits(WaitReason::Rate);
@@ -172,4 +172,66 @@ async fn a_second_in_which_many_wait_counts_once_and_for_the_gravest_reason() {
     drop(slow);
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!((waited(&metrics, "pause"), waited(&metrics, "rate")), (10, 3), "nobody waits, nothing is counted");
+}
+
+/// Eight tasks that ask in turn for ever, as an audit does; when each permit came.
+fn scan(limiter: &Arc<Limiter>, begun: Instant) -> (tokio::task::JoinSet<()>, Arc<Mutex<Vec<Duration>>>) {
+    let (mut tasks, log) = (tokio::task::JoinSet::new(), Arc::new(Mutex::new(Vec::new())));
+    for _ in 0..8 {
+        let (limiter, log) = (Arc::clone(limiter), Arc::clone(&log));
+        tasks.spawn(async move {
+            loop {
+                limiter.permit(Place::InTurn).await;
+                log.lock().unwrap().push(begun.elapsed());
+            }
+        });
+    }
+    (tasks, log)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_in_person_is_served_within_seconds_at_a_low_rate_during_a_scan_and_below_the_reserve() {
+    for below_the_reserve in [false, true] {
+        // A permit every 3 s: in turn, eight scanning tasks would be 24 s ahead of each request.
+        let limiter = Arc::new(Limiter::new(20, 0.25));
+        let begun = Instant::now();
+        let (mut scanning, scanned) = scan(&limiter, begun);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        if below_the_reserve {
+            limiter.observe(&headers(&[("x-ratelimit", "2000"), ("x-ratelimit-remaining", "400")]));
+        }
+        let (clicked, mut served) = (begun.elapsed(), Vec::new());
+        // Gives up while it waits: the place goes with it.
+        tokio::time::timeout(Duration::from_millis(100), limiter.permit(Place::Ahead)).await.unwrap_err();
+        for _request in ["the list", "the page"] {
+            limiter.permit(Place::Ahead).await;
+            served.push(begun.elapsed());
+        }
+        assert!(served[1] - clicked <= Duration::from_millis(6_100), "{below_the_reserve} {clicked:?} {served:?}");
+        tokio::time::sleep(Duration::from_secs(70)).await;
+        scanning.shutdown().await;
+        let mut all = scanned.lock().unwrap().clone();
+        let paused = all.iter().filter(|at| **at > clicked && **at < clicked + Duration::from_secs(60)).count();
+        assert_eq!(paused == 0, below_the_reserve, "who asks in turn leaves the reserve alone: {all:?}");
+        assert!(all.iter().any(|at| *at > clicked + Duration::from_secs(60)), "the scan goes on: {all:?}");
+        all.extend(&served);
+        all.sort_unstable();
+        for pair in all.windows(2) {
+            assert!(pair[1] - pair[0] >= Duration::from_millis(2_990), "no burst, whoever asks: {all:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_provider_asks_everybody_to_wait_holds_who_waits_in_person_too() {
+    for why in [PauseFor::RetryAfter, PauseFor::Throttled] {
+        let limiter = Limiter::new(60_000, 0.25);
+        limiter.observe(&headers(&[("x-ratelimit", "2000"), ("x-ratelimit-remaining", "400")]));
+        let begun = Instant::now();
+        limiter.pause(Duration::from_secs(7), why);
+        limiter.permit(Place::Ahead).await;
+        assert!(begun.elapsed() >= Duration::from_secs(7) && begun.elapsed() < Duration::from_secs(8), "{why:?}");
+        limiter.permit(Place::InTurn).await;
+        assert!(begun.elapsed() >= Duration::from_secs(60), "{why:?}: the reserve's pause was not cut");
+    }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use super::client::ComposioProvider;
+use super::caller::Caller;
 use super::settings::is_loopback;
 use super::wire::parse_instant;
 use crate::domain::{AccountId, Timestamp};
@@ -30,7 +30,7 @@ struct WireLink {
 
 /// See [`crate::ports::Provider::link`].
 pub(super) async fn make_link(
-    provider: &ComposioProvider,
+    provider: Caller<'_>,
     url: &Url,
     wanted: &LinkWanted,
     loopback: bool,
@@ -47,7 +47,7 @@ pub(super) async fn make_link(
 /// See [`crate::ports::Provider::check_link`]. What is asked for names no auth config and nobody, so it makes nothing
 /// (contract, section 2: `user_id` has at least one character); a key that may not write is refused before that is
 /// looked at.
-pub(super) async fn may_link(provider: &ComposioProvider, url: &Url) -> Result<(), ProviderError> {
+pub(super) async fn may_link(provider: Caller<'_>, url: &Url) -> Result<(), ProviderError> {
     let nothing = json!({ "auth_config_id": "", "user_id": "" });
     match provider.post_once(url, &nothing).await {
         Ok(_) | Err(ProviderError::Rejected { .. }) => Ok(()),

@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 
 use url::Url;
 
-use super::client::ComposioProvider;
+use super::caller::Caller;
 use super::settings::ComposioSettingsError;
 use super::wire::{Item, Page};
 use crate::domain::{Account, AccountId, UserId};
@@ -94,7 +94,7 @@ impl Asked<'_> {
 
 /// Every account of `users`; see [`crate::ports::Provider::accounts_of`].
 pub(super) async fn read_list(
-    provider: &ComposioProvider,
+    provider: Caller<'_>,
     list: &ListUrl,
     users: &[UserId],
 ) -> Result<AccountList, ProviderError> {
@@ -109,7 +109,7 @@ pub(super) async fn read_list(
 
 /// The accounts with these ids; see [`crate::ports::Provider::accounts_by_id`].
 pub(super) async fn read_by_id(
-    provider: &ComposioProvider,
+    provider: Caller<'_>,
     list: &ListUrl,
     user: &UserId,
     ids: &[AccountId],
@@ -128,7 +128,7 @@ pub(super) async fn read_by_id(
 }
 
 /// Reads until the list adds up, at most twice.
-async fn read(provider: &ComposioProvider, list: &ListUrl, asked: &Asked<'_>) -> Result<AccountList, ProviderError> {
+async fn read(provider: Caller<'_>, list: &ListUrl, asked: &Asked<'_>) -> Result<AccountList, ProviderError> {
     for _ in 0..2 {
         let walk = walk(provider, list, asked).await?;
         if walk.adds_up() {
@@ -154,7 +154,7 @@ impl Walk {
     }
 }
 
-async fn walk(provider: &ComposioProvider, list: &ListUrl, asked: &Asked<'_>) -> Result<Walk, ProviderError> {
+async fn walk(provider: Caller<'_>, list: &ListUrl, asked: &Asked<'_>) -> Result<Walk, ProviderError> {
     let users = asked.owners();
     let mut accounts: Vec<Account> = Vec::new();
     let mut place: HashMap<AccountId, usize> = HashMap::new();

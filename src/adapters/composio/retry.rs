@@ -16,7 +16,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use tokio::time::{Instant, timeout_at};
 
 use super::errors::{Failure, Transient, TransientKind};
-use super::limiter::Limiter;
+use super::limiter::{Limiter, PauseFor, Place};
 use super::waiting::Waits;
 use crate::domain::{IdMint, Timestamp};
 use crate::ports::ProviderError;
@@ -51,7 +51,7 @@ pub(super) struct RetryRules {
 /// 1 is the first. Safe to cancel: nothing but the attempt under way is lost.
 pub(super) async fn with_retries<T, F, Fut>(
     rules: RetryRules,
-    limiter: &Limiter,
+    (limiter, place): (&Limiter, Place),
     jitter: &IdMint,
     attempt: F,
 ) -> Result<T, ProviderError>
@@ -67,7 +67,7 @@ where
     let count_wait = |waits| *wait.lock().unwrap_or_else(PoisonError::into_inner) = waits;
     let run = backoff::future::retry(backoff::backoff::Stop {}, || async {
         count_wait(None);
-        limiter.permit().await;
+        limiter.permit(place).await;
         let number = made.fetch_add(1, Ordering::SeqCst) + 1;
         match attempt(number).await {
             Ok(value) => Ok(value),
@@ -102,11 +102,7 @@ fn after(
     failed: Transient,
 ) -> backoff::Error<ProviderError> {
     let wait = wait_after(number, &failed, jitter.unit());
-    if failed.retry_after.is_some() {
-        limiter.pause(wait, "retry_after");
-    } else if failed.kind == TransientKind::Throttled {
-        limiter.pause(wait, "throttled");
-    }
+    hold_all(limiter, &failed, wait);
     if failed.forbidden || number >= max_attempts || Instant::now() + wait >= ends_at {
         return backoff::Error::permanent(ProviderError::Unavailable { attempts: number, last: failed.what });
     }
@@ -120,6 +116,15 @@ fn after(
         "A request to the provider failed and is tried again."
     );
     backoff::Error::retry_after(ProviderError::Unavailable { attempts: number, last: failed.what }, wait)
+}
+
+/// Holds everybody for `wait` where the provider asked for it, or refused for the rate without saying for how long.
+pub(super) fn hold_all(limiter: &Limiter, failed: &Transient, wait: Duration) {
+    if failed.retry_after.is_some() {
+        limiter.pause(wait, PauseFor::RetryAfter);
+    } else if failed.kind == TransientKind::Throttled {
+        limiter.pause(wait, PauseFor::Throttled);
+    }
 }
 
 /// How long to wait after attempt `number` (1 is the first) failed. `unit` in `0.0..1.0` spreads the waits of

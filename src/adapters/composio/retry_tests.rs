@@ -7,7 +7,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
 use super::errors::{Failure, Transient, TransientKind};
-use super::limiter::Limiter;
+use super::limiter::{Limiter, Place};
 use super::retry::{LONGEST_WAIT, RetryRules, retry_after, wait_after, with_retries};
 use crate::domain::{IdMint, from_millis};
 use crate::ports::ProviderError;
@@ -76,7 +76,7 @@ async fn run(
 ) -> (Result<u32, ProviderError>, Vec<Duration>) {
     let (limiter, jitter, log) = (Limiter::new(per_minute, 0.0), IdMint::new(1), Mutex::new(Vec::new()));
     let begun = Instant::now();
-    let result = with_retries(rules, &limiter, &jitter, |number| {
+    let result = with_retries(rules, (&limiter, Place::InTurn), &jitter, |number| {
         log.lock().unwrap().push(begun.elapsed());
         let outcome = failures(number).map_or(Ok(number), Err);
         async move { outcome }
@@ -122,7 +122,7 @@ async fn the_deadline_holds_whatever_waits_are_asked_for() {
     let (limiter, jitter) = (Limiter::new(60_000, 0.0), IdMint::new(1));
     let begun = Instant::now();
     let endless = |_| std::future::pending::<Result<(), Failure>>();
-    let error = with_retries(rules(5), &limiter, &jitter, endless).await.unwrap_err();
+    let error = with_retries(rules(5), (&limiter, Place::InTurn), &jitter, endless).await.unwrap_err();
     assert!(matches!(error, ProviderError::Unavailable { attempts: 1, .. }), "{error}");
     assert_eq!(begun.elapsed().as_secs(), 1800);
 }
@@ -141,10 +141,10 @@ async fn a_429_or_a_wait_asked_for_pauses_the_other_tasks() {
             let fail =
                 |_| async move { Err::<(), _>(Failure::Transient(failed(kind, asked_s.map(Duration::from_secs)))) };
             // The failing task is dropped while it waits, or has given up: the pause stays.
-            let run = with_retries(rules(max_attempts), &limiter, &jitter, fail);
+            let run = with_retries(rules(max_attempts), (&limiter, Place::InTurn), &jitter, fail);
             tokio::time::timeout(Duration::from_millis(100), run).await.ok();
             let begun = Instant::now();
-            limiter.permit().await;
+            limiter.permit(Place::InTurn).await;
             let held = (begun.elapsed() + Duration::from_millis(150)).as_secs();
             assert!(held >= held_s && held <= held_s + 2, "{kind:?} {asked_s:?} {max_attempts}: {held} s");
         }

@@ -138,8 +138,8 @@ impl Assembly for Real {
         let key = in_time("the state database", app.address_key(&store)).await?;
         let links = in_time("the state database", app.reconnect_links(&store, false)).await?;
         // People who click share the limiter with the jobs.
-        let shared = Arc::clone(&provider) as Arc<dyn Provider>;
-        let site = in_time("the state database", app.site(&store, Some(shared))).await?;
+        let shared = Some(Arc::clone(&provider));
+        let site = in_time("the state database", app.site(&store, shared)).await?;
         let built = Built { provider, directory, key, links };
         let live = live(&app, &built).map_err(in_the("the channels"))?;
         let servers = self.server(site).into_iter().collect();

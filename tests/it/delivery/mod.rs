@@ -10,6 +10,7 @@ mod ours;
 mod rates;
 mod reach;
 mod side_by_side;
+mod stopped;
 
 use std::time::Duration;
 
