@@ -36,15 +36,23 @@ pub(super) fn percent(share: Option<f64>) -> String {
     share.map_or_else(|| "–".to_owned(), |share| format!("{:.1}\u{a0}%", share * 100.0))
 }
 
-/// In one unit, whole: `45 minutes`, `7 hours`, `3 days`; a dash where there is none.
+/// In one unit: `45 minutes`, `7 hours`, `2.5 days`, `12 days`; a dash where there is none.
 pub(super) fn length(seconds: Option<u64>) -> String {
     let of = |count: u64, unit: &str| format!("{}\u{a0}{unit}{}", number(count), if count == 1 { "" } else { "s" });
     match seconds {
         None => "–".to_owned(),
         Some(seconds) if seconds < 2 * 3600 => of(seconds / 60, "minute"),
         Some(seconds) if seconds < 2 * 86_400 => of(seconds / 3600, "hour"),
-        Some(seconds) => of(seconds / 86_400, "day"),
+        Some(seconds) if seconds < 10 * 86_400 && !tenths(seconds).is_multiple_of(10) => {
+            format!("{}.{}\u{a0}days", tenths(seconds) / 10, tenths(seconds) % 10)
+        }
+        Some(seconds) => of(tenths(seconds) / 10, "day"),
     }
+}
+
+/// Tenths of a day, the broken ones left out: what is not over yet is not counted.
+fn tenths(seconds: u64) -> u64 {
+    seconds / 8_640
 }
 
 /// To the minute, UTC.
@@ -68,6 +76,8 @@ mod tests {
             (7199, "119\u{a0}minutes"),
             (7200, "2\u{a0}hours"),
             (172_800, "2\u{a0}days"),
+            (187_200, "2.1\u{a0}days"),
+            (1_400_000, "16\u{a0}days"),
         ] {
             assert_eq!(length(Some(seconds)), expected);
         }

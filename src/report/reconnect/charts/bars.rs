@@ -13,6 +13,8 @@ use super::scale::Scale;
 const ROW: u32 = 24;
 /// Pixels below the last row: the marks and their unit.
 const BELOW: u32 = 40;
+/// Pixels of the longest name.
+const NAMES: u32 = 140;
 /// Of a row, the share its bar fills.
 const FILLED: f64 = 0.62;
 
@@ -42,12 +44,11 @@ pub(super) fn chart_of(about: About<'_>, unit: Unit, bars: &[Bar]) -> Result<Cha
     let widest = |texts: &mut dyn Iterator<Item = String>| {
         texts.map(|text| width_of(&text, f64::from(TEXT))).max().unwrap_or(0) + 8
     };
-    let left = widest(&mut bars.iter().map(|bar| short(&bar.label)));
+    let left = widest(&mut bars.iter().map(|bar| named(bar)));
     let right = widest(&mut bars.iter().map(|bar| bar.note.clone()));
     let scale = Scale::to(bars.iter().filter_map(|bar| bar.value).fold(0.0, f64::max), least_step);
     chart(about, rows * ROW + BELOW, |sheet| {
         let mut plot = ChartBuilder::on(sheet)
-            .set_left_and_bottom_label_area_size(0)
             .margin_left(px(left))
             .margin_right(px(right))
             .margin_bottom(px(BELOW - 22))
@@ -58,6 +59,7 @@ pub(super) fn chart_of(about: About<'_>, unit: Unit, bars: &[Bar]) -> Result<Cha
             .disable_y_axis()
             .x_labels(scale.marks.len())
             .x_label_formatter(&|mark| scale.label(*mark))
+            .set_all_tick_mark_size(px(3))
             .label_style(text(Ink::Quiet, HPos::Center, VPos::Top))
             .axis_style(line(Ink::Axis, 10))
             .bold_line_style(line(Ink::Grid, 10))
@@ -75,7 +77,7 @@ pub(super) fn chart_of(about: About<'_>, unit: Unit, bars: &[Bar]) -> Result<Cha
                 plot.draw_series([Rectangle::new([(0.0, lower), (value, upper)], filled)])?;
             }
             let label = text(Ink::Text, HPos::Right, VPos::Center);
-            sheet.draw(&Text::new(short(&bar.label), (start - px(6), row), label))?;
+            sheet.draw(&Text::new(named(bar), (start - px(6), row), label))?;
             let note = text(if bar.value.is_some() { Ink::Text } else { Ink::Quiet }, HPos::Left, VPos::Center);
             sheet.draw(&Text::new(bar.note.clone(), (end + px(5), row), note))?;
             at -= 1.0;
@@ -84,4 +86,8 @@ pub(super) fn chart_of(about: About<'_>, unit: Unit, bars: &[Bar]) -> Result<Cha
         let quiet = text(Ink::Quiet, HPos::Left, VPos::Bottom);
         sheet.draw(&Text::new(below, (start.min(px(WIDTH)), px(rows * ROW + BELOW - 1)), quiet))
     })
+}
+
+fn named(bar: &Bar) -> String {
+    short(&bar.label, f64::from(TEXT), NAMES)
 }

@@ -18,6 +18,8 @@ const HEIGHT: u32 = 236;
 const ABOVE: u32 = 30;
 /// Pixels below it, for names or days.
 const BELOW: u32 = 26;
+/// A bar is no wider than it is with so many steps.
+const LEAST_STEPS: usize = 8;
 
 pub(super) type Plot<'s, 'b> = ChartContext<'s, Drawing<'b>, Cartesian2d<RangedCoordf64, Scale>>;
 
@@ -32,13 +34,14 @@ pub(super) fn plot<'s, 'b>(
         .margin_top(px(ABOVE))
         .margin_bottom(px(BELOW))
         .margin_right(px(10))
-        .y_label_area_size(px(longest + 10))
+        .y_label_area_size(px(longest + 12))
         .build_cartesian_2d(0.0..width, scale.clone())?;
     plot.configure_mesh()
         .disable_x_mesh()
         .disable_x_axis()
         .y_labels(scale.marks.len())
         .y_label_formatter(&|mark| written(*mark))
+        .set_all_tick_mark_size(px(4))
         .label_style(text(Ink::Quiet, HPos::Right, VPos::Center))
         .axis_style(line(Ink::Axis, 10))
         .bold_line_style(line(Ink::Grid, 10))
@@ -76,6 +79,12 @@ pub(super) fn middle(step: usize) -> f64 {
     step as f64 + 0.5
 }
 
+/// How far a trend of so many steps goes; a few do not fill the whole width.
+#[expect(clippy::cast_precision_loss, reason = "steps of a trend are few")]
+pub(super) fn width_of_steps(steps: usize) -> f64 {
+    steps.max(LEAST_STEPS) as f64
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a height on a screen")]
 fn height(of: u64) -> f64 {
     of as f64
@@ -104,7 +113,7 @@ pub(super) fn pairs(about: About<'_>, names: [&str; 2], steps: &[(NaiveDate, [u6
     let most = steps.iter().flat_map(|(_, both)| both).copied().max().unwrap_or(0);
     let scale = Scale::to(height(most), 1.0);
     chart(about, HEIGHT, |sheet| {
-        let mut plot = plot(sheet, (height(steps.len() as u64), &scale), &|mark| scale.label(mark))?;
+        let mut plot = plot(sheet, (width_of_steps(steps.len()), &scale), &|mark| scale.label(mark))?;
         for (at, (_, [full, hollow])) in steps.iter().enumerate() {
             let middle = middle(at);
             let one = [(middle - 0.4, 0.0), (middle - 0.03, height(*full))];

@@ -2,9 +2,6 @@
 //!
 //! An estimate from above: the widths are those of DejaVu Sans, which is wider than the fonts systems come with.
 
-/// Longer names are cut in charts; the tables have them whole.
-pub(super) const LONGEST_NAME: usize = 22;
-
 /// The width of a text in a font of this size, both in the same unit.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few hundred, never below nothing")]
 pub(super) fn width_of(text: &str, size: f64) -> u32 {
@@ -26,13 +23,19 @@ fn of_one(c: char) -> f64 {
     }
 }
 
-/// A name that leaves room for what it names.
-pub(super) fn short(name: &str) -> String {
-    if name.chars().count() <= LONGEST_NAME {
+/// A name in at most this width, cut where it is longer; the tables have it whole.
+pub(super) fn short(name: &str, size: f64, width: u32) -> String {
+    if width_of(name, size) <= width {
         return name.to_owned();
     }
-    let head: String = name.chars().take(LONGEST_NAME - 1).collect();
-    head.trim_end().to_owned() + "…"
+    let mut cut = String::new();
+    for c in name.chars() {
+        if width_of(&format!("{cut}{c}…"), size) > width {
+            break;
+        }
+        cut.push(c);
+    }
+    cut.trim_end().to_owned() + "…"
 }
 
 #[cfg(test)]
@@ -41,8 +44,11 @@ mod tests {
 
     #[test]
     fn long_names_are_cut_and_widths_grow_with_texts() {
-        assert_eq!(short("googlecalendar"), "googlecalendar");
-        assert_eq!(short(&"ä".repeat(40)), "ä".repeat(LONGEST_NAME - 1) + "…");
+        assert_eq!(short("Google Calendar", 13.0, 150), "Google Calendar");
+        for name in ["ä".repeat(40), "日本".repeat(30), "😀".repeat(30), "W".repeat(30), "i".repeat(90)] {
+            let cut = short(&name, 13.0, 150);
+            assert!(cut.ends_with('…') && width_of(&cut, 13.0) <= 150 && cut.chars().count() > 7, "{cut}");
+        }
         assert!(width_of("Slack", 12.0) < width_of("Slacks", 12.0));
         assert_eq!(width_of("", 12.0), 0);
         assert!(width_of("日本", 10.0) >= 20);

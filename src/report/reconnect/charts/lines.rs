@@ -7,7 +7,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 
 use super::super::wording::number;
 use super::canvas::{About, Chart, ChartError, chart, line, px, strong, text};
-use super::columns::{below, days, middle, plot};
+use super::columns::{below, days, middle, plot, width_of_steps};
 use super::ink::Ink;
 use super::scale::Scale;
 
@@ -22,7 +22,7 @@ pub(super) fn course(about: About<'_>, steps: &[(NaiveDate, u64)]) -> Result<Cha
     let most = steps.iter().map(|(_, open)| *open).max().unwrap_or(0);
     let scale = Scale::to(most as f64, 1.0);
     chart(about, HEIGHT, |sheet| {
-        let mut plot = plot(sheet, (steps.len() as f64, &scale), &|mark| scale.label(mark))?;
+        let mut plot = plot(sheet, (width_of_steps(steps.len()), &scale), &|mark| scale.label(mark))?;
         let points: Vec<(f64, f64)> =
             steps.iter().enumerate().map(|(at, (_, open))| (middle(at), *open as f64)).collect();
         plot.draw_series([PathElement::new(points.clone(), line(Ink::First, 20))])?;
@@ -45,10 +45,10 @@ pub(super) fn curve(about: About<'_>, points: &[(u64, f64)]) -> Result<Chart, Ch
         let mut plot = plot(sheet, (DAYS_SHOWN, &scale), &|mark| format!("{}\u{a0}%", scale.label(mark)))?;
         let path = stairs(points);
         plot.draw_series([PathElement::new(path, line(Ink::First, 22))])?;
-        for day in [0.0, 7.0, 14.0, 21.0, 30.0] {
-            below(sheet, &plot, day, &format!("{day}"))?;
+        for (day, written) in [(0.0, "0"), (7.0, "7"), (14.0, "14"), (21.0, "21"), (29.0, "30 days")] {
+            below(sheet, &plot, day, written)?;
         }
-        let words = "share back after so many days";
+        let words = "back after so many days";
         sheet.draw(&Text::new(words, (px(2), px(2)), text(Ink::Quiet, HPos::Left, VPos::Top)))
     })
 }

@@ -139,7 +139,7 @@ fn funnel(report: &ReconnectReport) -> Maybe {
             note: count.map_or_else(|| "not known".to_owned(), |count| format!("{} · {}", number(count), share(count))),
         })
         .collect();
-    bars::chart_of(("funnel", "From being told to working again", &summary), bars::Unit::Count, &bars).map(Some)
+    bars::chart_of(("funnel", "How far those came who were told", &summary), bars::Unit::Count, &bars).map(Some)
 }
 
 fn curve(report: &ReconnectReport) -> Maybe {
@@ -155,6 +155,6 @@ fn curve(report: &ReconnectReport) -> Maybe {
         )
     };
     let (half, most) = (within(times.median_seconds, "half"), within(times.p90_seconds, "nine in ten"));
-    let summary = format!("Share of people that is back after so many days: {half}; {most}.");
-    lines::curve(("curve", "How soon people are back", &summary), &points).map(Some)
+    let summary = format!("The share grows with the days: {half}; {most}.");
+    lines::curve(("curve", "Share of people that is back", &summary), &points).map(Some)
 }

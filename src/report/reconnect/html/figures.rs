@@ -132,24 +132,33 @@ pub(super) fn tiles(report: &ReconnectReport) -> Vec<Tile> {
 
 /// All of them beside the period before.
 pub(super) fn table(report: &ReconnectReport) -> Table {
+    let before = report.previous.as_ref();
     let mut rows: Vec<Vec<Cell>> = ROWS
         .iter()
         .map(|row| {
             let now = (row.of)(&report.headline);
             let name =
                 if row.more == More::Worse { format!("{} (less is better)", row.name) } else { row.name.to_owned() };
-            let (before, change) = report.previous.as_ref().map_or_else(
-                || ("–".to_owned(), "nothing to compare with".to_owned()),
-                |before| ((row.of)(before).text(), change(now, (row.of)(before), row.more).0),
-            );
-            vec![words(name), figure(now.text()), figure(before), words(change)]
+            let mut cells = vec![words(name), figure(now.text())];
+            cells.extend(before.into_iter().flat_map(|before| {
+                let before = (row.of)(before);
+                [figure(before.text()), words(change(now, before, row.more).0)]
+            }));
+            cells
         })
         .collect();
     if report.old_news_open > 0 {
-        let name = "Broken before reconnectd came, told to nobody";
-        rows.push(vec![words(name), figure(number(report.old_news_open)), figure("–"), words("not counted above")]);
+        let mut cells =
+            vec![words("Broken before reconnectd came, told to nobody"), figure(number(report.old_news_open))];
+        cells.extend(before.into_iter().flat_map(|_| [figure("–"), words("not counted above")]));
+        rows.push(cells);
     }
-    Table::whole("This period and the one before", &["figure", "#this period", "#before", "change"], rows)
+    match before {
+        Some(_) => {
+            Table::whole("This period and the one before", &["figure", "#this period", "#before", "change"], rows)
+        }
+        None => Table::whole("This period; of the one before there is no history", &["figure", "#this period"], rows),
+    }
 }
 
 /// A share of a whole as a percentage.

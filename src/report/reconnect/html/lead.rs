@@ -115,8 +115,9 @@ pub(super) fn coverage(report: &ReconnectReport) -> String {
         return format!("No audit went to its end, {} failed.", number(c.audits_failed));
     };
     format!(
-        "{} audits went to their end, {} failed. The last ended {} and learned the accounts of {} of {} users.",
-        number(c.audits_finished),
+        "{} went to {} end, {} failed. The last ended {} and learned the accounts of {} of {} users.",
+        if c.audits_finished == 1 { "1 audit".to_owned() } else { format!("{} audits", number(c.audits_finished)) },
+        if c.audits_finished == 1 { "its" } else { "their" },
         number(c.audits_failed),
         instant(last),
         c.share.map_or_else(|| "none".to_owned(), |share| percent(Some(share))),

@@ -59,6 +59,7 @@ pub fn html(report: &ReconnectReport, frame: &Frame) -> Result<String, HtmlError
         product => plain(&frame.product),
         nav => frame.nav,
         title => title,
+        one_toolkit => about.is_some(),
         from => instant(report.period.from),
         to => instant(report.period.to),
         made => instant(report.generated_at),

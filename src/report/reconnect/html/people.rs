@@ -70,7 +70,10 @@ pub(super) fn curve(report: &ReconnectReport, charts: &[Chart]) -> Section {
     let steps = DAYS.iter().filter(|days| last > 0 && (**days == 1 || **days * 86_400 <= last));
     let read = steps.filter_map(|days| {
         let at = by(*days)?;
-        Some(vec![words(length(Some(days * 86_400))), figure(percent(Some(at.back)))])
+        Some(vec![
+            words(if *days == 1 { "1 day".to_owned() } else { format!("{days} days") }),
+            figure(percent(Some(at.back))),
+        ])
     });
     let read = Table::whole("Share back, read off the curve", &["within", "#back again"], read.collect());
     let text = format!(

@@ -4,6 +4,7 @@
 use super::super::charts::Chart;
 use super::super::model::{OpenByAge, ReconnectReport};
 use super::super::wording::{name, number, percent, plain};
+use super::figures::share_of;
 use super::page::{Cell, Part, Section, Table, figure, words};
 use super::{chart, lead, people, told};
 
@@ -24,8 +25,9 @@ pub(super) fn all(report: &ReconnectReport, charts: &[Chart]) -> Vec<Section> {
     sections
         .into_iter()
         .map(|section| {
-            let parts = section.parts.into_iter().filter(|part| !part.is_empty()).collect();
-            Section { parts, ..section }
+            let parts: Vec<_> = section.parts.into_iter().filter(|part| !part.is_empty()).collect();
+            let notes = if parts.is_empty() { Vec::new() } else { section.notes };
+            Section { parts, notes, ..section }
         })
         .filter(|section| !(section.parts.is_empty() && section.text.is_empty()))
         .collect()
@@ -71,8 +73,8 @@ fn toolkits(report: &ReconnectReport, charts: &[Chart]) -> Section {
         (0, 0) => "No account worked or broke.".to_owned(),
         (0, _) => "Nothing broke.".to_owned(),
         (_, 0) => String::new(),
-        (_, 1) => "Nothing of 1 other toolkit broke.".to_owned(),
-        (_, quiet) => format!("Nothing of {quiet} other toolkits broke."),
+        (_, 1) => "1 more toolkit worked without a breakage.".to_owned(),
+        (_, quiet) => format!("{quiet} more toolkits worked without a breakage."),
     };
     Section {
         id: "toolkits",
@@ -135,12 +137,23 @@ fn open(report: &ReconnectReport, charts: &[Chart]) -> Section {
         "#longer",
     ];
     let table = Table::new("What broke, came back and is open, by toolkit and reason", &columns, rows.collect());
+    let all = |of: fn(&OpenByAge) -> u64| found.iter().map(|row| of(&row.open)).sum::<u64>();
+    let total = all(OpenByAge::total);
+    let by_age = [
+        ("under a day", all(|open| open.under_1_day)),
+        ("1 to 7 days", all(|open| open.under_7_days)),
+        ("7 to 30 days", all(|open| open.under_30_days)),
+        ("longer", all(|open| open.older)),
+        ("together", total),
+    ];
+    let by_age = by_age.map(|(age, count)| vec![words(age), figure(number(count)), figure(share_of(count, total))]);
+    let by_age = Table::whole("Broken at the end, by how long", &["broken for", "#accounts", "#share"], by_age.into());
     let text = if found.is_empty() { vec!["Nothing broke, came back or is open.".to_owned()] } else { Vec::new() };
     Section {
         id: "open",
         heading: "What is broken, and for how long",
         text,
-        parts: vec![Part::new(chart(charts, "ages"), None), Part::new(None, Some(table))],
+        parts: vec![Part::new(chart(charts, "ages"), Some(by_age).filter(|_| total > 0)), Part::new(None, Some(table))],
         notes: vec![
             "Open: broken when the period ended, by how long the account has been broken. The reason is what the provider's \
              answer points at, as it stands today.",
