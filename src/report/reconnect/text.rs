@@ -30,7 +30,7 @@ fn head(out: &mut String, report: &ReconnectReport) {
     if let Some(toolkit) = &report.toolkit {
         line!(out, "Of {toolkit} alone; audits, whom nobody told and deliveries are those of all toolkits.");
     }
-    let share = c.share.map_or_else(|| "none of the users".to_owned(), |share| percent(Some(share)));
+    let share = c.share.map_or_else(|| "none".to_owned(), |share| percent(Some(share)));
     match c.last_audit_at {
         None => line!(out, "No audit went to its end in this time: nothing below says anything about it."),
         Some(_) => line!(

@@ -1,6 +1,7 @@
 //! The report's forms: the JSON is what the published schema says, CSV and text say the same, and none holds a user's id.
 
 use reconnectd::report::reconnect::{ReconnectReport, csv, text, users_csv};
+use reconnectd::report::reconnect::{Step, Trend, TrendAsked, trend};
 use serde_json::Value;
 
 use super::*;
@@ -57,6 +58,38 @@ async fn the_json_is_what_the_schema_says() {
         assert!(
             !json.contains("user-") && !csv(&report).unwrap().contains("user-") && !text(&report).contains("user-")
         );
+    }
+}
+
+#[tokio::test]
+async fn a_trend_is_what_its_schema_says_in_every_form() {
+    let (folder, path) = sqlite_path();
+    let raw = Raw::open(format!("sqlite://{}", path.display()), Some(folder)).await;
+    raw.hold(&random(11)).await;
+    let schema: Value = serde_json::from_str(include_str!("../../../docs/trend.schema.json")).unwrap();
+    assert!(jsonschema::meta::is_valid(&schema));
+    let validator = jsonschema::options().should_validate_formats(true).build(&closed(schema)).unwrap();
+    for (step, days, last) in [
+        (Step::Day, 5, "The last day is not whole"),
+        (Step::Week, 70, "The last week is"),
+        (Step::Month, 200, "The last month is"),
+    ] {
+        for (to, toolkit) in [(now() - TimeDelta::hours(5), None), (now(), Some("slack".to_owned()))] {
+            let asked = TrendAsked { from: to - TimeDelta::days(days), to, step, toolkit };
+            let whole = to == now() && step != Step::Month;
+            let points = trend(&raw.store, &asked).await.unwrap();
+            let trend = Trend::new(asked, points);
+            let value: Value = serde_json::from_str(&trend.json().unwrap()).unwrap();
+            let problems: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+            assert!(problems.is_empty(), "{problems:?}\n{value}");
+            assert_eq!(serde_json::from_value::<Trend>(value).unwrap(), trend, "nothing is lost");
+            let rows = csv_row::parse(&trend.csv().unwrap());
+            assert_eq!(rows.iter().filter(|row| row[0] == "trend").count(), trend.points.len() * 5);
+            let text = trend.text();
+            assert!(trend.points.iter().all(|of| text.contains(&of.from.to_string())), "{text}");
+            assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+            assert_eq!(text.contains(last), !whole, "{text}");
+        }
     }
 }
 

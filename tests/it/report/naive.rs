@@ -266,12 +266,12 @@ impl View<'_> {
             let arrived = notices.iter().flat_map(|item| self.arrivals(item)).min().filter(|at| *at < self.to);
             let Some(arrived) = arrived else { continue };
             delivered += 1;
-            let began = self.history.begun.iter().any(|b| b.incident == incident.id && b.created_at < self.to);
+            let started = self.history.begun.iter().any(|b| b.incident == incident.id && b.created_at < self.to);
             let of_it = |link: &&Link| link.incident == incident.id;
             let mut links = self.history.links.iter().filter(of_it);
             let seen = links.any(|link| link.opened_at.is_some_and(|at| at < self.to));
-            begun += u64::from(began);
-            opened += u64::from(began || seen);
+            begun += u64::from(started);
+            opened += u64::from(started || seen);
             active_again += u64::from(self.recovered(incident).is_some_and(|at| at >= arrived));
         }
         let (link_opened, attempt_started) = (pages.then_some(opened), pages.then_some(begun));
