@@ -5,6 +5,7 @@
 
 mod driver;
 mod looks;
+mod report;
 mod ways;
 
 use std::path::{Path, PathBuf};
