@@ -118,9 +118,9 @@ pub(super) fn pairs(about: About<'_>, names: [&str; 2], steps: &[(NaiveDate, [u6
     chart(about, HEIGHT, |sheet| {
         let mut plot = plot(sheet, (width_of_steps(steps.len()), &scale), &|mark| scale.label(mark))?;
         if many {
-            thick_and_thin(&mut plot, steps)?
+            thick_and_thin(&mut plot, steps)?;
         } else {
-            full_and_hollow(&mut plot, steps)?
+            full_and_hollow(&mut plot, steps)?;
         }
         let days_of: Vec<NaiveDate> = steps.iter().map(|(day, _)| *day).collect();
         days(sheet, &plot, &days_of)?;
