@@ -31,9 +31,18 @@ pub(super) fn number(of: u64) -> String {
     out
 }
 
-/// `3.2 %`; a dash where there is none.
+/// `3.2 %`, from ten times the whole on `1,234 %`; a dash where there is none.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "above zero, and ends at the largest number"
+)]
 pub(super) fn percent(share: Option<f64>) -> String {
-    share.map_or_else(|| "–".to_owned(), |share| format!("{:.1}\u{a0}%", share * 100.0))
+    match share {
+        None => "–".to_owned(),
+        Some(share) if share >= 10.0 => format!("{}\u{a0}%", number((share * 100.0).round() as u64)),
+        Some(share) => format!("{:.1}\u{a0}%", share * 100.0),
+    }
 }
 
 /// In one unit: `45 minutes`, `7 hours`, `2.5 days`, `12 days`; a dash where there is none.
@@ -69,7 +78,9 @@ mod tests {
         for (of, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(number(of), expected);
         }
-        assert_eq!((percent(Some(0.0318)), percent(None)), ("3.2\u{a0}%".to_owned(), "–".to_owned()));
+        for (of, expected) in [(Some(0.0318), "3.2\u{a0}%"), (Some(123.456), "12,346\u{a0}%"), (None, "–")] {
+            assert_eq!(percent(of), expected);
+        }
         for (seconds, expected) in [
             (0, "0\u{a0}minutes"),
             (60, "1\u{a0}minute"),

@@ -176,8 +176,18 @@ impl Browser {
 
     pub async fn dark(&self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
-        self.cdp("Emulation.setEmulatedMedia", features).await;
+        self.media("screen", json!([{ "name": "prefers-color-scheme", "value": value }])).await;
+    }
+
+    /// Shows pages as on this medium: `screen` or `print`.
+    pub async fn media(&self, medium: &str, features: Value) {
+        self.cdp("Emulation.setEmulatedMedia", json!({ "media": medium, "features": features })).await;
+    }
+
+    /// The page on paper, as a PDF file.
+    pub async fn print(&self, file: &Path) {
+        let pages = self.post("/print", json!({ "page": { "width": 21.0, "height": 29.7 } })).await;
+        std::fs::write(file, STANDARD.decode(pages.as_str().unwrap()).unwrap()).unwrap();
     }
 
     /// Which language the browser asks for.

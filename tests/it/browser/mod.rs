@@ -6,6 +6,7 @@
 pub mod driver;
 mod looks;
 mod pictures;
+mod report;
 mod ways;
 
 use std::path::{Path, PathBuf};

@@ -1,23 +1,37 @@
-//! The report as a page, without a browser: whole, escaped, and saying what the report says.
+//! The report as a page, without a browser: whole, escaped, read like any document, and saying what the report says.
+//! What it looks like is looked at in `browser/report.rs`.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
 
+mod figures;
+mod lead;
 pub mod samples;
-
-use std::path::Path;
+mod structure;
 
 use reconnectd::domain::Colour;
-use reconnectd::report::reconnect::{Frame, html};
+use reconnectd::report::reconnect::{Frame, ReconnectReport, html};
+use roxmltree::{Document, Node, ParsingOptions};
 
-fn frame() -> Frame {
+pub fn frame() -> Frame {
     Frame::file("Acme", Colour::ACCENT)
 }
 
-#[test]
-fn pages_are_kept_to_be_looked_at() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-output");
-    std::fs::create_dir_all(&folder).unwrap();
-    for (name, report) in samples::all() {
-        std::fs::write(folder.join(format!("report-{name}.html")), html(&report, &frame()).unwrap()).unwrap();
-    }
+pub fn page(report: &ReconnectReport) -> String {
+    html(report, &frame()).unwrap()
+}
+
+/// The page as a reader of XML has it; fails on anything that is not closed, not escaped, or no character.
+fn parsed(page: &str) -> Document<'_> {
+    let options = ParsingOptions { allow_dtd: true, ..ParsingOptions::default() };
+    Document::parse_with_options(page, options).unwrap_or_else(|error| panic!("{error}\n{page}"))
+}
+
+fn named<'a>(document: &'a Document<'a>, name: &str) -> Vec<Node<'a, 'a>> {
+    document.descendants().filter(|node| node.tag_name().name() == name).collect()
+}
+
+/// All text within, on one line.
+fn text(node: Node<'_, '_>) -> String {
+    let texts = node.descendants().filter(Node::is_text).filter_map(|node| node.text());
+    texts.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -313,3 +313,40 @@ pub fn all() -> [(&'static str, ReconnectReport); 6] {
         ("audited", ReconnectReport { coverage: ordinary().coverage, ..nothing() }),
     ]
 }
+
+/// Any report: figures that fit or do not fit each other, of none to many.
+pub fn any(seed: u64) -> ReconnectReport {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut report = [ordinary(), nothing(), hostile()][rng.usize(0..3)].clone();
+    let count = |rng: &mut fastrand::Rng| [0, 1, 7, 999, 1_000_000_000_000][rng.usize(0..5)] + rng.u64(0..3);
+    let share = |rng: &mut fastrand::Rng| [0.0, 1e-9, 0.5, 1.0, 40.0][rng.usize(0..5)];
+    let word = |rng: &mut fastrand::Rng| (0..rng.usize(0..60)).map(|_| rng.char(..)).collect::<String>();
+    for figure in [&mut report.headline.newly_broken, &mut report.headline.open, &mut report.headline.active_at_start] {
+        *figure = count(&mut rng);
+    }
+    report.headline.break_rate = rng.bool().then(|| share(&mut rng));
+    report.previous = rng.bool().then(|| ordinary().headline);
+    report.toolkits = (0..rng.usize(0..60))
+        .map(|_| ToolkitRate {
+            toolkit: word(&mut rng),
+            active_at_start: count(&mut rng),
+            newly_broken: count(&mut rng),
+            break_rate: rng.bool().then(|| share(&mut rng)),
+        })
+        .collect();
+    report.breakages = (0..rng.usize(0..30))
+        .map(|_| {
+            let open = std::array::from_fn(|_| count(&mut rng));
+            breakage(&word(&mut rng), &word(&mut rng), count(&mut rng), open)
+        })
+        .collect();
+    report.trend = trend(rng.i64(0..90));
+    for point in &mut report.trend {
+        (point.newly_broken, point.open) = (count(&mut rng), count(&mut rng));
+    }
+    report.funnel.notified = count(&mut rng);
+    report.funnel.link_opened = rng.bool().then(|| count(&mut rng));
+    report.reconnect_curve =
+        (0..rng.usize(0..20)).map(|_| CurvePoint { after_seconds: count(&mut rng), back: share(&mut rng) }).collect();
+    report
+}

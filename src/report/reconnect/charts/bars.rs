@@ -44,7 +44,7 @@ pub(super) fn chart_of(about: About<'_>, unit: Unit, bars: &[Bar]) -> Result<Cha
     let widest = |texts: &mut dyn Iterator<Item = String>| {
         texts.map(|text| width_of(&text, f64::from(TEXT))).max().unwrap_or(0) + 8
     };
-    let left = widest(&mut bars.iter().map(|bar| named(bar)));
+    let left = widest(&mut bars.iter().map(named));
     let right = widest(&mut bars.iter().map(|bar| bar.note.clone()));
     let scale = Scale::to(bars.iter().filter_map(|bar| bar.value).fold(0.0, f64::max), least_step);
     chart(about, rows * ROW + BELOW, |sheet| {

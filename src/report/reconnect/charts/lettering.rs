@@ -1,6 +1,6 @@
 //! How much room a text takes where no font can be asked, and texts made short enough.
 //!
-//! An estimate from above: the widths are those of DejaVu Sans, which is wider than the fonts systems come with.
+//! An estimate from above: the widths are those of `DejaVu Sans`, which is wider than the fonts systems come with.
 
 /// The width of a text in a font of this size, both in the same unit.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few hundred, never below nothing")]
@@ -17,7 +17,7 @@ fn of_one(c: char) -> f64 {
         'm' | 'w' | 'M' | 'W' | '%' | '@' | '…' => 1.0,
         'A'..='Z' => 0.77,
         // Chinese, Japanese, Korean, emoji: as wide as high.
-        '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' => 1.0,
+        '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' => 1.1,
         '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ffe6}' | '\u{1f000}'..='\u{3ffff}' => 1.3,
         _ => 0.64,
     }

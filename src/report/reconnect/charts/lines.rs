@@ -6,7 +6,7 @@ use plotters::style::Color as _;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::super::wording::number;
-use super::canvas::{About, Chart, ChartError, chart, line, px, strong, text};
+use super::canvas::{About, Chart, ChartError, WIDTH, chart, line, px, strong, text};
 use super::columns::{below, days, middle, plot, width_of_steps};
 use super::ink::Ink;
 use super::scale::Scale;
@@ -27,10 +27,9 @@ pub(super) fn course(about: About<'_>, steps: &[(NaiveDate, u64)]) -> Result<Cha
             steps.iter().enumerate().map(|(at, (_, open))| (middle(at), *open as f64)).collect();
         plot.draw_series([PathElement::new(points.clone(), line(Ink::First, 20))])?;
         plot.draw_series(points.iter().map(|at| Circle::new(*at, px(2), Ink::First.colour().filled())))?;
-        if let (Some(at), Some((_, open))) = (points.last(), steps.last()) {
-            let (across, down) = plot.backend_coord(at);
-            let figure = strong(Ink::Text, HPos::Right, VPos::Bottom);
-            sheet.draw(&Text::new(number(*open), (across + px(4), down - px(6)), figure))?;
+        if let Some((_, open)) = steps.last() {
+            let figure = strong(Ink::Text, HPos::Right, VPos::Top);
+            sheet.draw(&Text::new(format!("{} at the end", number(*open)), (px(WIDTH - 10), px(2)), figure))?;
         }
         let days_of: Vec<NaiveDate> = steps.iter().map(|(day, _)| *day).collect();
         days(sheet, &plot, &days_of)?;

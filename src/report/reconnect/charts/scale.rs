@@ -32,7 +32,7 @@ impl Scale {
         }
         let step = step.max(least_step);
         let count = (most / step).ceil().clamp(1.0, MOST_MARKS + 1.0);
-        let decimals = if step < 0.95 { 1 } else { 0 };
+        let decimals = usize::from(step < 0.95);
         let mut marks = vec![0.0];
         while let Some(last) = marks.last().copied().filter(|last| last + step / 2.0 < count * step) {
             marks.push(last + step);

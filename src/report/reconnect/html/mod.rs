@@ -8,7 +8,7 @@
 //!
 //! Guarantees: words of others are escaped, also in charts; a policy within the page forbids scripts, everything from
 //! elsewhere and every style but its own, so that it holds for a file that was mailed on, too; no address and no user's id
-//! is in it. Readable in light and dark, in print, at 360 pixels, and by ear: what charts show is in tables.
+//! is in it. Written so that readers of XML read it, too (W3C, "Polyglot Markup"). Readable in light and dark, in print, at 360 pixels, and by ear: what charts show is in tables.
 
 mod figures;
 mod frame;

@@ -116,7 +116,7 @@ pub(super) fn cohorts(report: &ReconnectReport) -> Section {
         id: "cohorts",
         heading: "Week by week",
         parts: vec![Part::new(None, Some(table))],
-        notes: vec!["The darker, the more are back. A dash: the week has not had so long yet."],
+        notes: vec!["The more colour, the more are back. A dash: the week has not had so long yet."],
         ..Section::default()
     }
 }
@@ -138,7 +138,7 @@ pub(super) fn brought_back(report: &ReconnectReport) -> Section {
         (0, 0) => Vec::new(),
         (0, _) => vec!["Nothing broke again within 30 days of coming back.".to_owned()],
         (incidents, broken) => vec![format!(
-            "{} of what broke ({}) had come back at most 30 days before; it belongs to {} {}.",
+            "{} of what broke ({}) had come back at most 30 days before, of {} {}.",
             number(incidents),
             share_of(incidents, broken),
             number(repeats.users),

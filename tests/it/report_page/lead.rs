@@ -1,0 +1,117 @@
+//! The sentences one reads first follow from the figures, and what the report cannot know is said.
+
+use reconnectd::report::reconnect::{Headline, ReconnectReport};
+
+use super::*;
+
+/// The paragraphs under the first heading, without the last, which says what the report rests on.
+fn lead(report: &ReconnectReport) -> String {
+    let page = page(report);
+    let document = parsed(&page);
+    let lead = document.descendants().find(|node| node.attribute("class") == Some("lead")).unwrap();
+    let said = lead.children().filter(|node| node.tag_name().name() == "p" && node.attribute("class").is_none());
+    said.map(text).collect::<Vec<_>>().join(" ")
+}
+
+fn warnings(report: &ReconnectReport) -> Vec<String> {
+    let page = page(report);
+    let document = parsed(&page);
+    let warning = document.descendants().find(|node| node.attribute("class") == Some("warning"));
+    let lines = warning.into_iter().flat_map(|node| node.descendants().filter(|node| node.tag_name().name() == "li"));
+    lines.map(text).collect()
+}
+
+fn with(change: impl Fn(&mut ReconnectReport)) -> ReconnectReport {
+    let mut report = samples::ordinary();
+    report.auth_configs.clear();
+    report.previous = None;
+    report.funnel.delivered = 0;
+    change(&mut report);
+    report
+}
+
+#[test]
+fn the_sentence_that_matters_follows_from_the_figures() {
+    const HALF: &str = "Half of the people are back within 2.1 days.";
+    let before = |newly_broken| Some(Headline { newly_broken, ..Headline::default() });
+    let toolkits =
+        |of: &[(&str, u64, u64)]| of.iter().map(|(name, broke, of)| samples::rate(name, *broke, *of)).collect();
+    let rows: [(ReconnectReport, String); 11] = [
+        (with(|_| ()), format!("Slack broke most: 41 accounts, 3.2 % of those that worked. {HALF}")),
+        (
+            with(|of| of.toolkits = toolkits(&[("slack", 1, 0), ("gmail", 0, 4)])),
+            format!("Only Slack broke: 1 account. {HALF}"),
+        ),
+        (
+            with(|of| of.toolkits = toolkits(&[("slack", 5, 9), ("gmail", 5, 9), ("jira", 1, 9)])),
+            format!("Slack and Gmail broke most: 5 accounts each. {HALF}"),
+        ),
+        (
+            with(|of| of.toolkits = toolkits(&[("slack", 5, 9), ("gmail", 5, 9), ("jira", 5, 9)])),
+            format!("Slack and 2 other toolkits broke most: 5 accounts each. {HALF}"),
+        ),
+        (
+            with(|of| of.previous = before(100)),
+            format!(
+                "Slack broke most: 41 accounts, 3.2 % of those that worked. In all 92 broke, 8 fewer than in the period \
+                 before (8.0 % fewer). {HALF}"
+            ),
+        ),
+        (
+            with(|of| of.previous = before(0)),
+            format!(
+                "Slack broke most: 41 accounts, 3.2 % of those that worked. In all 92 broke, 92 more than in the period \
+                 before. {HALF}"
+            ),
+        ),
+        (
+            with(|of| of.previous = before(92)),
+            format!(
+                "Slack broke most: 41 accounts, 3.2 % of those that worked. In all 92 broke, as many as in the period \
+                 before. {HALF}"
+            ),
+        ),
+        (
+            with(|of| (of.headline.newly_broken, of.headline.open) = (0, 1)),
+            format!("Nothing broke; 1 account that broke before is still broken. {HALF}"),
+        ),
+        (
+            with(|of| {
+                of.time_to_reconnect.median_seconds = None;
+                (of.headline.newly_broken, of.headline.open) = (0, 0);
+            }),
+            "Nothing broke; nothing is broken. Fewer than half of the people have come back so far.".to_owned(),
+        ),
+        (samples::nothing(), "No audit went to its end in this time, so nothing is known of it.".to_owned()),
+        (
+            samples::ordinary(),
+            "Slack broke most: 41 accounts, 3.2 % of those that worked. In all 92 broke, 27 more than in the period before \
+             (41.5 % more). Half of the people are back within 2.1 days. Of the 80 whose notice arrived, 52 (65.0 %) work \
+             again. Look at your own OAuth app for Slack first: the auth config ac_9fK2slackProd has 41.3 % of what broke \
+             and 8.9 % of what worked."
+                .to_owned(),
+        ),
+    ];
+    for (report, expected) in rows {
+        assert_eq!(lead(&report).replace('\u{a0}', " "), expected);
+    }
+}
+
+#[test]
+fn little_to_rest_on_is_said_and_enough_is_not() {
+    assert_eq!(warnings(&samples::ordinary()), Vec::<String>::new());
+    let none = "No audit went to its end in this time: what broke or came back in it is not known yet.";
+    assert_eq!(warnings(&samples::nothing()), [none]);
+    let thin = warnings(&samples::thin()).join(" ").replace('\u{a0}', " ");
+    for said in [
+        "53.9 % of the users only",
+        "2,400 could not",
+        "For 5 days no audit ended",
+        "More audits failed (6)",
+        "Only 12 accounts",
+    ] {
+        assert!(thin.contains(said), "{said}: {thin}");
+    }
+    let no_users = with(|of| (of.coverage.users_scanned, of.coverage.share) = (0, None));
+    assert_eq!(warnings(&no_users), ["The last audit found no user in the directory."]);
+}
