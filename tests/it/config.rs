@@ -136,6 +136,7 @@ fn the_example_can_be_used_and_shows_the_defaults() {
         "webhook.signing_key",
         "http.public_url",
         "report.directory",
+        "report.mail_to",
         "suppression.key",
         "operator.slack_url",
         "ping.url",

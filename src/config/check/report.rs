@@ -13,7 +13,7 @@ impl Checker<'_> {
         let directory = self.optional("report.directory", raw.directory, report::directory);
         let period = self.length("report.period", raw.period, "7d", REPORT_PERIOD);
         let keep = self.number("report.keep", raw.keep, 90, report::MAX_KEPT);
-        let mail_to = self.optional("report.mail_to", raw.mail_to, report::mail_to);
+        let mail_to = self.optional("report.mail_to", raw.mail_to, |texts| report::mail_to(&texts));
         if (refused && directory.is_none()) || (mails && mail_to.is_none()) {
             return None;
         }

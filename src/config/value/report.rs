@@ -12,7 +12,7 @@ pub(in crate::config) const MAX_KEPT: u32 = 10_000;
 const MAX_READERS: usize = 20;
 
 /// Who gets the report by mail. What is refused is named by its place in the list: an address is nobody else's business.
-pub(in crate::config) fn mail_to(texts: Vec<String>) -> Result<Vec<EmailAddress>, Fault> {
+pub(in crate::config) fn mail_to(texts: &[String]) -> Result<Vec<EmailAddress>, Fault> {
     if texts.is_empty() {
         return Err(fault("is empty", "name one address at least, or leave the key out to mail the report to nobody"));
     }
