@@ -21,3 +21,7 @@ CREATE TABLE report_days (
 
 -- When a browser that a person sent there first showed the page behind the link. Fetching alone is not opening.
 ALTER TABLE reconnect_links ADD COLUMN opened_at INTEGER;
+
+-- The report asks whether any link was made in its period, and for the links of an incident, revoked ones too.
+CREATE INDEX reconnect_links_by_creation ON reconnect_links (created_at);
+CREATE INDEX reconnect_links_by_incident ON reconnect_links (incident_id);

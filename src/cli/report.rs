@@ -11,8 +11,11 @@ use clap::{Args, ValueEnum};
 
 use super::{Exit, output, setup};
 use crate::domain::{Timestamp, causes};
-use crate::report::reconnect::{self, Period, ReportError, UsersError};
+use crate::report::reconnect::{self, Period, ReportError, ReportScope, Step, Trend, TrendAsked, UsersError};
 use crate::store::Store;
+
+/// How far a trend goes back unless told otherwise: with the week of its beginning, as many weeks as the report shows.
+const HALF_A_YEAR: Duration = Duration::from_hours(24 * 7 * (reconnect::TREND_WEEKS as u64 - 1));
 
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
@@ -25,6 +28,13 @@ pub(super) struct ReportArgs {
     /// The first day or instant after it; now if not given.
     #[arg(long, value_name = "WHEN", value_parser = instant)]
     to: Option<Timestamp>,
+    /// The one toolkit it is about, as Composio calls it (slack); all if not given.
+    #[arg(long, value_name = "TOOLKIT")]
+    toolkit: Option<String>,
+    /// Instead of the report: what broke and came back in each step up to --to. Goes back half a year where neither --period
+    /// nor --from is given, and further than [retention] history where asked.
+    #[arg(long, value_enum, value_name = "STEP", conflicts_with = "with_users")]
+    trend: Option<Steps>,
     /// How it looks.
     #[arg(long, value_enum, default_value = "text", value_name = "FORM")]
     format: Form,
@@ -44,6 +54,16 @@ enum Form {
     Json,
     /// For spreadsheets, one figure a row.
     Csv,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Steps {
+    /// From 00:00 to 00:00 UTC.
+    Day,
+    /// From Monday to Monday, UTC.
+    Week,
+    /// A month of the calendar, UTC.
+    Month,
 }
 
 /// The report could not be given.
@@ -69,10 +89,13 @@ pub(super) async fn run(config: Option<&Path>, args: ReportArgs) -> Exit {
     setup::on_state(config, async |app, store| {
         let now = app.clock.now();
         let to = args.to.unwrap_or(now);
-        let length = args.period.unwrap_or(app.config.report.period);
+        let usual = if args.trend.is_some() { HALF_A_YEAR } else { app.config.report.period };
+        let length = args.period.unwrap_or(usual);
         let from = args.from.unwrap_or_else(|| to - TimeDelta::from_std(length).unwrap_or(reconnect::LONGEST));
         match Period::new(from, to, now) {
-            Ok(period) => write(store, period, &args, now).await.map(|()| Exit::Done),
+            Ok(period) => write(store, ReportScope { period, toolkit: args.toolkit.clone() }, &args, now)
+                .await
+                .map(|()| Exit::Done),
             Err(error) => {
                 output::complain(&causes(&error));
                 Ok(Exit::BadConfiguration)
@@ -82,15 +105,13 @@ pub(super) async fn run(config: Option<&Path>, args: ReportArgs) -> Exit {
     .await
 }
 
-async fn write(store: &Store, period: Period, args: &ReportArgs, now: Timestamp) -> Result<(), Failed> {
+async fn write(store: &Store, scope: ReportScope, args: &ReportArgs, now: Timestamp) -> Result<(), Failed> {
     if args.with_users {
-        return write_users(store, period, args.output.as_deref()).await;
+        return write_users(store, scope, args.output.as_deref()).await;
     }
-    let report = reconnect::reconnect_report(store, period, now).await?;
-    let content = match args.format {
-        Form::Text => reconnect::text(&report),
-        Form::Json => report.json()?,
-        Form::Csv => reconnect::csv(&report)?,
+    let content = match args.trend {
+        Some(step) => trend(store, scope, step, args.format).await?,
+        None => report(store, scope, args.format, now).await?,
     };
     match &args.output {
         None => output::result(content.trim_end_matches('\n')),
@@ -99,12 +120,37 @@ async fn write(store: &Store, period: Period, args: &ReportArgs, now: Timestamp)
     Ok(())
 }
 
-async fn write_users(store: &Store, period: Period, path: Option<&Path>) -> Result<(), Failed> {
+async fn report(store: &Store, scope: ReportScope, format: Form, now: Timestamp) -> Result<String, Failed> {
+    let report = reconnect::reconnect_report(store, scope, now).await?;
+    Ok(match format {
+        Form::Text => reconnect::text(&report),
+        Form::Json => report.json()?,
+        Form::Csv => reconnect::csv(&report)?,
+    })
+}
+
+async fn trend(store: &Store, scope: ReportScope, step: Steps, format: Form) -> Result<String, Failed> {
+    let step = match step {
+        Steps::Day => Step::Day,
+        Steps::Week => Step::Week,
+        Steps::Month => Step::Month,
+    };
+    let asked = TrendAsked { from: scope.period.from, to: scope.period.to, step, toolkit: scope.toolkit };
+    let points = reconnect::trend(store, &asked).await?;
+    let trend = Trend::new(asked, points);
+    Ok(match format {
+        Form::Text => trend.text(),
+        Form::Json => trend.json()?,
+        Form::Csv => trend.csv()?,
+    })
+}
+
+async fn write_users(store: &Store, scope: ReportScope, path: Option<&Path>) -> Result<(), Failed> {
     let written = match path {
-        None => reconnect::users_csv(store, period, output::stream()).await,
+        None => reconnect::users_csv(store, scope, output::stream()).await,
         Some(path) => {
             let file = private(path).map_err(|error| Failed::Write(path.to_owned(), error))?;
-            reconnect::users_csv(store, period, std::io::BufWriter::new(file)).await
+            reconnect::users_csv(store, scope, std::io::BufWriter::new(file)).await
         }
     };
     match written {

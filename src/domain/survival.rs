@@ -21,12 +21,15 @@ pub struct Followed {
 pub struct Survival {
     /// Each duration at which something ended, and the share that has not ended then; ascending.
     steps: Vec<(u64, f64)>,
+    /// The longest anybody was followed; none where nobody was.
+    longest: Option<u64>,
 }
 
 impl Survival {
     /// Estimates from what was seen. The order does not matter, and a duration may come more than once.
     pub fn estimate(mut seen: Vec<Followed>) -> Self {
         seen.sort_unstable_by_key(|at| at.seconds);
+        let longest = seen.last().map(|at| at.seconds);
         let mut at_risk: u64 = seen.iter().map(|at| at.ended + at.censored).sum();
         let mut share = 1.0;
         let mut steps: Vec<(u64, f64)> = Vec::new();
@@ -39,7 +42,7 @@ impl Survival {
             }
             at_risk -= ended + censored;
         }
-        Self { steps }
+        Self { steps, longest }
     }
 
     /// The duration after which the share `ended` (0 to 1) has ended, in seconds: the first at which at most the rest is
@@ -48,6 +51,32 @@ impl Survival {
         // What is left is a product of rounded numbers.
         let left = 1.0 - ended + 1e-9;
         self.steps.iter().find(|(_, share)| *share <= left).map(|(seconds, _)| *seconds)
+    }
+
+    /// The curve from 0 seconds to the longest anybody was followed: seconds, ascending, and the share that has not ended
+    /// then, which holds until the next. Empty where nobody was followed. A curve of more than `finest` steps is thinned: of
+    /// those, the first is kept that reaches each `finest`-th of all. So it has at most `finest + 2` points, each of them on
+    /// the curve, between them it is never off by a `finest`-th or more, and it crosses each `finest`-th just where the
+    /// whole curve does.
+    pub fn course(&self, finest: u32) -> Vec<(u64, f64)> {
+        let Some(longest) = self.longest else { return Vec::new() };
+        let whole = self.steps.len() <= finest as usize;
+        // The same tolerance as in `after`, so that a percentile is where the curve crosses it.
+        let reached = |share: f64| ((1.0 - share + 1e-9) * f64::from(finest)).floor();
+        let mut course = vec![(0, 1.0)];
+        let mut before = 0.0;
+        for (seconds, share) in &self.steps {
+            if whole || reached(*share) > before {
+                before = reached(*share);
+                // What ended at once is where the curve begins.
+                course.pop_if(|(at, _)| at == seconds);
+                course.push((*seconds, *share));
+            }
+        }
+        let left = self.steps.last().map_or(1.0, |(_, share)| *share);
+        course.pop_if(|(at, _)| *at == longest);
+        course.push((longest, left));
+        course
     }
 
     /// The share that has not ended after so many seconds.
@@ -106,6 +135,39 @@ mod tests {
             assert!((placebo.share_after(weeks) - share).abs() < 5e-5, "{weeks}: {}", placebo.share_after(weeks));
         }
         assert_eq!((placebo.after(0.5), placebo.after(0.9)), (Some(8), Some(17)));
+    }
+
+    /// The published estimates again: every step of a short curve is drawn, and it goes on for as long as anybody was followed.
+    #[test]
+    fn a_short_curve_is_drawn_step_by_step() {
+        let treated = of(&[6, 6, 6, 7, 10, 13, 16, 22, 23], &[6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35]);
+        let course = treated.course(190);
+        let at: Vec<u64> = course.iter().map(|(weeks, _)| *weeks).collect();
+        assert_eq!(at, [0, 6, 7, 10, 13, 16, 22, 23, 35]);
+        assert!(course.iter().all(|(weeks, left)| (treated.share_after(*weeks) - left).abs() < 1e-12));
+        assert_eq!(of(&[0, 5], &[]).course(190), [(0, 0.5), (5, 0.0)], "what ended at once is where it begins");
+        assert_eq!(of(&[], &[7]).course(190), [(0, 1.0), (7, 1.0)]);
+        assert_eq!((of(&[], &[]).course(190), of(&[0], &[]).course(190)), (vec![], vec![(0, 0.0)]));
+    }
+
+    /// Half of the people come back within a day, the others over a year, a tenth never: two shapes on one axis.
+    #[test]
+    fn a_long_curve_keeps_its_shape_in_a_few_points() {
+        let ended = (0..5_000).map(|n| Followed { seconds: n * 17, ended: 1, censored: 0 });
+        let slow =
+            (0..4_000).map(|n| Followed { seconds: 86_400 + n * 7_561, ended: 1, censored: u64::from(n % 9 == 0) });
+        let whole = Survival::estimate(ended.chain(slow).collect());
+        let course = whole.course(190);
+        assert!(course.len() <= 192 && course.len() > 150, "{}", course.len());
+        assert!(course.is_sorted_by(|a, b| a.0 < b.0 && a.1 >= b.1));
+        for (seconds, left) in &whole.steps {
+            let drawn = course.iter().take_while(|(at, _)| at <= seconds).last().unwrap().1;
+            assert!((drawn - left).abs() < 1.0 / 190.0, "{seconds}: {drawn} for {left}");
+        }
+        for ended in [0.5, 0.9] {
+            let crossed = course.iter().find(|(_, left)| *left <= 1.0 - ended + 1e-9).map(|(at, _)| *at);
+            assert_eq!(crossed, whole.after(ended), "{ended}");
+        }
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //! Beside them, on a listener of its own, what monitoring asks (`monitor`).
 //!
 //! Turns a request into a page; a form of our own page into a way to the provider's page and back; a one-click POST
-//! (RFC 8058) into a suppressed address. Guarantees: a GET or HEAD behind a link of a mail writes nothing and asks
-//! nobody, so scanners, previews and prefetching do nothing; a POST changes something only under a token signed for
+//! (RFC 8058) into a suppressed address. Guarantees: a GET or HEAD behind a link of a mail does nothing and asks nobody;
+//! that a person's browser opened a reconnect page is counted, beside the request (`tally`), and scanners, previews and
+//! prefetching leave no trace; a POST changes something only under a token signed for
 //! its link; a token that is not ours looks like a page that does not exist; everything a client sends or makes us
 //! keep is bounded; neither tokens nor addresses are logged. What a crash leaves: see `reconnect` for connect attempts;
 //! for the rest the commit is the deed, and an answer that got lost is asked for again.
@@ -20,6 +21,7 @@ mod rate;
 mod reconnect;
 mod same_site;
 mod server;
+mod tally;
 mod unsubscribe;
 mod words;
 
@@ -100,16 +102,19 @@ struct Shared {
     pages: page::Pages,
     logo: Option<Arc<[u8]>>,
     rate: rate::Rate,
+    tally: tally::Tally,
 }
 
-fn router(site: Site) -> Result<Router, HttpError> {
+/// The pages, and who writes down that they were opened.
+fn router(site: Site) -> Result<(Router, tally::TallyWriter), HttpError> {
+    let (tally, writer) = tally::tally(site.store.clone());
     let look = brand::Look::of(&site.brand, site.public_url.as_ref());
     let hosted = site.reconnect.as_ref().map_or("https:", |reconnect| &reconnect.hosted);
     let pages =
         page::Pages::new(&site.product, look, hosted, site.settings_url.for_any_toolkit()).map_err(HttpError::Pages)?;
     let logo = site.brand.logo.clone();
     let has_logo = logo.is_some();
-    let shared = Arc::new(Shared { site, pages, logo, rate: rate::Rate::default() });
+    let shared = Arc::new(Shared { site, pages, logo, rate: rate::Rate::default(), tally });
     let unsubscribe = get(unsubscribe::ask).post(unsubscribe::suppress).fallback(unsubscribe::wrong_method);
     // Links in old mails are opened whatever the mode is by now.
     let reconnect = get(reconnect::show).post(reconnect::start).fallback(unsubscribe::wrong_method);
@@ -120,9 +125,10 @@ fn router(site: Site) -> Result<Router, HttpError> {
     if has_logo {
         router = router.route(brand::LOGO_PATH, get(brand::logo));
     }
-    Ok(router
+    let router = router
         .fallback(unsubscribe::nothing_here)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), rate::guard))
-        .with_state(shared))
+        .with_state(shared);
+    Ok((router, writer))
 }

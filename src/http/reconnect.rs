@@ -6,18 +6,19 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use secrecy::ExposeSecret as _;
 use url::form_urlencoded;
 
 use super::language::{Language, Subject};
 use super::same_site::is_ours;
+use super::tally::is_a_persons;
 use super::unsubscribe::accept_language;
 use super::words::Speaker;
 use super::{MAX_BODY_BYTES, ReconnectSite, Shared};
 use crate::domain::causes;
-use crate::reconnect::{PageView, Seen, Started};
+use crate::reconnect::{PageView, Seen, Standing, Started};
 use crate::store::StoreError;
 use crate::telemetry::events;
 
@@ -37,7 +38,7 @@ pub(super) enum PageError {
 }
 
 /// GET and HEAD: how things stand. Reads the state database alone.
-pub(super) async fn show(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap) -> Response {
+pub(super) async fn show(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let browser = accept_language(&headers);
     let language = Language::of(browser);
     let token = token_of(&uri, "/r/");
@@ -49,6 +50,9 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, uri: Uri, headers: H
                 link_id = %view.link, incident_id = %view.incident.id, standing = view.standing.code(),
                 "A reconnect page was looked at; scanners of mail do that, too."
             );
+            if is_a_persons(&method, &headers) && view.standing != Standing::Revoked {
+                shared.tally.note(view.link, (shared.site.now)());
+            }
             page_of(&shared, site, Language::for_reader(view.incident.language.as_deref(), browser), &view)
         }
         Ok(Seen::Page(_)) => super::rate::slower(&shared, language),

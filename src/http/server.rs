@@ -3,7 +3,8 @@
 //! Turns accepted connections into one answered request each. Guarantees: at most [`MAX_CONNECTIONS`] at a time,
 //! further ones wait with the operating system; none lives longer than [`MAX_CONNECTION_TIME`], however slowly it
 //! speaks; a request that arrived whole is carried out though its client hangs up; when told to stop, nobody new is
-//! accepted and requests under way are finished, within [`MAX_DRAIN_TIME`]. A crash cuts connections and nothing else.
+//! accepted and requests under way are finished, within [`MAX_DRAIN_TIME`], and what they left to be counted is written
+//! down. A crash cuts connections and nothing else.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::rate::Peer;
+use super::tally::TallyWriter;
 use super::{HttpError, Site, router};
 use crate::telemetry::events;
 
@@ -48,23 +50,25 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
+    tally: Option<TallyWriter>,
 }
 
 impl Server {
     /// Listens on `address`; port 0 takes a free one, see [`Server::address`].
     pub async fn bind(address: SocketAddr, site: Site) -> Result<Self, HttpError> {
-        Self::over(listen("[http] listen", address).await?, router(site)?)
+        Self::on(listen("[http] listen", address).await?, site)
     }
 
     /// Answers on a listener that is bound already.
     pub fn on(listener: TcpListener, site: Site) -> Result<Self, HttpError> {
-        Self::over(listener, router(site)?)
+        let (router, tally) = router(site)?;
+        Ok(Self { tally: Some(tally), ..Self::over(listener, router)? })
     }
 
     /// Answers on a listener with the routes of `router`.
     pub(super) fn over(listener: TcpListener, router: Router) -> Result<Self, HttpError> {
         let address = listener.local_addr().map_err(HttpError::Unbound)?;
-        Ok(Self { listener, address, router })
+        Ok(Self { listener, address, router, tally: None })
     }
 
     /// Where it listens.
@@ -73,7 +77,21 @@ impl Server {
     }
 
     /// Answers until `stop` is done, then finishes what is under way.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        let (tally, ended) = (self.tally.take(), CancellationToken::new());
+        let writing = async {
+            if let Some(tally) = tally {
+                tally.run(&ended).await;
+            }
+        };
+        let answering = async {
+            self.answer(stop).await;
+            ended.cancel();
+        };
+        tokio::join!(answering, writing);
+    }
+
+    async fn answer(self, stop: impl Future<Output = ()>) {
         let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let (connections, stopping) = (TaskTracker::new(), CancellationToken::new());
         let mut stop = pin!(stop);

@@ -12,6 +12,7 @@ mod attempts;
 mod baseline;
 mod channels;
 mod errors;
+mod fold;
 mod incidents;
 mod jobs;
 mod key;
@@ -29,6 +30,7 @@ mod postgres;
 mod reconnect_attempts;
 mod recoveries;
 mod report_breakages;
+mod report_page;
 mod report_told;
 mod report_trend;
 mod retention;
@@ -64,6 +66,7 @@ pub use recoveries::EndedIncident;
 pub use report_breakages::{
     ActiveAccounts, AuthConfigBreakages, BreakageFigures, FIRST_MONDAY_MS, IncidentLine, Stretch, WEEK_MS, WeekFigures,
 };
+pub use report_page::PageFigures;
 pub use report_told::{AuditFigures, ChannelFigures, FunnelFigures};
 pub use report_trend::{DAY_MS, DayFigures};
 pub use retention::{Dropped, Expired};

@@ -78,7 +78,11 @@ pub struct WeekFigures {
 impl Work {
     /// What broke, recovered and is open, by toolkit and reason. (`+` keeps a database from looking through everything that
     /// was ever opened: what had not ended before is little.)
-    pub async fn report_breakages(&mut self, stretch: Stretch) -> Result<Vec<BreakageFigures>, StoreError> {
+    pub async fn report_breakages(
+        &mut self,
+        stretch: Stretch,
+        toolkit: Option<&str>,
+    ) -> Result<Vec<BreakageFigures>, StoreError> {
         let select = sql("SELECT i.toolkit, COALESCE(a.reason, 'other') AS reason, \
              count(CASE WHEN i.opened_at >= $1 AND i.released_at IS NULL THEN 1 END) AS newly_broken, \
              count(CASE WHEN i.closed_at < $2 AND i.close_evidence IN ('active', 'superseded') THEN 1 END) AS recovered, \
@@ -91,17 +95,17 @@ impl Work {
              count(CASE WHEN (i.closed_at IS NULL OR i.closed_at >= $2) AND $2 - i.broke_at >= 2592000000 THEN 1 END) AS open_more \
              FROM incidents i LEFT JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
              WHERE i.baseline = 0 AND +i.opened_at < $2 AND (i.released_at IS NULL OR i.released_at < $2) \
-             AND (i.closed_at IS NULL OR i.closed_at >= $1) \
-             GROUP BY i.toolkit, COALESCE(a.reason, 'other') ORDER BY i.toolkit, COALESCE(a.reason, 'other') LIMIT $3");
-        let select = select.bind(stretch.from).bind(stretch.to).bind(MOST_ROWS);
+             AND (i.closed_at IS NULL OR i.closed_at >= $1) AND ($3 IS NULL OR i.toolkit = $3) \
+             GROUP BY i.toolkit, COALESCE(a.reason, 'other') ORDER BY i.toolkit, COALESCE(a.reason, 'other') LIMIT $4");
+        let select = select.bind(stretch.from).bind(stretch.to).bind(toolkit).bind(MOST_ROWS);
         self.session.fetch(select).await?.iter().map(breakage_figures).collect()
     }
 
     /// Old news that was open, and not released, at the end of the stretch.
-    pub async fn report_old_news(&mut self, at: Timestamp) -> Result<u64, StoreError> {
+    pub async fn report_old_news(&mut self, at: Timestamp, toolkit: Option<&str>) -> Result<u64, StoreError> {
         let select = sql("SELECT count(*) AS n FROM incidents WHERE (closed_at IS NULL OR closed_at >= $1) \
-             AND +opened_at < $1 AND (baseline = 1 OR released_at >= $1)");
-        let rows = self.session.fetch(select.bind(at)).await?;
+             AND +opened_at < $1 AND (baseline = 1 OR released_at >= $1) AND ($2 IS NULL OR toolkit = $2)");
+        let rows = self.session.fetch(select.bind(at).bind(toolkit)).await?;
         rows.first().map_or(Ok(0), |row| count(row, "n"))
     }
 
@@ -109,13 +113,16 @@ impl Work {
     pub async fn report_auth_configs(
         &mut self,
         stretch: Stretch,
+        toolkit: Option<&str>,
         limit: u32,
     ) -> Result<Vec<AuthConfigBreakages>, StoreError> {
         let select = sql("SELECT a.auth_config, a.toolkit, count(*) AS n FROM incidents i JOIN accounts a \
              ON a.user_id = i.user_id AND a.account_id = i.account_id \
              WHERE i.baseline = 0 AND i.released_at IS NULL AND i.opened_at >= $1 AND i.opened_at < $2 \
-             GROUP BY a.auth_config, a.toolkit ORDER BY n DESC, a.auth_config, a.toolkit LIMIT $3");
-        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to).bind(limit)).await?;
+             AND ($3 IS NULL OR i.toolkit = $3) \
+             GROUP BY a.auth_config, a.toolkit ORDER BY n DESC, a.auth_config, a.toolkit LIMIT $4");
+        let select = select.bind(stretch.from).bind(stretch.to).bind(toolkit).bind(limit);
+        let rows = self.session.fetch(select).await?;
         rows.iter()
             .map(|row| {
                 Ok(AuthConfigBreakages {
@@ -129,17 +136,23 @@ impl Work {
 
     /// The accounts that worked just before `at`, by toolkit, those of the auth configs `named` apart: accounts first seen
     /// before then, of users whose list was read then or later, that were healthy before the first change since.
-    pub async fn report_active(&mut self, at: Timestamp, named: &[String]) -> Result<Vec<ActiveAccounts>, StoreError> {
+    pub async fn report_active(
+        &mut self,
+        at: Timestamp,
+        toolkit: Option<&str>,
+        named: &[String],
+    ) -> Result<Vec<ActiveAccounts>, StoreError> {
         // Those that are healthy now, corrected by those that changed since. A join of all accounts with the changes took
         // SQLite minutes; CROSS JOIN tells it to begin with the changes, and means nothing to PostgreSQL.
         let select = sql("WITH since AS (SELECT user_id, account_id, from_condition, ROW_NUMBER() OVER \
              (PARTITION BY user_id, account_id ORDER BY at, run_id) AS nth FROM transitions WHERE at >= $1), \
              counted AS (SELECT a.toolkit, a.auth_config, 1 AS n FROM accounts a JOIN users u ON u.user_id = a.user_id \
-             WHERE a.first_seen_at < $2 AND u.observed_at >= $3 AND a.gone_at IS NULL AND a.condition = 'healthy' \
+             WHERE a.first_seen_at < $2 AND u.observed_at >= $3 AND a.gone_at IS NULL AND a.condition = 'healthy' AND ($4 IS NULL OR a.toolkit = $5) \
              UNION ALL SELECT a.toolkit, a.auth_config, CASE WHEN s.from_condition = 'healthy' THEN 1 ELSE 0 END \
              - CASE WHEN a.gone_at IS NULL AND a.condition = 'healthy' THEN 1 ELSE 0 END AS n \
              FROM since s CROSS JOIN accounts a CROSS JOIN users u WHERE s.nth = 1 AND a.user_id = s.user_id \
-             AND a.account_id = s.account_id AND u.user_id = s.user_id AND a.first_seen_at < $4 AND u.observed_at >= $5), \
+             AND a.account_id = s.account_id AND u.user_id = s.user_id AND a.first_seen_at < $6 AND u.observed_at >= $7 \
+             AND ($8 IS NULL OR a.toolkit = $9)), \
              named AS (SELECT toolkit, CASE WHEN auth_config IN ({values}) THEN auth_config ELSE '' END AS auth_config, n \
              FROM counted) \
              SELECT toolkit, auth_config, CAST(sum(n) AS BIGINT) AS n FROM named GROUP BY toolkit, auth_config \
@@ -148,7 +161,22 @@ impl Work {
         if apart.is_empty() {
             apart.push(vec!["".into()]); // No auth config has an empty id that it would be told apart by.
         }
-        let rows = self.session.fetch(select.bind(at).bind(at).bind(at).bind(at).bind(at).values(apart)).await?;
+        let rows = self
+            .session
+            .fetch(
+                select
+                    .bind(at)
+                    .bind(at)
+                    .bind(at)
+                    .bind(toolkit)
+                    .bind(toolkit)
+                    .bind(at)
+                    .bind(at)
+                    .bind(toolkit)
+                    .bind(toolkit)
+                    .values(apart),
+            )
+            .await?;
         rows.iter()
             .map(|row| {
                 Ok(ActiveAccounts {
@@ -161,7 +189,11 @@ impl Work {
     }
 
     /// How fast people came back, by the week in which their incident was opened; of the incidents opened in the stretch.
-    pub async fn report_weeks(&mut self, stretch: Stretch) -> Result<Vec<WeekFigures>, StoreError> {
+    pub async fn report_weeks(
+        &mut self,
+        stretch: Stretch,
+        toolkit: Option<&str>,
+    ) -> Result<Vec<WeekFigures>, StoreError> {
         let select = sql("SELECT (opened_at - $3) / $4 AS week, count(*) AS opened, \
              count(CASE WHEN closed_at < $2 AND close_evidence = 'gone' THEN 1 END) AS gone, \
              count(CASE WHEN closed_at < $2 AND back = 1 AND closed_at - opened_at <= 86400000 THEN 1 END) AS back_1, \
@@ -170,44 +202,58 @@ impl Work {
              count(CASE WHEN closed_at < $2 AND back = 1 AND closed_at - opened_at <= 2592000000 THEN 1 END) AS back_30 \
              FROM (SELECT opened_at, closed_at, close_evidence, \
              CASE WHEN close_evidence IN ('active', 'superseded') THEN 1 ELSE 0 END AS back \
-             FROM incidents WHERE baseline = 0 AND released_at IS NULL AND opened_at >= $1 AND opened_at < $2) news \
-             GROUP BY (opened_at - $3) / $4 ORDER BY week");
-        let select = select.bind(stretch.from).bind(stretch.to).bind(FIRST_MONDAY_MS).bind(WEEK_MS);
+             FROM incidents WHERE baseline = 0 AND released_at IS NULL AND opened_at >= $1 AND opened_at < $2 \
+             AND ($5 IS NULL OR toolkit = $5)) news GROUP BY (opened_at - $3) / $4 ORDER BY week");
+        let select = select.bind(stretch.from).bind(stretch.to).bind(FIRST_MONDAY_MS).bind(WEEK_MS).bind(toolkit);
         self.session.fetch(select).await?.iter().map(week_figures).collect()
     }
 
     /// How long incidents opened in the stretch took to recover, or have lasted by its end, and how many: whole minutes
     /// below a day, whole hours above, so that there are at most 1,440 durations and 24 for each day more.
-    pub async fn report_reconnect_times(&mut self, stretch: Stretch) -> Result<Vec<Followed>, StoreError> {
+    pub async fn report_reconnect_times(
+        &mut self,
+        stretch: Stretch,
+        toolkit: Option<&str>,
+    ) -> Result<Vec<Followed>, StoreError> {
         let select = sql("SELECT CASE WHEN ms < 0 THEN 0 WHEN ms < 86400000 THEN ms / 60000 * 60 \
              ELSE ms / 3600000 * 3600 END AS seconds, count(CASE WHEN ended = 1 THEN 1 END) AS ended, count(*) AS n \
              FROM (SELECT CASE WHEN closed_at < $2 THEN closed_at ELSE $2 END - opened_at AS ms, \
              CASE WHEN closed_at < $2 AND close_evidence IN ('active', 'superseded') THEN 1 ELSE 0 END AS ended \
-             FROM incidents WHERE baseline = 0 AND released_at IS NULL AND opened_at >= $1 AND opened_at < $2) news \
-             GROUP BY seconds ORDER BY seconds");
-        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to)).await?;
+             FROM incidents WHERE baseline = 0 AND released_at IS NULL AND opened_at >= $1 AND opened_at < $2 \
+             AND ($3 IS NULL OR toolkit = $3)) news GROUP BY seconds ORDER BY seconds");
+        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to).bind(toolkit)).await?;
         rows.iter().map(followed).collect()
     }
 
     /// How long it took to notice what broke, of the incidents opened in the stretch; in the same steps.
-    pub async fn report_detect_times(&mut self, stretch: Stretch) -> Result<Vec<Followed>, StoreError> {
+    pub async fn report_detect_times(
+        &mut self,
+        stretch: Stretch,
+        toolkit: Option<&str>,
+    ) -> Result<Vec<Followed>, StoreError> {
         let select = sql("SELECT CASE WHEN ms < 0 THEN 0 WHEN ms < 86400000 THEN ms / 60000 * 60 \
              ELSE ms / 3600000 * 3600 END AS seconds, count(*) AS ended, count(*) AS n \
              FROM (SELECT opened_at - broke_at AS ms FROM incidents WHERE baseline = 0 AND released_at IS NULL \
-             AND opened_at >= $1 AND opened_at < $2) news GROUP BY seconds ORDER BY seconds");
-        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to)).await?;
+             AND opened_at >= $1 AND opened_at < $2 AND ($3 IS NULL OR toolkit = $3)) news \
+             GROUP BY seconds ORDER BY seconds");
+        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to).bind(toolkit)).await?;
         rows.iter().map(followed).collect()
     }
 
     /// Incidents opened in the stretch of users whose same toolkit had come back less than `within_ms` before, and how
     /// many users that were.
-    pub async fn report_repeats(&mut self, stretch: Stretch, within_ms: i64) -> Result<(u64, u64), StoreError> {
+    pub async fn report_repeats(
+        &mut self,
+        stretch: Stretch,
+        toolkit: Option<&str>,
+        within_ms: i64,
+    ) -> Result<(u64, u64), StoreError> {
         let select = sql("SELECT count(*) AS n, count(DISTINCT i.user_id) AS users FROM incidents i \
              WHERE i.baseline = 0 AND i.released_at IS NULL AND i.opened_at >= $1 AND i.opened_at < $2 \
-             AND EXISTS (SELECT 1 FROM incidents e WHERE e.user_id = i.user_id AND e.toolkit = i.toolkit \
+             AND ($4 IS NULL OR i.toolkit = $4) AND EXISTS (SELECT 1 FROM incidents e WHERE e.user_id = i.user_id AND e.toolkit = i.toolkit \
              AND e.closed_at <= i.opened_at AND e.closed_at > i.opened_at - $3 AND e.incident_id <> i.incident_id \
              AND e.close_evidence IN ('active', 'superseded'))");
-        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to).bind(within_ms)).await?;
+        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to).bind(within_ms).bind(toolkit)).await?;
         rows.first().map_or(Ok((0, 0)), |row| Ok((count(row, "n")?, count(row, "users")?)))
     }
 }
@@ -235,7 +281,7 @@ pub struct IncidentLine {
     pub evidence: Option<String>,
     /// The code of the last decision about it.
     pub decision: Option<String>,
-    /// How many of its notices arrived.
+    /// How many of its notices were accepted.
     pub notices: u64,
 }
 
@@ -244,6 +290,7 @@ impl Work {
     pub async fn report_incidents(
         &mut self,
         stretch: Stretch,
+        toolkit: Option<&str>,
         after: &str,
         limit: u32,
     ) -> Result<Vec<IncidentLine>, StoreError> {
@@ -253,8 +300,8 @@ impl Work {
              AND d.settled_at < $2 AND (d.said IS NULL OR d.said LIKE '%' || n.incident_id || '%')) AS notices \
              FROM incidents i LEFT JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
              WHERE i.incident_id > $3 AND i.opened_at < $2 AND (i.closed_at IS NULL OR i.closed_at >= $1) \
-             ORDER BY i.incident_id LIMIT $4");
-        let select = select.bind(stretch.from).bind(stretch.to).bind(after).bind(limit);
+             AND ($5 IS NULL OR i.toolkit = $5) ORDER BY i.incident_id LIMIT $4");
+        let select = select.bind(stretch.from).bind(stretch.to).bind(after).bind(limit).bind(toolkit);
         self.session.fetch(select).await?.iter().map(incident_line).collect()
     }
 }

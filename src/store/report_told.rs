@@ -12,9 +12,9 @@ use crate::domain::{RunCounters, Timestamp};
 pub struct FunnelFigures {
     /// It was decided to tell.
     pub notified: u64,
-    /// A notice arrived.
+    /// A notice was accepted by its receiver.
     pub delivered: u64,
-    /// The account works again, since a notice arrived.
+    /// The account works again, since a notice was accepted.
     pub active_again: u64,
 }
 
@@ -25,7 +25,7 @@ pub struct ChannelFigures {
     pub channel: String,
     /// Decided in the stretch.
     pub planned: u64,
-    /// Arrived.
+    /// Accepted by the receiver.
     pub delivered: u64,
     /// Given up.
     pub dead: u64,
@@ -50,7 +50,11 @@ pub struct AuditFigures {
 
 impl Work {
     /// How far the incidents came whose first notice was decided in the stretch.
-    pub async fn report_funnel(&mut self, stretch: Stretch) -> Result<FunnelFigures, StoreError> {
+    pub async fn report_funnel(
+        &mut self,
+        stretch: Stretch,
+        toolkit: Option<&str>,
+    ) -> Result<FunnelFigures, StoreError> {
         let select = sql("SELECT count(*) AS notified, count(CASE WHEN arrived_at < $2 THEN 1 END) AS delivered, \
              count(CASE WHEN arrived_at < $2 AND closed_at < $2 AND closed_at >= arrived_at \
              AND close_evidence IN ('active', 'superseded') THEN 1 END) AS active_again \
@@ -61,9 +65,9 @@ impl Work {
              JOIN incidents i ON i.incident_id = fi.incident_id \
              JOIN notification_items items ON items.incident_id = i.incident_id AND items.number >= 0 \
              LEFT JOIN deliveries d ON d.notification_id = items.notification_id \
-             WHERE f.created_at >= $1 AND f.created_at < $2 \
+             WHERE f.created_at >= $1 AND f.created_at < $2 AND ($3 IS NULL OR i.toolkit = $3) \
              GROUP BY i.incident_id, i.closed_at, i.close_evidence) told");
-        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to)).await?;
+        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to).bind(toolkit)).await?;
         let Some(row) = rows.first() else { return Ok(FunnelFigures::default()) };
         Ok(FunnelFigures {
             notified: count(row, "notified")?,
@@ -73,16 +77,21 @@ impl Work {
     }
 
     /// After which notice people came back, of the incidents that recovered in the stretch: the number of the last that
-    /// had arrived by then (0 is the first), none where none had; and how many.
-    pub async fn report_brought_back(&mut self, stretch: Stretch) -> Result<Vec<(Option<u32>, u64)>, StoreError> {
+    /// had been accepted by then (0 is the first), none where none had; and how many.
+    pub async fn report_brought_back(
+        &mut self,
+        stretch: Stretch,
+        toolkit: Option<&str>,
+    ) -> Result<Vec<(Option<u32>, u64)>, StoreError> {
         let select =
             sql("SELECT last, count(*) AS n FROM (SELECT (SELECT max(items.number) FROM notification_items items \
              JOIN deliveries d ON d.notification_id = items.notification_id WHERE items.incident_id = i.incident_id \
              AND items.number >= 0 AND items.spent = 1 AND d.state = 'delivered' AND d.settled_at <= i.closed_at \
              AND (d.said IS NULL OR d.said LIKE '%' || items.incident_id || '%')) AS last FROM incidents i \
              WHERE i.baseline = 0 AND i.closed_at >= $1 AND i.closed_at < $2 \
-             AND i.close_evidence IN ('active', 'superseded')) back GROUP BY last ORDER BY last");
-        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to)).await?;
+             AND i.close_evidence IN ('active', 'superseded') AND ($3 IS NULL OR i.toolkit = $3)) back \
+             GROUP BY last ORDER BY last");
+        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to).bind(toolkit)).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
             found.push((row.opt_int("last")?.and_then(|last| u32::try_from(last).ok()), count(row, "n")?));

@@ -3,11 +3,19 @@
 //! What goes is listed in one table below, with what must be so that it may. Nothing that is still open, pending, held or
 //! running goes, however old it is; of runs and occurrences the newest stay whatever their age, because the next ones are
 //! decided by them. The fact `history_since` in `meta` says from when on everything the report counts is there.
+//! Incidents leave daily sums behind (`fold`); `trend_since` says from when on those are whole.
 
 use super::{StoreError, Value, Work, sql};
 use crate::domain::{Timestamp, from_millis, millis};
 
 const META_HISTORY: &str = "history_since";
+
+/// Up to when what was dropped is in daily sums. Differs from [`META_HISTORY`] only where a release dropped that knows no
+/// sums.
+const META_FOLDED: &str = "folded_before";
+
+/// From when on trends are whole; only where something was dropped without being folded.
+const META_TREND: &str = "trend_since";
 
 /// What is chosen per batch: a transaction of milliseconds, so that a run is never held up. Many changes of accounts may
 /// have one instant (a page of users), so fewer of those.
@@ -119,7 +127,7 @@ impl Expired {
 
     /// Whether the report counts it, so that it is kept for `[retention] history`; the rest for `operational`.
     pub fn is_history(self) -> bool {
-        !matches!(self, Self::Attempts | Self::OperatorEvents | Self::Occurrences | Self::ConnectAttempts | Self::Links)
+        !matches!(self, Self::Attempts | Self::OperatorEvents | Self::Occurrences)
     }
 
     fn rule(self) -> Rule {
@@ -187,11 +195,10 @@ impl Expired {
                 "incidents i",
                 "i.closed_at < $1 AND i.opened_at < $1 AND i.recovery IS NOT NULL AND NOT EXISTS (SELECT 1 \
                  FROM notification_items items JOIN deliveries d ON d.notification_id = items.notification_id \
-                 WHERE items.incident_id = i.incident_id AND (d.state = 'pending' OR d.created_at >= $1))",
-                &[
-                    "DELETE FROM notification_items WHERE incident_id IN ({values})",
-                    "DELETE FROM incidents WHERE incident_id IN ({values})",
-                ]
+                 WHERE items.incident_id = i.incident_id AND (d.state = 'pending' OR d.created_at >= $1)) \
+                 AND NOT EXISTS (SELECT 1 FROM notification_items items JOIN notifications n \
+                 ON n.notification_id = items.notification_id WHERE items.incident_id = i.incident_id AND n.created_at >= $1)",
+                &[] // They are folded.
             ),
             _ => rule!(
                 "n.notification_id",
@@ -287,7 +294,9 @@ impl Work {
         }
         let full = picked.len() as u64 >= u64::from(most);
         let mut rows = 0;
-        if !picked.is_empty() {
+        if kind == Expired::Incidents && !picked.is_empty() {
+            rows = self.fold_incidents(&picked).await?;
+        } else if !picked.is_empty() {
             for text in rule.drop {
                 let values = picked.iter().map(|id| vec![id.clone()]).collect();
                 rows = self.session.execute(sql(text).values(values)).await?; // The last is what the kind is named for.
@@ -298,19 +307,33 @@ impl Work {
 
     /// From when on everything the report counts is there; none where nothing was ever dropped.
     pub async fn history_since(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        let Some(text) = self.meta(META_HISTORY).await? else { return Ok(None) };
-        let ms = text.parse().map_err(|_| StoreError::Unreadable(format!("meta {META_HISTORY}")))?;
-        Ok(Some(from_millis(ms)))
+        self.instant(META_HISTORY).await
     }
 
-    /// Says that what is older than `at` may be gone from now on; never takes that back.
+    /// From when on trends are whole: what was dropped before is in no daily sum. None where everything ever dropped is.
+    pub async fn trend_since(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        let since = self.history_since().await?;
+        if since == self.instant(META_FOLDED).await? { self.instant(META_TREND).await } else { Ok(since) }
+    }
+
+    /// Says that what is older than `at` may be gone from now on, and is in daily sums; never takes that back.
     pub async fn forget_history_before(&mut self, at: Timestamp) -> Result<(), StoreError> {
-        if self.history_since().await?.is_some_and(|since| since >= at) {
+        let (since, trend_since) = (self.history_since().await?, self.trend_since().await?);
+        if since.is_some_and(|since| since >= at) && since == self.instant(META_FOLDED).await? {
             return Ok(());
         }
-        let upsert = sql("INSERT INTO meta (key, value) VALUES ($1, $2) \
-             ON CONFLICT (key) DO UPDATE SET value = excluded.value");
-        self.session.execute(upsert.bind(META_HISTORY).bind(millis(at).to_string())).await?;
-        Ok(())
+        if let Some(trend_since) = trend_since {
+            self.set_meta(META_TREND, &millis(trend_since).to_string()).await?;
+        }
+        let at = millis(since.map_or(at, |since| since.max(at))).to_string();
+        self.set_meta(META_HISTORY, &at).await?;
+        self.set_meta(META_FOLDED, &at).await
+    }
+
+    /// An instant among the facts about this installation.
+    async fn instant(&mut self, key: &str) -> Result<Option<Timestamp>, StoreError> {
+        let Some(text) = self.meta(key).await? else { return Ok(None) };
+        let ms = text.parse().map_err(|_| StoreError::Unreadable(format!("meta {key}")))?;
+        Ok(Some(from_millis(ms)))
     }
 }

@@ -100,6 +100,8 @@ pub const HTTP_FAILED: &str = "http.failed";
 pub const HTTP_STOPPED: &str = "http.stopped";
 /// Somebody looked at the page behind a reconnect link; scanners of mail do so too.
 pub const RECONNECT_OPENED: &str = "reconnect.opened";
+/// That people opened their links could not be written down for the report.
+pub const RECONNECT_UNCOUNTED: &str = "reconnect.uncounted";
 /// Somebody began to reconnect an account, or went on with an attempt that can still be finished.
 pub const RECONNECT_STARTED: &str = "reconnect.started";
 /// Somebody came back from the provider's page; carries the outcome.

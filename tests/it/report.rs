@@ -9,10 +9,11 @@ mod job;
 mod large;
 mod naive;
 mod retention;
+mod trend;
 
 use chrono::TimeDelta;
 use reconnectd::domain::{Timestamp, from_millis};
-use reconnectd::report::reconnect::{Period, reconnect_report};
+use reconnectd::report::reconnect::{Period, ReportScope, reconnect_report};
 use reconnectd::store::Store;
 
 use crate::support::databases::{postgres_database, sqlite_path};
@@ -59,21 +60,38 @@ fn periods(seed: u64) -> Vec<Period> {
     found
 }
 
+/// The periods about everything, and some of them about one toolkit, which may be one that nobody has.
+fn scopes(seed: u64) -> Vec<ReportScope> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut found: Vec<ReportScope> = periods(seed).into_iter().map(ReportScope::from).collect();
+    for n in 0..found.len() {
+        let toolkit = ["slack", "gmail", "notion", "nobody's"][rng.usize(0..4)];
+        found.push(ReportScope { toolkit: Some(toolkit.to_owned()), ..found[n].clone() });
+    }
+    found
+}
+
 #[tokio::test]
 async fn every_figure_agrees_with_a_count_of_the_raw_rows() {
     let databases = Raw::both().await;
-    let mut counted = 0;
+    let (mut counted, mut one, mut longest) = (0, 0, 0);
+    let (mut opened, mut unknown) = (0, 0);
     for seed in 0..30 {
         let history = random(seed);
         for raw in &databases {
             raw.hold(&history).await;
-            for period in periods(seed) {
-                let report = reconnect_report(&raw.store, period, now()).await.unwrap();
-                let expected = naive::report(&history, period, true, now());
-                assert_eq!(report, expected, "seed {seed}, {period:?}, {}", raw.url);
+            for scope in scopes(seed) {
+                let report = reconnect_report(&raw.store, scope.clone(), now()).await.unwrap();
+                let expected = naive::report(&history, &scope, true, now());
+                assert_eq!(report, expected, "seed {seed}, {scope:?}, {}", raw.url);
+                one += u64::from(scope.toolkit.is_some()) * report.headline.newly_broken;
+                longest = longest.max(report.reconnect_curve.len());
                 counted += report.headline.newly_broken + report.headline.active_again + report.repeat_breakers.users;
+                opened += report.funnel.link_opened.unwrap_or(0);
+                unknown += u32::from(report.funnel.link_opened.is_none());
             }
         }
     }
-    assert!(counted > 600, "the histories are too thin: {counted}");
+    assert!(counted > 600 && one > 100 && longest > 15, "the histories are too thin: {counted}, {one}, {longest}");
+    assert!(opened > 100 && unknown > 20, "the histories are too thin: {opened} {unknown}");
 }

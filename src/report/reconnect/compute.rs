@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, TimeDelta};
 
 use super::model::{
-    AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, Funnel, Headline, OpenByAge,
-    Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate,
+    AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, CurvePoint, Funnel, Headline,
+    OpenByAge, Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate,
 };
-use super::period::{REPEAT_WITHIN, followed_since, history_needed, same_before};
-use super::trend::{MOST_STEPS, TrendAsked, trend_of};
+use super::period::{REPEAT_WITHIN, ReportScope, followed_since, history_needed, same_before};
+use super::trend::{MOST_STEPS, trend_of_report};
 use crate::domain::{Followed, Survival, Timestamp, ratio};
 use crate::store::{
     ActiveAccounts, AuditFigures, AuthConfigBreakages, BreakageFigures, FIRST_MONDAY_MS, Store, StoreError, Stretch,
@@ -21,6 +21,9 @@ use crate::telemetry::pulse::moved;
 
 /// Auth configs that are listed: those of which most broke.
 const AUTH_CONFIGS: u32 = 20;
+/// How finely the curve is drawn where it is long: a step for each 190th of all people, which is half a percentage point
+/// and has the median (95) and the 90th percentile (171) among its steps. With its two ends it has at most 192 points.
+const CURVE_STEPS: u32 = 190;
 /// With fewer breakages than this a share of them says nothing.
 pub const STANDS_OUT_FROM: u64 = 10;
 
@@ -35,13 +38,23 @@ pub enum ReportError {
     /// More steps than a trend has.
     #[error("a trend has at most {MOST_STEPS} steps; ask about a shorter time, or for longer steps")]
     TooManySteps,
+    /// It ends within a day of which only sums are kept.
+    #[error("history of {0} is kept in sums of whole days; let the trend end at 00:00 UTC, or later")]
+    PartOfDay(NaiveDate),
     /// The state database could not be read.
     #[error("the state database could not be read for the report")]
     Store(#[from] StoreError),
 }
 
-/// Makes the report about `period`, as of `now`.
-pub async fn reconnect_report(store: &Store, period: Period, now: Timestamp) -> Result<ReconnectReport, ReportError> {
+/// Makes the report about a period, and one toolkit where one is named, as of `now`. Coverage, silences and deliveries are
+/// those of all toolkits: an audit and a mail are about several at once.
+pub async fn reconnect_report(
+    store: &Store,
+    scope: impl Into<ReportScope>,
+    now: Timestamp,
+) -> Result<ReconnectReport, ReportError> {
+    let ReportScope { period, toolkit } = scope.into();
+    let of = toolkit.as_deref();
     let mut work = store.begin_snapshot().await?;
     let since = work.history_since().await?;
     if let Some(since) = since.filter(|since| *since > history_needed(period)) {
@@ -49,26 +62,27 @@ pub async fn reconnect_report(store: &Store, period: Period, now: Timestamp) -> 
     }
     let before = same_before(period);
     let before = Some(before).filter(|before| since.is_none_or(|since| since <= history_needed(*before)));
-    let report = Reading::of(&mut work, period).await?;
+    let report = Reading::of(&mut work, period, of).await?;
     let previous = match before {
-        Some(before) => Some(Reading::of(&mut work, before).await?.headline()),
+        Some(before) => Some(Reading::of(&mut work, before, of).await?.headline()),
         None => None,
     };
     let headline = report.headline();
     let stretch = stretch(period);
-    let weeks = asked(work.report_weeks(Stretch { from: followed_since(period), ..stretch })).await?;
-    let repeats = asked(work.report_repeats(stretch, REPEAT_WITHIN.num_milliseconds())).await?;
+    let weeks = asked(work.report_weeks(Stretch { from: followed_since(period), ..stretch }, of)).await?;
+    let repeats = asked(work.report_repeats(stretch, of, REPEAT_WITHIN.num_milliseconds())).await?;
     let audits = asked(work.report_audits(stretch)).await?;
-    let brought_back = asked(work.report_brought_back(stretch)).await?;
+    let brought_back = asked(work.report_brought_back(stretch, of)).await?;
+    let page = asked(work.report_page(stretch, of)).await?;
     let channels = asked(work.report_channels(stretch)).await?;
-    let old_news_open = asked(work.report_old_news(period.to)).await?;
-    let trend = trend_of(&mut work, &TrendAsked::of_report(period, None)).await?;
+    let old_news_open = asked(work.report_old_news(period.to, of)).await?;
+    let trend = trend_of_report(&mut work, period, toolkit.clone()).await?;
     moved();
     work.roll_back();
     Ok(ReconnectReport {
         version: REPORT_VERSION,
         period,
-        toolkit: None,
+        toolkit,
         generated_at: now,
         silenced: audits.last.as_ref().map(|(_, counted)| counted.silenced.clone()).unwrap_or_default(),
         coverage: coverage(period, &audits),
@@ -76,7 +90,11 @@ pub async fn reconnect_report(store: &Store, period: Period, now: Timestamp) -> 
         toolkits: report.toolkits(),
         auth_configs: report.auth_configs(&headline),
         old_news_open,
-        funnel: report.funnel(),
+        funnel: Funnel {
+            link_opened: page.map(|page| page.link_opened),
+            attempt_started: page.map(|page| page.attempt_started),
+            ..report.funnel()
+        },
         brought_back: brought_back
             .into_iter()
             .map(|(after_notice, recovered)| BroughtBack { after_notice, recovered })
@@ -84,7 +102,7 @@ pub async fn reconnect_report(store: &Store, period: Period, now: Timestamp) -> 
         cohorts: weeks.iter().map(|week| cohort(week, period.to)).collect(),
         time_to_detect: times(report.detect.clone()),
         time_to_reconnect: report.reconnect(period),
-        reconnect_curve: Vec::new(),
+        reconnect_curve: report.curve(),
         trend,
         repeat_breakers: RepeatBreakers { incidents: repeats.0, users: repeats.1 },
         deliveries: channels
@@ -125,17 +143,18 @@ struct Reading {
 }
 
 impl Reading {
-    async fn of(work: &mut Work, period: Period) -> Result<Self, StoreError> {
+    async fn of(work: &mut Work, period: Period, toolkit: Option<&str>) -> Result<Self, StoreError> {
         let stretch = stretch(period);
-        let auth_configs = asked(work.report_auth_configs(stretch, AUTH_CONFIGS)).await?;
+        let followed = Stretch { from: followed_since(period), ..stretch };
+        let auth_configs = asked(work.report_auth_configs(stretch, toolkit, AUTH_CONFIGS)).await?;
         let named: Vec<String> = auth_configs.iter().map(|of| of.auth_config.clone()).collect();
         Ok(Self {
-            breakages: asked(work.report_breakages(stretch)).await?,
-            active: asked(work.report_active(period.from, &named)).await?,
+            breakages: asked(work.report_breakages(stretch, toolkit)).await?,
+            active: asked(work.report_active(period.from, toolkit, &named)).await?,
             auth_configs,
-            funnel: asked(work.report_funnel(stretch)).await?,
-            detect: asked(work.report_detect_times(stretch)).await?,
-            reconnect: asked(work.report_reconnect_times(Stretch { from: followed_since(period), ..stretch })).await?,
+            funnel: asked(work.report_funnel(stretch, toolkit)).await?,
+            detect: asked(work.report_detect_times(stretch, toolkit)).await?,
+            reconnect: asked(work.report_reconnect_times(followed, toolkit)).await?,
         })
     }
 
@@ -209,6 +228,11 @@ impl Reading {
                 }
             })
             .collect()
+    }
+
+    fn curve(&self) -> Vec<CurvePoint> {
+        let course = Survival::estimate(self.reconnect.clone()).course(CURVE_STEPS);
+        course.into_iter().map(|(after_seconds, left)| CurvePoint { after_seconds, back: 1.0 - left }).collect()
     }
 
     fn reconnect(&self, period: Period) -> ReconnectTimes {

@@ -17,6 +17,7 @@ mod period;
 mod table;
 mod text;
 mod trend;
+mod trend_forms;
 mod users;
 
 pub use compute::{ReportError, STANDS_OUT_FROM, reconnect_report};
@@ -26,10 +27,10 @@ pub use model::{
     AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, CurvePoint, Funnel, Headline,
     OpenByAge, Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate, TrendPoint,
 };
-pub use period::{LONGEST, PeriodError, REPEAT_WITHIN, followed_since, history_needed, same_before};
+pub use period::{LONGEST, PeriodError, REPEAT_WITHIN, ReportScope, followed_since, history_needed, same_before};
 pub use table::{csv, safe_cell};
 pub use text::text;
-pub use trend::{MOST_STEPS, Step, TREND_WEEKS, TrendAsked, trend};
+pub use trend::{MOST_STEPS, Step, TREND_WEEKS, Trend, TrendAsked, trend};
 pub use users::{UsersError, users_csv};
 
 impl ReconnectReport {

@@ -50,9 +50,11 @@ pub struct ReconnectReport {
     /// How long it took people to come back once it was noticed; who has not is censored, not dropped.
     pub time_to_reconnect: ReconnectTimes,
     /// The share of people that was back after so long: the steps of the Kaplan-Meier curve behind
-    /// [`Self::time_to_reconnect`], the first at 0 seconds.
+    /// [`Self::time_to_reconnect`], from 0 seconds to the longest anybody was followed. At most 192; of a longer curve those
+    /// are left out that move it by less than half a percentage point. Empty where nobody was followed.
     pub reconnect_curve: Vec<CurvePoint>,
-    /// What broke and came back week by week, up to the end of the period.
+    /// What broke and came back week by week: the week the period ends in, which its end may cut, and up to 25 before, the
+    /// oldest first. Weeks before the first audit are left out.
     pub trend: Vec<TrendPoint>,
     /// What broke again soon after it had come back.
     pub repeat_breakers: RepeatBreakers,
@@ -111,7 +113,7 @@ pub struct Headline {
     pub open: u64,
     /// Incidents first told in it.
     pub notified: u64,
-    /// Of them, those whose notice arrived.
+    /// Of them, those of which a notice was accepted by its receiver (see [`Funnel::delivered`]).
     pub delivered: u64,
     /// Of them, those that worked again afterwards.
     pub active_again: u64,
@@ -191,26 +193,29 @@ pub struct AuthConfigRate {
     pub stands_out: bool,
 }
 
-/// How far those came who were first told in the period. Each step counts those of the step before.
+/// How far those came who were first told in the period. Each step counts some of `delivered`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Funnel {
     /// It was decided to tell.
     pub notified: u64,
-    /// A notice arrived.
+    /// A notice was accepted: by a mail server (SMTP 250), or by the endpoint of a webhook (2xx). That says neither that it
+    /// was shown nor that anybody read it.
     pub delivered: u64,
-    /// The link was opened; not known: on the product's own page nobody tells us, and ours is looked at by scanners, too.
+    /// Of them, their link was opened: by a browser that said a person sent it there, or a reconnect was begun. Not every
+    /// browser says so, and what only fetches links is not counted, so it is the least. None where no link to our page was
+    /// made in the period: on the product's own page nobody tells us.
     pub link_opened: Option<u64>,
-    /// A reconnect was begun; not known: on the product's own page nobody tells us, and attempts on ours are kept for a
-    /// shorter time than what a report counts.
+    /// Of those delivered: a reconnect was begun on our page. None where no link to it was made in the period.
     pub attempt_started: Option<u64>,
-    /// The account works again, since a notice arrived.
+    /// Of those delivered: the account works again, since a notice was accepted; also of those who took another way than
+    /// the link.
     pub active_again: u64,
 }
 
 /// People who came back after the same number of notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BroughtBack {
-    /// The last notice that had arrived by then, 0 being the first; none where none had.
+    /// The last notice that had been accepted by then, 0 being the first; none where none had.
     pub after_notice: Option<u32>,
     /// How many.
     pub recovered: u64,
@@ -279,7 +284,7 @@ pub struct CurvePoint {
     pub back: f64,
 }
 
-/// What happened in one step of a trend: a day, a week or a month.
+/// What happened in one step of a trend, a day, a week or a month: what the headline of a report about it would say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrendPoint {
     /// Its first day, UTC.
@@ -312,7 +317,7 @@ pub struct ChannelHealth {
     pub channel: String,
     /// Decided in the period.
     pub planned: u64,
-    /// Arrived.
+    /// Accepted by the receiver: a mail server (SMTP 250) or the endpoint of a webhook (2xx). Nobody says whether it was read.
     pub delivered: u64,
     /// Given up.
     pub dead: u64,

@@ -44,6 +44,22 @@ impl Period {
     }
 }
 
+/// What a report is about: a period, and all toolkits or one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportScope {
+    /// The period.
+    pub period: Period,
+    /// The one toolkit, as the provider calls it; none for all. One that nobody has makes a report of zeros.
+    pub toolkit: Option<String>,
+}
+
+/// All toolkits.
+impl From<Period> for ReportScope {
+    fn from(period: Period) -> Self {
+        Self { period, toolkit: None }
+    }
+}
+
 /// The period of the same length just before.
 pub fn same_before(period: Period) -> Period {
     Period { from: period.from - (period.to - period.from), to: period.from }

@@ -5,7 +5,8 @@
 
 use std::fmt::Display;
 
-use super::model::{CameBack, Headline, ReconnectReport};
+use super::model::{CameBack, CurvePoint, Headline, ReconnectReport, TrendPoint};
+use super::trend::Trend;
 
 /// The column names.
 const HEADER: [&str; 5] = ["section", "subject", "detail", "figure", "value"];
@@ -15,13 +16,24 @@ pub fn safe_cell(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
+/// A trend as CSV with a header: the rows the report has for its own.
+pub(super) fn trend_csv(trend: &Trend) -> Result<String, csv::Error> {
+    let mut table = Table::new()?;
+    table.row("period", "", "", "from", trend.from.to_rfc3339())?;
+    table.row("period", "", "", "to", trend.to.to_rfc3339())?;
+    table.maybe("period", "", "", "toolkit", trend.toolkit.as_deref())?;
+    table.row("period", "", "", "step", trend.step.code())?;
+    table.trend(&trend.points)?;
+    table.end()
+}
+
 /// The report as CSV with a header.
 pub fn csv(report: &ReconnectReport) -> Result<String, csv::Error> {
-    let mut table = Table { rows: csv::Writer::from_writer(Vec::new()) };
-    table.rows.write_record(HEADER)?;
+    let mut table = Table::new()?;
     let (period, c) = (report.period, &report.coverage);
     table.row("period", "", "", "from", period.from.to_rfc3339())?;
     table.row("period", "", "", "to", period.to.to_rfc3339())?;
+    table.maybe("period", "", "", "toolkit", report.toolkit.as_deref())?;
     table.row("coverage", "", "", "audits_finished", c.audits_finished)?;
     table.row("coverage", "", "", "audits_failed", c.audits_failed)?;
     table.row("coverage", "", "", "last_audit_at", c.last_audit_at.map(|at| at.to_rfc3339()).unwrap_or_default())?;
@@ -39,8 +51,8 @@ pub fn csv(report: &ReconnectReport) -> Result<String, csv::Error> {
     table.rates(report)?;
     table.told(report)?;
     table.courses(report)?;
-    let bytes = table.rows.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    table.trend(&report.trend)?;
+    table.end()
 }
 
 struct Table {
@@ -48,6 +60,17 @@ struct Table {
 }
 
 impl Table {
+    fn new() -> Result<Self, csv::Error> {
+        let mut rows = csv::Writer::from_writer(Vec::new());
+        rows.write_record(HEADER)?;
+        Ok(Self { rows })
+    }
+
+    fn end(self) -> Result<String, csv::Error> {
+        let bytes = self.rows.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     fn row(
         &mut self,
         section: &str,
@@ -151,6 +174,21 @@ impl Table {
         Ok(())
     }
 
+    fn trend(&mut self, points: &[TrendPoint]) -> Result<(), csv::Error> {
+        for of in points {
+            for (figure, value) in [
+                ("newly_broken", of.newly_broken),
+                ("recovered", of.recovered),
+                ("gone", of.gone),
+                ("open", of.open),
+                ("notified", of.notified),
+            ] {
+                self.row("trend", &of.from.to_string(), "", figure, value)?;
+            }
+        }
+        Ok(())
+    }
+
     fn courses(&mut self, report: &ReconnectReport) -> Result<(), csv::Error> {
         for of in &report.cohorts {
             let week = of.week.to_string();
@@ -175,6 +213,9 @@ impl Table {
         self.row("time_to_reconnect", "", "", "recovered", reconnect.recovered)?;
         self.maybe("time_to_reconnect", "", "", "median_seconds", reconnect.median_seconds)?;
         self.maybe("time_to_reconnect", "", "", "p90_seconds", reconnect.p90_seconds)?;
+        for CurvePoint { after_seconds, back } in &report.reconnect_curve {
+            self.row("reconnect_curve", "after_seconds", &after_seconds.to_string(), "back", back)?;
+        }
         self.row("repeat_breakers", "", "", "incidents", report.repeat_breakers.incidents)?;
         self.row("repeat_breakers", "", "", "users", report.repeat_breakers.users)
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::model::{CameBack, Headline, ReconnectReport};
+use super::trend_forms::of_report;
 use crate::domain::Timestamp;
 
 /// Rows of a table on a terminal; JSON and CSV hold all of them.
@@ -11,7 +12,7 @@ const MOST_ROWS: usize = 20;
 /// The report as plain text.
 pub fn text(report: &ReconnectReport) -> String {
     let mut out = String::new();
-    for part in [head, headline, breakages, rates, told, cohorts, rest] {
+    for part in [head, headline, breakages, rates, told, cohorts, of_report, rest] {
         part(&mut out, report);
     }
     out
@@ -26,7 +27,10 @@ macro_rules! line {
 fn head(out: &mut String, report: &ReconnectReport) {
     let (period, c) = (report.period, &report.coverage);
     line!(out, "Reconnect report, {} to {}", day(period.from), day(period.to));
-    let share = c.share.map_or_else(|| "none of the users".to_owned(), |share| percent(Some(share)));
+    if let Some(toolkit) = &report.toolkit {
+        line!(out, "Of {toolkit} alone; audits, whom nobody told and deliveries are those of all toolkits.");
+    }
+    let share = c.share.map_or_else(|| "none".to_owned(), |share| percent(Some(share)));
     match c.last_audit_at {
         None => line!(out, "No audit went to its end in this time: nothing below says anything about it."),
         Some(_) => line!(
@@ -63,7 +67,7 @@ fn headline(out: &mut String, report: &ReconnectReport) {
     row("deleted by their users", &|of| of.gone.to_string());
     row("broken at the end", &|of| of.open.to_string());
     row("first told", &|of| of.notified.to_string());
-    row("  and reached", &|of| of.delivered.to_string());
+    row("  and accepted by mail server or endpoint", &|of| of.delivered.to_string());
     row("  and back again since", &|of| of.active_again.to_string());
     row("noticed within (half of them)", &|of| length(of.detect_median_seconds));
     row("back within (half of them)", &|of| length(of.reconnect_median_seconds));
@@ -147,8 +151,20 @@ fn rates(out: &mut String, report: &ReconnectReport) {
 }
 
 fn told(out: &mut String, report: &ReconnectReport) {
+    let funnel = &report.funnel;
+    if let (Some(opened), Some(begun)) = (funnel.link_opened, funnel.attempt_started) {
+        line!(out, "\nOf {} first told with an accepted notice:", funnel.delivered);
+        for (what, count) in [
+            ("opened their link", opened),
+            ("began to reconnect on the page", begun),
+            ("work again, whatever way they took", funnel.active_again),
+        ] {
+            line!(out, "  {what:<38} {count:>8}");
+        }
+        line!(out, "Accepted says nothing about reading. Opened is the least: browsers that said so, no scanners.");
+    }
     if !report.brought_back.is_empty() {
-        line!(out, "\nBack again, by the last notice that had arrived:");
+        line!(out, "\nBack again, by the last notice that had been accepted:");
         for of in &report.brought_back {
             let after = match of.after_notice {
                 None => "before any notice".to_owned(),
@@ -164,7 +180,7 @@ fn told(out: &mut String, report: &ReconnectReport) {
             "\n{:<32} {:>9} {:>9} {:>7} {:>10} {:>9}",
             "channel",
             "notices",
-            "arrived",
+            "accepted",
             "dead",
             "called off",
             "waiting"
@@ -244,7 +260,9 @@ fn rest(out: &mut String, report: &ReconnectReport) {
     );
     let repeats = report.repeat_breakers;
     line!(out, "Broken again within 30 days of coming back: {}, of {} users.", repeats.incidents, repeats.users);
-    line!(out, "Whether links were opened is not known: they lead to your own page.");
+    if report.funnel.link_opened.is_none() {
+        line!(out, "Whether links were opened is not known: in this time none led to the reconnect page.");
+    }
 }
 
 fn more(out: &mut String, rows: usize) {

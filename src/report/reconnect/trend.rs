@@ -5,11 +5,12 @@
 //! dropped is in daily sums. Bounded: at most [`MOST_STEPS`].
 
 use chrono::{Datelike as _, Days, Months, NaiveDate, NaiveTime, TimeDelta};
+use serde::{Deserialize, Serialize};
 
 use super::compute::ReportError;
-use super::model::{Period, TrendPoint};
-use crate::domain::{Timestamp, millis};
-use crate::store::{DAY_MS, DayFigures, Store, Stretch, Work};
+use super::model::{Period, REPORT_VERSION, TrendPoint};
+use crate::domain::{Timestamp, from_millis, millis};
+use crate::store::{DAY_MS, DayFigures, META_BASELINE, Store, Stretch, Work};
 
 /// How many weeks the report's own trend has: half a year, which a chart can show.
 pub const TREND_WEEKS: u32 = 26;
@@ -18,7 +19,8 @@ pub const TREND_WEEKS: u32 = 26;
 pub const MOST_STEPS: usize = 1_100;
 
 /// How long a step is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Step {
     /// From 00:00 UTC to 00:00 UTC.
     Day,
@@ -29,7 +31,7 @@ pub enum Step {
 }
 
 /// Which trend.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TrendAsked {
     /// In the first step.
     pub from: Timestamp,
@@ -41,7 +43,46 @@ pub struct TrendAsked {
     pub toolkit: Option<String>,
 }
 
+/// A trend by itself, as it is shown: `trend.json()`, `trend.csv()`, `trend.text()`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trend {
+    /// [`REPORT_VERSION`]: its points are those of the report.
+    pub version: u32,
+    /// In the first step.
+    pub from: Timestamp,
+    /// The first instant after the last step, which it may cut.
+    pub to: Timestamp,
+    /// How long a step is.
+    pub step: Step,
+    /// Of one toolkit; none of all.
+    pub toolkit: Option<String>,
+    /// Step by step, the oldest first.
+    pub points: Vec<TrendPoint>,
+}
+
+impl Trend {
+    /// The answer to what was asked.
+    pub fn new(asked: TrendAsked, points: Vec<TrendPoint>) -> Self {
+        let TrendAsked { from, to, step, toolkit } = asked;
+        Self { version: REPORT_VERSION, from, to, step, toolkit, points }
+    }
+}
+
 impl Step {
+    /// The word for it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+        }
+    }
+
+    /// Whether an instant is where one begins.
+    pub(super) fn begins_at(self, at: Timestamp) -> bool {
+        midnight(self.begin(at.date_naive())) == at
+    }
+
     /// The first day of the step this day is in.
     fn begin(self, day: NaiveDate) -> NaiveDate {
         match self {
@@ -84,7 +125,7 @@ impl TrendAsked {
     }
 }
 
-/// Makes a trend.
+/// Makes a trend. Steps that were over before the first audit began are left out: nothing is known of them.
 pub async fn trend(store: &Store, asked: &TrendAsked) -> Result<Vec<TrendPoint>, ReportError> {
     let mut work = store.begin_snapshot().await?;
     let points = trend_of(&mut work, asked).await;
@@ -92,14 +133,38 @@ pub async fn trend(store: &Store, asked: &TrendAsked) -> Result<Vec<TrendPoint>,
     points
 }
 
-/// The same in a transaction that is under way.
-pub(super) async fn trend_of(work: &mut Work, asked: &TrendAsked) -> Result<Vec<TrendPoint>, ReportError> {
-    let steps = asked.steps()?;
-    let Some(first) = steps.first() else { return Ok(Vec::new()) };
+/// The trend of a report, in its transaction: as many of its weeks as are known in whole.
+pub(super) async fn trend_of_report(
+    work: &mut Work,
+    period: Period,
+    toolkit: Option<String>,
+) -> Result<Vec<TrendPoint>, ReportError> {
+    let mut asked = TrendAsked::of_report(period, toolkit);
+    if let Some(since) = work.trend_since().await? {
+        while midnight(asked.step.begin(asked.from.date_naive())) < since && asked.from < asked.to {
+            asked.from = midnight(asked.step.next(asked.step.begin(asked.from.date_naive())));
+        }
+    }
+    trend_of(work, &asked).await
+}
+
+async fn trend_of(work: &mut Work, asked: &TrendAsked) -> Result<Vec<TrendPoint>, ReportError> {
+    let mut steps = asked.steps()?;
+    let watched_since = work.meta(META_BASELINE).await?.and_then(|at| at.parse().ok()).map(from_millis);
+    if let Some(since) = watched_since {
+        steps.retain(|begin| midnight(asked.step.next(*begin)) > since);
+    }
+    let Some(first) = steps.first().map(|first| midnight(*first)) else { return Ok(Vec::new()) };
+    if let Some(since) = work.trend_since().await?.filter(|since| *since > first) {
+        return Err(ReportError::Dropped(since.date_naive()));
+    }
+    let is_midnight = millis(asked.to).rem_euclid(DAY_MS) == 0;
+    if !is_midnight && work.history_since().await?.is_some_and(|since| asked.to < since) {
+        return Err(ReportError::PartOfDay(asked.to.date_naive()));
+    }
     let toolkit = asked.toolkit.as_deref();
-    let stretch = Stretch { from: midnight(*first), to: asked.to };
-    let days = work.report_days(stretch, toolkit).await?;
-    let open = work.report_open(stretch.from, toolkit).await?;
+    let days = work.report_days(Stretch { from: first, to: asked.to }, toolkit).await?;
+    let open = work.report_open(first, toolkit).await?;
     Ok(points(&steps, open, &days))
 }
 

@@ -3,7 +3,7 @@
 //! Holds user ids as the directory has them, which in some products are addresses; whoever asks for it knows.
 
 use super::compute::{ReportError, stretch};
-use super::model::Period;
+use super::period::ReportScope;
 use super::table::safe_cell;
 use crate::domain::Timestamp;
 use crate::store::{IncidentLine, Store};
@@ -37,8 +37,14 @@ pub enum UsersError {
     Write(#[from] csv::Error),
 }
 
-/// Writes every incident that was open at some time of the period, in the order of their ids. Gives how many.
-pub async fn users_csv(store: &Store, period: Period, to: impl std::io::Write) -> Result<u64, UsersError> {
+/// Writes every incident that was open at some time of the period, of all toolkits or of the one, in the order of their
+/// ids. Gives how many.
+pub async fn users_csv(
+    store: &Store,
+    scope: impl Into<ReportScope>,
+    to: impl std::io::Write,
+) -> Result<u64, UsersError> {
+    let ReportScope { period, toolkit } = scope.into();
     let mut rows = csv::Writer::from_writer(to);
     rows.write_record(HEADER)?;
     let mut work = store.begin_snapshot().await.map_err(ReportError::from)?;
@@ -49,7 +55,8 @@ pub async fn users_csv(store: &Store, period: Period, to: impl std::io::Write) -
     }
     let (mut after, mut written) = (String::new(), 0);
     loop {
-        let page = work.report_incidents(stretch(period), &after, PAGE).await.map_err(ReportError::from)?;
+        let page = work.report_incidents(stretch(period), toolkit.as_deref(), &after, PAGE);
+        let page = page.await.map_err(ReportError::from)?;
         for line in &page {
             rows.write_record(cells(line, period.to).map(|cell| safe_cell(&cell)))?;
             written += 1;

@@ -65,7 +65,7 @@ async fn what_is_no_period_is_refused_with_what_to_write() {
 async fn retention_counts_drops_and_refuses_what_is_gone() {
     let setup = lived().await;
     let old = "UPDATE incidents SET opened_at = 0, broke_at = 0, closed_at = 1, recovery = 'told' WHERE user_id = 'kim'; \
-               UPDATE deliveries SET created_at = 0, settled_at = 1;";
+               UPDATE deliveries SET created_at = 0, settled_at = 1; UPDATE notifications SET created_at = 0;";
     setup.on_state(old).await;
     let count = |output: &str| {
         let line = output.lines().find(|line| line.starts_with("incidents ")).unwrap().to_owned();

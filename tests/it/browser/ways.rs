@@ -61,6 +61,25 @@ async fn mail(visit: &Visit, folder: &Path) -> (String, String) {
 }
 
 #[tokio::test]
+async fn a_link_that_is_clicked_in_a_mail_is_opened_and_one_that_a_page_fetches_is_not() {
+    for (clicked, attribute) in [(true, "href"), (false, "src")] {
+        let visit = Visit::new().await;
+        let link = visit.place.notice().await;
+        let (browser, at) = (&visit.browser, visit.place.now());
+        let element = if clicked { "a" } else { "iframe" };
+        browser
+            .goto(&format!("data:text/html,<h1>Mail</h1><{element} {attribute}=\"{link}\">Reconnect</{element}>"))
+            .await;
+        if clicked {
+            browser.click("a").await;
+            assert_eq!(browser.heading().await, "Reconnect Slack");
+        }
+        visit.served.end().await;
+        assert_eq!(visit.place.opened_at(&link).await, clicked.then_some(at));
+    }
+}
+
+#[tokio::test]
 async fn whoever_walks_away_is_not_written_to_and_can_come_back() {
     let visit = Visit::new().await;
     let link = visit.place.notice().await;

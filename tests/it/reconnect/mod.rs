@@ -9,6 +9,7 @@ mod attacks;
 mod claims;
 mod journey;
 mod links;
+mod opened;
 mod standing;
 mod together;
 
@@ -183,6 +184,14 @@ impl Place {
         LinkId::from_bytes(self.links.keys.open(TokenFor::Link, token).unwrap())
     }
 
+    /// When the link of a mail was opened, as it is written down.
+    pub async fn opened_at(&self, link: &str) -> Option<Timestamp> {
+        let mut database = SqliteConnection::connect(&self.rig.url).await.unwrap();
+        let select = sqlx::query_scalar("SELECT opened_at FROM reconnect_links WHERE link_id = $1");
+        let at: Option<i64> = select.bind(self.link_id(link).to_hex()).fetch_one(&mut database).await.unwrap();
+        at.map(reconnectd::domain::from_millis)
+    }
+
     /// The account of the attempt that is under way.
     pub fn attempt_account(&self) -> AccountId {
         let made = self.accounts().into_iter().find(|account| account.ends_with(" INITIATED"));
@@ -212,7 +221,8 @@ impl Place {
 pub struct Served {
     pub address: SocketAddr,
     client: Client,
-    _stop: oneshot::Sender<()>,
+    stop: oneshot::Sender<()>,
+    ended: tokio::task::JoinHandle<()>,
 }
 
 pub struct Answer {
@@ -276,11 +286,17 @@ impl Served {
         let server = Server::bind(address, site).await.unwrap();
         let (stop, stopped) = oneshot::channel();
         let address = server.address();
-        tokio::spawn(server.run(async {
+        let ended = tokio::spawn(server.run(async {
             stopped.await.ok();
         }));
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
-        Self { address, client, _stop: stop }
+        Self { address, client, stop, ended }
+    }
+
+    /// Told to stop; everything it had to write down is written.
+    pub async fn end(self) {
+        drop(self.stop);
+        self.ended.await.unwrap();
     }
 
     /// The same page here: links lead to the public address.

@@ -1,6 +1,7 @@
 //! The report's forms: the JSON is what the published schema says, CSV and text say the same, and none holds a user's id.
 
 use reconnectd::report::reconnect::{ReconnectReport, csv, text, users_csv};
+use reconnectd::report::reconnect::{Step, Trend, TrendAsked, trend};
 use serde_json::Value;
 
 use super::*;
@@ -61,6 +62,38 @@ async fn the_json_is_what_the_schema_says() {
 }
 
 #[tokio::test]
+async fn a_trend_is_what_its_schema_says_in_every_form() {
+    let (folder, path) = sqlite_path();
+    let raw = Raw::open(format!("sqlite://{}", path.display()), Some(folder)).await;
+    raw.hold(&random(11)).await;
+    let schema: Value = serde_json::from_str(include_str!("../../../docs/trend.schema.json")).unwrap();
+    assert!(jsonschema::meta::is_valid(&schema));
+    let validator = jsonschema::options().should_validate_formats(true).build(&closed(schema)).unwrap();
+    for (step, days, last) in [
+        (Step::Day, 5, "The last day is not whole"),
+        (Step::Week, 70, "The last week is"),
+        (Step::Month, 200, "The last month is"),
+    ] {
+        for (to, toolkit) in [(now() - TimeDelta::hours(5), None), (now(), Some("slack".to_owned()))] {
+            let asked = TrendAsked { from: to - TimeDelta::days(days), to, step, toolkit };
+            let whole = to == now() && step != Step::Month;
+            let points = trend(&raw.store, &asked).await.unwrap();
+            let trend = Trend::new(asked, points);
+            let value: Value = serde_json::from_str(&trend.json().unwrap()).unwrap();
+            let problems: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+            assert!(problems.is_empty(), "{problems:?}\n{value}");
+            assert_eq!(serde_json::from_value::<Trend>(value).unwrap(), trend, "nothing is lost");
+            let rows = csv_row::parse(&trend.csv().unwrap());
+            assert_eq!(rows.iter().filter(|row| row[0] == "trend").count(), trend.points.len() * 5);
+            let text = trend.text();
+            assert!(trend.points.iter().all(|of| text.contains(&of.from.to_string())), "{text}");
+            assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+            assert_eq!(text.contains(last), !whole, "{text}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn csv_and_text_say_what_the_report_says() {
     for report in reports().await {
         let (table, page) = (csv(&report).unwrap(), text(&report));
@@ -71,7 +104,13 @@ async fn csv_and_text_say_what_the_report_says() {
         };
         let headline = &report.headline;
         assert_eq!(value("headline", "", "", "newly_broken").unwrap(), headline.newly_broken.to_string());
-        assert_eq!(value("funnel", "", "", "link_opened").unwrap(), "");
+        let opened = report.funnel.link_opened.map(|opened| opened.to_string()).unwrap_or_default();
+        assert_eq!(value("funnel", "", "", "link_opened").unwrap(), opened);
+        for of in &report.trend {
+            assert_eq!(value("trend", &of.from.to_string(), "", "open").unwrap(), of.open.to_string());
+        }
+        let weeks = report.trend.iter().rev().take(8);
+        assert!(weeks.clone().all(|of| page.contains(&of.from.to_string())), "{page}");
         for of in &report.breakages {
             let open = value("breakages", &of.toolkit, &of.reason, "open_older").unwrap();
             assert_eq!(open, of.open.older.to_string());

@@ -79,6 +79,27 @@ pub struct Delivery {
 }
 
 #[derive(Debug, Clone)]
+pub struct Link {
+    pub id: String,
+    pub user: String,
+    pub incident: String,
+    pub created_at: i64,
+    pub expires_at: i64,
+    pub revoked_at: Option<i64>,
+    pub opened_at: Option<i64>,
+}
+
+/// A reconnect begun behind a link.
+#[derive(Debug, Clone)]
+pub struct Begun {
+    pub id: String,
+    pub user: String,
+    pub link: String,
+    pub incident: String,
+    pub created_at: i64,
+}
+
+#[derive(Debug, Clone)]
 pub struct Run {
     pub id: String,
     pub state: String,
@@ -100,6 +121,8 @@ pub struct History {
     pub items: Vec<Item>,
     pub deliveries: Vec<Delivery>,
     pub runs: Vec<Run>,
+    pub links: Vec<Link>,
+    pub begun: Vec<Begun>,
 }
 
 /// Days of history before [`MONDAY_MS`].
@@ -107,7 +130,8 @@ pub const DAYS: i64 = 240;
 
 /// The history that follows from a seed.
 pub fn random(seed: u64) -> History {
-    let mut maker = Maker { rng: fastrand::Rng::with_seed(seed), history: History::default(), next: 0 };
+    let mut maker = Maker { rng: fastrand::Rng::with_seed(seed), history: History::default(), next: 0, pages: false };
+    maker.pages = maker.rng.u8(0..4) > 0;
     for n in 0..maker.rng.usize(1..30) {
         maker.user(n);
     }
@@ -121,6 +145,8 @@ struct Maker {
     rng: fastrand::Rng,
     history: History,
     next: u32,
+    /// Links lead to a page of ours.
+    pages: bool,
 }
 
 impl Maker {
@@ -195,7 +221,10 @@ impl Maker {
             || self.rng.u8(0..4) > 0;
         let closed_at = open.then(|| self.instant(opened_at, end));
         let old_news = self.rng.u8(0..5) == 0;
-        let released_at = (old_news && self.rng.bool()).then(|| self.instant(opened_at, closed_at.unwrap_or(end)));
+        let released_at = (old_news && self.rng.bool()).then(|| {
+            let end = closed_at.unwrap_or(end);
+            self.instant(opened_at, end).min(end)
+        });
         let incident = Incident {
             id: self.id("in_"),
             user: account.user.clone(),
@@ -213,6 +242,9 @@ impl Maker {
         for number in 0..self.rng.i64(0..4) {
             at = self.instant(at, last);
             self.notification(&incident, number, at, end);
+            if self.pages && number == 0 {
+                self.links(&incident, at, end);
+            }
         }
         if self.rng.u8(0..5) == 0 && closed_at.is_some() {
             self.notification(&incident, -1, last, end);
@@ -252,6 +284,38 @@ impl Maker {
         self.history.notifications.push(notification);
     }
 
+    /// The links of an incident, from its first notice on: perhaps one that was revoked, and perhaps one that is not.
+    fn links(&mut self, incident: &Incident, mut at: i64, end: i64) {
+        for revoked in [true, false] {
+            if self.rng.u8(0..3) == 0 {
+                continue;
+            }
+            let id = self.id("li_");
+            let until = self.instant(at, end);
+            let opened_at = self.rng.bool().then(|| self.instant(at, end));
+            for _ in 0..self.rng.u8(0..6).saturating_sub(3) {
+                let begun = Begun {
+                    id: self.id("at_"),
+                    user: incident.user.clone(),
+                    link: id.clone(),
+                    incident: incident.id.clone(),
+                    created_at: self.instant(at, end),
+                };
+                self.history.begun.push(begun);
+            }
+            self.history.links.push(Link {
+                id,
+                user: incident.user.clone(),
+                incident: incident.id.clone(),
+                created_at: at,
+                expires_at: until,
+                revoked_at: revoked.then_some(until),
+                opened_at,
+            });
+            at = until;
+        }
+    }
+
     fn run(&mut self) {
         let started_at = self.instant(MONDAY_MS - DAYS * DAY_MS, MONDAY_MS);
         let state = self.pick(&["finished", "finished", "finished", "failed", "abandoned", "running"]).to_owned();
@@ -278,7 +342,10 @@ fn int(value: Option<i64>) -> String {
     value.map_or_else(|| "NULL".to_owned(), |value| value.to_string())
 }
 
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 15] = [
+    "report_days",
+    "reconnect_links",
+    "reconnect_attempts",
     "attempts",
     "operator_actions",
     "notification_items",
@@ -341,6 +408,7 @@ pub fn script(history: &History) -> String {
         .unwrap();
     }
     told(&mut out, history);
+    pages(&mut out, history);
     for r in &history.runs {
         let counters = format!(
             "{{\"users_scanned\":{},\"users_unknown\":{},\"silenced\":{{\"baseline\":{}}}}}",
@@ -386,6 +454,28 @@ fn told(out: &mut String, history: &History) {
              created_at, settled_at, said) VALUES ('{0}', '{1}', '{2}', 'o{0}', '{3}', 1, 0, {4}, {settled_at}, {said}); \
              INSERT INTO attempts (delivery_id, number, run_id, started_at) VALUES ('{0}', 1, 'r', {4});",
             d.id, d.notification, d.channel, d.state, d.created_at
+        )
+        .unwrap();
+    }
+}
+
+fn pages(out: &mut String, history: &History) {
+    for l in &history.links {
+        let (revoked_at, opened_at) = (int(l.revoked_at), int(l.opened_at));
+        writeln!(
+            out,
+            "INSERT INTO reconnect_links (link_id, incident_id, user_id, created_at, expires_at, revoked_at, opened_at) \
+             VALUES ('{}', '{}', '{}', {}, {}, {revoked_at}, {opened_at});",
+            l.id, l.incident, l.user, l.created_at, l.expires_at
+        )
+        .unwrap();
+    }
+    for b in &history.begun {
+        writeln!(
+            out,
+            "INSERT INTO reconnect_attempts (attempt_id, link_id, incident_id, user_id, auth_config, state, claimed_until, \
+             created_at, ended_at) VALUES ('{}', '{}', '{}', '{}', 'ac', 'expired', 0, {}, {});",
+            b.id, b.link, b.incident, b.user, b.created_at, b.created_at
         )
         .unwrap();
     }

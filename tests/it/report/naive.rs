@@ -4,27 +4,30 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use reconnectd::domain::{Timestamp, from_millis, millis};
 use reconnectd::report::reconnect::{
-    AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, Funnel, Headline, OpenByAge,
-    Period, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate,
+    AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, CurvePoint, Funnel, Headline,
+    OpenByAge, ReconnectReport, ReconnectTimes, RepeatBreakers, ReportScope, Times, ToolkitRate, TrendPoint,
 };
 
-use super::history::{DAY_MS, Delivery, HOUR_MS, History, Incident, Item};
+use super::history::{DAY_MS, Delivery, HOUR_MS, History, Incident, Item, Link};
 
 const WEEK_MS: i64 = 7 * DAY_MS;
 /// Monday, 2018-01-01.
 const A_MONDAY_MS: i64 = 1_514_764_800_000;
 
-pub fn report(history: &History, period: Period, previous: bool, now: Timestamp) -> ReconnectReport {
-    let view = View { history, from: millis(period.from), to: millis(period.to) };
+pub fn report(history: &History, scope: &ReportScope, previous: bool, now: Timestamp) -> ReconnectReport {
+    let ReportScope { period, toolkit } = scope.clone();
+    let everything = View { history, from: millis(period.from), to: millis(period.to) };
+    let alone = scope.toolkit.as_ref().map(|toolkit| of_toolkit(history, toolkit));
+    let view = View { history: alone.as_ref().unwrap_or(history), ..everything };
     let length = view.to - view.from;
-    let before = View { history, from: view.from - length, to: view.from };
+    let before = View { from: view.from - length, to: view.from, ..view };
     let headline = view.headline();
     ReconnectReport {
         version: 1,
         period,
-        toolkit: None,
+        toolkit,
         generated_at: now,
-        coverage: view.coverage(),
+        coverage: everything.coverage(),
         previous: previous.then(|| before.headline()),
         breakages: view.breakages(),
         toolkits: view.toolkits(),
@@ -35,15 +38,50 @@ pub fn report(history: &History, period: Period, previous: bool, now: Timestamp)
         cohorts: view.cohorts(),
         time_to_detect: view.detect(),
         time_to_reconnect: view.reconnect(),
-        reconnect_curve: Vec::new(),
-        trend: Vec::new(),
+        reconnect_curve: view.curve(),
+        trend: weeks(view.history, view.to),
         repeat_breakers: view.repeats(),
-        silenced: view.silenced(),
-        deliveries: view.channels(),
+        silenced: everything.silenced(),
+        deliveries: everything.channels(),
         headline,
     }
 }
 
+/// The trend of a report: the week its period ends in and the 25 before.
+fn weeks(history: &History, to: i64) -> Vec<TrendPoint> {
+    let mut monday = A_MONDAY_MS;
+    while monday + WEEK_MS < to {
+        monday += WEEK_MS;
+    }
+    let begins = (0..26).rev().map(|ago| monday - ago * WEEK_MS);
+    trend(history, &begins.collect::<Vec<_>>(), to)
+}
+
+/// What a report about each step alone would say. The last ends at `to`.
+pub fn trend(history: &History, begins: &[i64], to: i64) -> Vec<TrendPoint> {
+    let point = |(at, from): (usize, &i64)| {
+        let headline = View { history, from: *from, to: begins.get(at + 1).copied().unwrap_or(to) }.headline();
+        TrendPoint {
+            from: from_millis(*from).date_naive(),
+            newly_broken: headline.newly_broken,
+            recovered: headline.recovered,
+            gone: headline.gone,
+            open: headline.open,
+            notified: headline.notified,
+        }
+    };
+    begins.iter().enumerate().map(point).collect()
+}
+
+/// The history as if this were the only toolkit there is.
+pub fn of_toolkit(history: &History, toolkit: &str) -> History {
+    let mut alone = history.clone();
+    alone.accounts.retain(|account| account.toolkit == toolkit);
+    alone.incidents.retain(|incident| incident.toolkit == toolkit);
+    alone
+}
+
+#[derive(Clone, Copy)]
 struct View<'a> {
     history: &'a History,
     from: i64,
@@ -215,6 +253,8 @@ impl View<'_> {
 
     fn funnel(&self) -> Funnel {
         let (mut notified, mut delivered, mut active_again) = (0, 0, 0);
+        let (mut opened, mut begun) = (0, 0);
+        let pages = self.history.links.iter().any(|link| self.within(link.created_at));
         for incident in &self.history.incidents {
             let notices = self.notices(incident);
             let Some(first) = notices.iter().find(|item| item.number == 0) else { continue };
@@ -226,9 +266,16 @@ impl View<'_> {
             let arrived = notices.iter().flat_map(|item| self.arrivals(item)).min().filter(|at| *at < self.to);
             let Some(arrived) = arrived else { continue };
             delivered += 1;
+            let began = self.history.begun.iter().any(|b| b.incident == incident.id && b.created_at < self.to);
+            let of_it = |link: &&Link| link.incident == incident.id;
+            let mut links = self.history.links.iter().filter(of_it);
+            let seen = links.any(|link| link.opened_at.is_some_and(|at| at < self.to));
+            begun += u64::from(began);
+            opened += u64::from(began || seen);
             active_again += u64::from(self.recovered(incident).is_some_and(|at| at >= arrived));
         }
-        Funnel { notified, delivered, link_opened: None, attempt_started: None, active_again }
+        let (link_opened, attempt_started) = (pages.then_some(opened), pages.then_some(begun));
+        Funnel { notified, delivered, link_opened, attempt_started, active_again }
     }
 
     fn brought_back(&self) -> Vec<BroughtBack> {
@@ -287,11 +334,36 @@ impl View<'_> {
         Times { count: seen.len() as u64, median_seconds: after(&seen, 0.5), p90_seconds: after(&seen, 0.9) }
     }
 
-    fn reconnect(&self) -> ReconnectTimes {
-        let since = self.followed_since();
+    /// How long each incident of the cohorts was followed, and whether it ended then.
+    fn followed(&self) -> Vec<(i64, bool)> {
         let lasted =
             |i: &&Incident| (steps(self.closed(i).unwrap_or(self.to) - i.opened_at), self.recovered(i).is_some());
-        let seen: Vec<(i64, bool)> = self.news_since(since).iter().map(lasted).collect();
+        self.news_since(self.followed_since()).iter().map(lasted).collect()
+    }
+
+    fn curve(&self) -> Vec<CurvePoint> {
+        let seen = self.followed();
+        let Some(longest) = seen.iter().map(|(at, _)| *at).max() else { return Vec::new() };
+        let point =
+            |after: i64, left: f64| CurvePoint { after_seconds: u64::try_from(after).unwrap(), back: 1.0 - left };
+        let left = survival(&seen);
+        let mut curve = BTreeMap::from([(0, point(0, 1.0))]);
+        for (moment, now) in &left {
+            let before = left.iter().rev().find(|(at, _)| at < moment).map_or(1.0, |(_, left)| *left);
+            // Of a long curve, only what passes the next half of a percentage point.
+            let passes =
+                |n: u32| before > 1.0 - f64::from(n) / 190.0 + 1e-9 && *now <= 1.0 - f64::from(n) / 190.0 + 1e-9;
+            if left.len() <= 190 || (1..=190).any(passes) {
+                curve.insert(*moment, point(*moment, *now));
+            }
+        }
+        curve.insert(longest, point(longest, left.last().map_or(1.0, |(_, left)| *left)));
+        curve.into_values().collect()
+    }
+
+    fn reconnect(&self) -> ReconnectTimes {
+        let since = self.followed_since();
+        let seen = self.followed();
         ReconnectTimes {
             followed_since: from_millis(since),
             incidents: seen.len() as u64,
@@ -393,19 +465,21 @@ fn steps(ms: i64) -> i64 {
     if ms < DAY_MS { ms / 60_000 * 60 } else { ms / HOUR_MS * 3600 }
 }
 
-/// Kaplan-Meier, one person at a time: the first moment at which at most `1 - ended` have not ended.
+/// The first moment at which at most `1 - ended` have not ended.
 fn after(seen: &[(i64, bool)], ended: f64) -> Option<u64> {
-    let mut moments: Vec<i64> = seen.iter().filter(|(_, ended)| *ended).map(|(at, _)| *at).collect();
-    moments.sort_unstable();
-    moments.dedup();
+    let reached = survival(seen).into_iter().find(|(_, left)| *left <= 1.0 - ended + 1e-9);
+    reached.map(|(moment, _)| u64::try_from(moment).unwrap())
+}
+
+/// Kaplan-Meier, one person at a time: every moment at which somebody ended, and how many have not then.
+fn survival(seen: &[(i64, bool)]) -> Vec<(i64, f64)> {
+    let moments: BTreeSet<i64> = seen.iter().filter(|(_, ended)| *ended).map(|(at, _)| *at).collect();
     let mut left = 1.0;
-    for moment in moments {
+    let after = |moment: i64| {
         let followed = seen.iter().filter(|(at, _)| *at >= moment).count() as u64;
         let now = seen.iter().filter(|(at, ended)| *at == moment && *ended).count() as u64;
         left *= 1.0 - share(now, followed).unwrap();
-        if left <= 1.0 - ended + 1e-9 {
-            return u64::try_from(moment).ok();
-        }
-    }
-    None
+        (moment, left)
+    };
+    moments.into_iter().map(after).collect()
 }
