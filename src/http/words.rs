@@ -60,7 +60,7 @@ impl<'a> Speaker<'a> {
         if view.second_account {
             text.push(self.fill(words.second_account));
         }
-        let mut notes = vec![self.fill(words.open_note), self.fill(words.open_yours)];
+        let mut notes = vec![self.fill(words.open_yours), self.fill(words.open_note)];
         let others: Vec<String> = view.others.iter().filter_map(|slug| toolkit_name(slug.as_str())).collect();
         if !others.is_empty() {
             notes.push(self.fill(words.others).replace("{list}", &self.list(&others)));

@@ -178,6 +178,11 @@ async fn the_page_asks_in_the_readers_language_and_keeps_to_itself() {
     assert!(page.body.contains("Acme &amp; Söhne") && page.body.contains("<form method=\"post\">"), "{}", page.body);
     let english = served.get(&path(), "").await;
     assert!(english.has("content-language: en") && english.body.contains("Stop these e-mails</button>"));
+    // A link whose mail was in German says so; a language no page is in says nothing.
+    for (query, language) in [("?lang=de", "de"), ("?about=slack&lang=de", "de"), ("?lang=fr", "en")] {
+        let page = served.get(&format!("{}{query}", path()), "Accept-Language: en\r\n").await;
+        assert!(page.has(&format!("content-language: {language}")), "{query}: {}", page.head);
+    }
 }
 
 #[tokio::test]

@@ -75,8 +75,8 @@ impl Browser {
         self.ask(Method::POST, path, body).await
     }
 
-    async fn cdp(&self, command: &str, params: Value) {
-        self.post("/goog/cdp/execute", json!({ "cmd": command, "params": params })).await;
+    async fn cdp(&self, command: &str, params: Value) -> Value {
+        self.post("/goog/cdp/execute", json!({ "cmd": command, "params": params })).await
     }
 
     pub async fn goto(&self, url: &str) {
@@ -120,7 +120,7 @@ impl Browser {
     }
 
     /// The next page is there once its window has no mark any more.
-    async fn arrive(&self) {
+    pub async fn arrive(&self) {
         for _look in 0..1_500 {
             let script = "return window.left === undefined && document.readyState === 'complete'";
             let body = json!({ "script": script, "args": [] });
@@ -196,10 +196,11 @@ impl Browser {
         self.cdp("Network.setExtraHTTPHeaders", json!({ "headers": { "Accept-Language": tag } })).await;
     }
 
+    /// A picture of the whole page, however long.
     pub async fn screenshot(&self, file: &Path) {
-        let picture = self.ask(Method::GET, "/screenshot", Value::Null).await;
+        let picture = self.cdp("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, STANDARD.decode(picture.as_str().unwrap()).unwrap()).unwrap();
+        std::fs::write(file, STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()).unwrap();
     }
 
     /// What the browser complained about since this was last asked: violations of the page's policy above all.

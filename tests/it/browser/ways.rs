@@ -1,17 +1,30 @@
 //! The ways people take: through, away and back, with two tabs, with the keyboard alone.
 
+use std::path::Path;
 use std::time::Duration;
 
+use reconnectd::ports::Channel as _;
+
 use super::Visit;
+use crate::channels_email::{PATIENT, channel};
 
 const APPROVE: &str = "button[value=approve]";
 
 #[tokio::test]
 async fn from_the_mail_to_success_by_clicking() {
     let visit = Visit::new().await;
-    let link = visit.place.notice().await;
+    visit.place.connect("ca_1", "slack");
+    visit.place.rig.run().await;
+    visit.place.rig.later(Duration::from_hours(24));
+    visit.place.break_account("ca_1");
+    visit.place.rig.run().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (mail, link) = mail(&visit, folder.path()).await;
     let browser = &visit.browser;
-    browser.goto(&link).await;
+    browser.goto(&mail).await;
+    browser.screenshot(&super::output().join("mail.png")).await;
+    browser.click("a[href*='/r/']").await;
+    assert_eq!(browser.url().await, link, "the text part names the same page");
     assert_eq!(browser.heading().await, "Reconnect Slack");
     browser.click("main button").await;
     assert_eq!(browser.heading().await, "Connect slack", "{}", browser.url().await);
@@ -28,6 +41,23 @@ async fn from_the_mail_to_success_by_clicking() {
     browser.goto(&link).await;
     assert_eq!(browser.heading().await, "All good");
     assert_eq!(visit.place.writes(), 1);
+}
+
+/// The one mail that was sent, as the e-mail channel writes it: where a browser finds its HTML part, and the link in its
+/// text part.
+async fn mail(visit: &Visit, folder: &Path) -> (String, String) {
+    let sent = visit.place.rig.world.take_sent();
+    let notices: Vec<_> = sent.into_iter().filter(|(channel, _)| channel.as_str() == "email").collect();
+    assert_eq!(notices.len(), 1);
+    channel(&format!("file://{}", folder.display()), PATIENT).send(&notices[0].1).await.unwrap();
+    let file = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let bytes = std::fs::read(file).unwrap();
+    let parsed = mail_parser::MessageParser::new().parse(&bytes).unwrap();
+    let html = folder.join("mail.html");
+    std::fs::write(&html, parsed.body_html(0).unwrap().as_bytes()).unwrap();
+    let text = parsed.body_text(0).unwrap();
+    let link = text.split_whitespace().find(|word| word.contains("/r/")).unwrap().to_owned();
+    (format!("file://{}", html.display()), link)
 }
 
 #[tokio::test]
