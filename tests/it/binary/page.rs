@@ -154,4 +154,7 @@ async fn links_are_revoked_by_their_user_their_incident_or_all_at_once() {
         setup.run(&arguments).await.expect(1);
     }
     setup.run(&["links", "revoke"]).await.expect(2);
+    let retired = setup.run(&["links", "retire-key"]).await.expect(0);
+    assert!(retired.stderr.contains("links.key_retired"), "{}", retired.stderr);
+    setup.run(&["links", "retire-key"]).await.expect(1);
 }
