@@ -62,6 +62,7 @@ impl App {
                 logo: self.config.http.logo.as_ref().map(|logo| Arc::clone(&logo.0)),
             },
             public_url: self.config.http.public_url.clone(),
+            trusted_proxies: self.config.http.trusted_proxies.clone(),
             reconnect,
         })
     }

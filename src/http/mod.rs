@@ -29,6 +29,7 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use axum::{Router, middleware};
+use ipnet::IpNet;
 use url::Url;
 
 pub use brand::Brand;
@@ -55,6 +56,8 @@ pub struct Site {
     pub brand: Brand,
     /// Where the pages are reached from outside.
     pub public_url: Option<Url>,
+    /// Whose word is taken on who asks; see `rate`.
+    pub trusted_proxies: Vec<IpNet>,
     /// The pages behind reconnect links; none where mails lead to the product's own page.
     pub reconnect: Option<ReconnectSite>,
 }
@@ -108,7 +111,8 @@ fn router(site: Site) -> Result<Router, HttpError> {
     let pages = page::Pages::new(&site.product, look, hosted).map_err(HttpError::Pages)?;
     let logo = site.brand.logo.clone();
     let (has_logo, reconnects) = (logo.is_some(), site.reconnect.is_some());
-    let shared = Arc::new(Shared { site, pages, logo, rate: rate::Rate::default() });
+    let rate = rate::Rate::believing(site.trusted_proxies.clone());
+    let shared = Arc::new(Shared { site, pages, logo, rate });
     let unsubscribe = get(unsubscribe::ask).post(unsubscribe::suppress).fallback(unsubscribe::wrong_method);
     let mut router = Router::new().route("/u/{token}", unsubscribe);
     if reconnects {

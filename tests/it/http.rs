@@ -60,6 +60,7 @@ impl Served {
             now: Arc::new(|| from_millis(START_MS)),
             brand: Brand::default(),
             public_url: None,
+            trusted_proxies: ["127.0.0.0/8".parse().unwrap()].into(),
             reconnect: None,
         };
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), site).await.unwrap();

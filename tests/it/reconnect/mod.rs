@@ -258,6 +258,7 @@ impl Served {
             now: Arc::new(move || clock.now()),
             brand,
             public_url: Some(links.base.clone()),
+            trusted_proxies: ["127.0.0.0/8".parse().unwrap()].into(),
             reconnect: Some(ReconnectSite {
                 reconnect: Reconnect {
                     store,
