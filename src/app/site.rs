@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use tokio_util::task::TaskTracker;
+
 use super::{App, AppError, fresh_key};
 use crate::adapters::composio::{ComposioProvider, ForPeople};
 use crate::config::ReconnectMode;
@@ -45,6 +47,8 @@ impl App {
                     mint: Arc::clone(&self.mint),
                     links,
                     run: self.run_id.clone(),
+                    channels: self.channels()?,
+                    tasks: TaskTracker::new(),
                 },
                 settings_url: section.url.clone(),
                 return_url: section.return_url.clone(),

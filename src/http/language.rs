@@ -83,6 +83,8 @@ pub(super) enum Subject {
     Slower,
     /// It did not work, and may later.
     Later,
+    /// Whether it worked could not be seen.
+    Unseen,
 }
 
 impl Language {
@@ -154,6 +156,18 @@ impl Language {
             (Self::English, Subject::Later) => {
                 ("That did not work", "Nothing has changed. Try again in a few minutes; it is not your fault.", None)
             }
+            (Self::English, Subject::Unseen) => (
+                Self::English.phrases().unseen,
+                "Whether your account is connected could not be seen just now. If you have finished there, you need not do \
+                 anything: it will be seen by itself.",
+                None,
+            ),
+            (Self::German, Subject::Unseen) => (
+                Self::German.phrases().unseen,
+                "Ob Ihr Konto verbunden ist, war gerade nicht zu sehen. Wenn Sie dort fertig sind, müssen Sie nichts tun: es \
+                 wird von selbst bemerkt.",
+                None,
+            ),
             (Self::German, Subject::Ask) => (
                 "Diese E-Mails abbestellen?",
                 "{product} schreibt Ihnen, wenn ein verbundenes Konto nicht mehr funktioniert. Mit dem Knopf bestellen \

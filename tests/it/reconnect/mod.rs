@@ -5,8 +5,11 @@
 
 mod abandoned;
 mod attacks;
+mod bent;
 mod claims;
+mod in_time;
 mod journey;
+mod link_faults;
 mod links;
 mod standing;
 mod together;
@@ -30,6 +33,7 @@ use reqwest::Client;
 use secrecy::SecretString;
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::support::databases::sqlite_path;
@@ -218,6 +222,8 @@ pub struct Answer {
     pub status: u16,
     pub location: Option<String>,
     pub policy: String,
+    /// `referrer-policy` and `cache-control`.
+    pub kept: (String, String),
     pub body: String,
 }
 
@@ -267,6 +273,8 @@ impl Served {
                     mint: Arc::new(IdMint::new(SEED.fetch_add(1, Ordering::Relaxed))),
                     links,
                     run: RunId::new("serve"),
+                    channels: rig.fake_channels(),
+                    tasks: TaskTracker::new(),
                 },
                 settings_url: ReconnectUrl::parse("https://app.example.com/settings/{toolkit}").unwrap(),
                 return_url: ReconnectUrl::parse("https://app.example.com/welcome?from={toolkit}").unwrap(),
@@ -331,9 +339,10 @@ impl Served {
         let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         let (status, location) = (answer.status().as_u16(), header("location"));
         let policy = header("content-security-policy").unwrap_or_default();
+        let kept = (header("referrer-policy").unwrap_or_default(), header("cache-control").unwrap_or_default());
         // The templates escape slashes, too.
         let body = answer.text().await.unwrap().replace("&#x2f;", "/");
-        Answer { status, location, policy, body }
+        Answer { status, location, policy, kept, body }
     }
 }
 

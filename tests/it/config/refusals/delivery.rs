@@ -73,7 +73,7 @@ pub const REFUSED: &[Refused] = &[
         "[webhook]",
         "events = [\"{P}\"]",
         &["[[webhook]] events: not a known word; write \"reconnect.requested\" or \"reconnect.recovered\" or \
-             \"storm.held\" or \"channel.stopped\" or \"endpoint.disabled\" or \"key.refused\" or \"report.ready\""],
+             \"storm.held\" or \"channel.stopped\" or \"endpoint.disabled\" or \"key.refused\" or \"connect.refused\" or \"report.ready\""],
     ),
     (
         "[webhook]",
