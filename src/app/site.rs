@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use tokio_util::task::TaskTracker;
+
 use super::{App, AppError, fresh_key};
 use crate::adapters::composio::{ComposioProvider, ForPeople};
 use crate::config::{ReconnectMode, ReportAuth};
@@ -45,6 +47,8 @@ impl App {
                     mint: Arc::clone(&self.mint),
                     links,
                     run: self.run_id.clone(),
+                    channels: self.channels()?,
+                    tasks: TaskTracker::new(),
                 },
                 return_url: section.return_url.clone(),
                 hosted: self.hosted_pages(),
@@ -62,6 +66,7 @@ impl App {
             },
             public_url: self.config.http.public_url.clone(),
             settings_url: section.url.clone(),
+            trusted_proxies: self.config.http.trusted_proxies.clone(),
             reconnect,
             report: self.report_site(),
         })

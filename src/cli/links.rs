@@ -1,7 +1,7 @@
-//! `reconnectd links`: takes the links in mails already sent out of use.
+//! `reconnectd links`: takes the links in mails already sent out of use, or the key that signed them.
 //!
-//! Changes the state database alone. Pages say so from the next look on; the next notice about an incident that is
-//! still open carries a new link.
+//! Changes the state database alone. Pages say that a link was revoked from the next look on, and know a retired key until
+//! their process is restarted; the next notice about an incident that is still open carries a new link.
 
 use std::path::Path;
 
@@ -24,6 +24,14 @@ pub(super) struct LinksArgs {
 enum LinksCommand {
     /// Make links to the reconnect page useless, for good.
     Revoke(RevokeArgs),
+    /// Delete the link key kept in the state database, after it became known to somebody or another was configured.
+    RetireKey(RetireKeyArgs),
+}
+
+#[derive(Debug, Args)]
+struct RetireKeyArgs {
+    #[command(flatten)]
+    who: Who,
 }
 
 #[derive(Debug, Args)]
@@ -49,8 +57,35 @@ struct ScopeArgs {
 }
 
 pub(super) async fn run(config: Option<&Path>, args: LinksArgs) -> Exit {
+    match args.command {
+        LinksCommand::Revoke(args) => revoke(config, args).await,
+        LinksCommand::RetireKey(args) => retire_key(config, args).await,
+    }
+}
+
+async fn retire_key(config: Option<&Path>, RetireKeyArgs { who }: RetireKeyArgs) -> Exit {
+    setup::on_state(config, async |_, store| {
+        let by = who.name();
+        let mut work = store.begin().await?;
+        let retired = work.retire_kept_link_key().await?;
+        work.commit().await?;
+        if !retired {
+            output::complain("no link key is kept in the state database");
+            return Ok::<Exit, StoreError>(Exit::Failed);
+        }
+        tracing::warn!(
+            event = events::LINK_KEY_RETIRED,
+            operator = by,
+            "The link key kept in the state database is gone; restart every process that serves pages or sends."
+        );
+        output::result("link key retired; restart what serves pages and what sends");
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+async fn revoke(config: Option<&Path>, RevokeArgs { scope, who }: RevokeArgs) -> Exit {
     setup::on_state(config, async |app, store| {
-        let LinksCommand::Revoke(RevokeArgs { scope, who }) = args.command;
         let by = who.name();
         let scope = match (scope.user, scope.incident) {
             (Some(user), _) => RevokeScope::User(UserId::new(user)),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,10 @@ use crate::daemon::Background;
 use crate::http::{HttpError, Server};
 use crate::store::Store;
 use crate::telemetry::events;
+
+/// For closing the state database, after up to 25 s for requests under way and 5 s for the last export: less than the
+/// 40 s of `TimeoutStopSec` and `terminationGracePeriodSeconds`.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +42,8 @@ pub(super) async fn run(config: Option<&Path>) -> Exit {
     };
     let served = serve(&process, &store).await;
     process.end().await;
-    store.close().await;
+    // A connection that is busy with an interrupted statement must not keep the process.
+    tokio::time::timeout(CLOSE_LIMIT, store.close()).await.ok();
     let Err(error) = served else { return Exit::Done };
     let causes = crate::domain::causes(&error);
     if matches!(&error, ServeError::App(error) if error.is_configuration()) {

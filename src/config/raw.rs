@@ -97,7 +97,7 @@ sections! {
         disable_after: Text, allow_private: Flag,
     }
     http Http {
-        listen: Text, public_url: Text, logo: Text, colour: Text, report_auth: Text, report_token: Secret,
+        listen: Text, public_url: Text, logo: Text, colour: Text, trusted_proxies: Texts, report_auth: Text, report_token: Secret,
         report_token_file: SecretFile, report_proxy_header: Text, report_proxy_from: Texts,
     }
     report Report { directory: Text, period: Text, keep: Whole, mail_to: Texts }

@@ -21,19 +21,22 @@ pub enum EventKind {
     EndpointDisabled,
     /// The provider refuses our key.
     KeyRefused,
+    /// The provider refuses to make connect pages.
+    ConnectRefused,
     /// The scheduled reconnect report is there.
     ReportReady,
 }
 
 impl EventKind {
     /// All kinds, their codes, and the kind of notification they are stored as.
-    pub const CODES: [(Self, &'static str, &'static str); 7] = [
+    pub const CODES: [(Self, &'static str, &'static str); 8] = [
         (Self::ReconnectRequested, "reconnect.requested", "reconnect"),
         (Self::ReconnectRecovered, "reconnect.recovered", "recovered"),
         (Self::StormHeld, "storm.held", "storm_held"),
         (Self::ChannelStopped, "channel.stopped", "channel_stopped"),
         (Self::EndpointDisabled, "endpoint.disabled", "endpoint_disabled"),
         (Self::KeyRefused, "key.refused", "key_refused"),
+        (Self::ConnectRefused, "connect.refused", "connect_refused"),
         (Self::ReportReady, "report.ready", "report_ready"),
     ];
 
@@ -99,6 +102,15 @@ pub enum OperatorEvent {
     },
     /// The provider refuses our key: nobody is audited and nobody is told until there is another.
     KeyRefused {
+        /// The HTTP status of its answer.
+        status: u16,
+        /// What else it said, scrubbed; may be empty.
+        detail: String,
+    },
+    /// The provider refuses to make connect pages: who clicks cannot reconnect until that is mended.
+    ConnectRefused {
+        /// With this auth config; none where our key may not make pages at all.
+        auth_config: Option<String>,
         /// The HTTP status of its answer.
         status: u16,
         /// What else it said, scrubbed; may be empty.
@@ -212,6 +224,7 @@ impl OperatorEvent {
             Self::ChannelStopped { .. } => EventKind::ChannelStopped,
             Self::EndpointDisabled { .. } => EventKind::EndpointDisabled,
             Self::KeyRefused { .. } => EventKind::KeyRefused,
+            Self::ConnectRefused { .. } => EventKind::ConnectRefused,
             Self::ReportReady { .. } => EventKind::ReportReady,
         }
     }

@@ -3,6 +3,7 @@
 
 use super::account::Account;
 use super::ids::UserId;
+use super::time::Timestamp;
 
 /// Where a walk over the directory stands: the last id of a page, in a form the directory that made
 /// it can resume from. Opaque to everybody else; stored as the run's checkpoint.
@@ -68,6 +69,8 @@ pub struct UserObservation {
 pub struct ScannedPage {
     /// One entry per user of the page, in the directory's order.
     pub users: Vec<UserObservation>,
+    /// Before anybody of the page was asked about: what was recorded of a user later than this is younger.
+    pub asked_at: Timestamp,
     /// The checkpoint once this page is recorded; none after the directory's last page.
     pub next: Option<Cursor>,
 }

@@ -4,8 +4,8 @@
 //! into the path, which account it made is on record, and whether it works the provider says when it is asked.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::header::ALLOW;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
@@ -13,16 +13,19 @@ use axum::response::Response;
 
 use super::Shared;
 use super::language::{Language, Subject};
-use super::reconnect::{failed, go, nothing, retired, token_of, within};
+use super::reconnect::{go, nothing, retired, token_of, unseen, within};
+use super::server::AnswerBy;
 use super::unsubscribe::accept_language;
 use super::words::Speaker;
 use crate::reconnect::Finished;
 
-/// Just below the life of a connection.
-const MAX_FINISH_TIME: Duration = Duration::from_secs(28);
-
 /// GET: what came of the attempt.
-pub(super) async fn finish(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap) -> Response {
+pub(super) async fn finish(
+    State(shared): State<Arc<Shared>>,
+    Extension(AnswerBy(by)): Extension<AnswerBy>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let token = token_of(&uri, "/r/callback/");
     let language = Language::of(accept_language(&headers));
     let Some(site) = shared.site.reconnect.as_ref() else { return retired(&shared, language) };
@@ -30,9 +33,10 @@ pub(super) async fn finish(State(shared): State<Arc<Shared>>, uri: Uri, headers:
     if !shared.rate.allows_attempt(&attempt) {
         return super::rate::slower(&shared, language);
     }
-    let finished = match within(MAX_FINISH_TIME, site.reconnect.finish(token)).await {
+    let finished = match within(by, site.reconnect.finish(token, by)).await {
         Ok(finished) => finished,
-        Err(error) => return failed(&shared, language, &error),
+        // They may have finished at the provider: nothing may be said of what has changed.
+        Err(error) => return unseen(&shared, language, &error),
     };
     if let Finished::BrokeAgain { page } = &finished {
         return go(&shared, language, page);

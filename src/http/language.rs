@@ -88,6 +88,8 @@ pub(super) enum Subject {
     Slower,
     /// It did not work, and may later.
     Later,
+    /// Whether it worked could not be seen.
+    Unseen,
 }
 
 impl Language {

@@ -33,6 +33,7 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use axum::{Router, middleware};
+use ipnet::IpNet;
 use url::Url;
 
 pub use brand::Brand;
@@ -62,6 +63,8 @@ pub struct Site {
     pub public_url: Option<Url>,
     /// The product's page on which accounts are connected, for those our pages cannot help.
     pub settings_url: ReconnectUrl,
+    /// Whose word is taken on who asks; see `rate`.
+    pub trusted_proxies: Vec<IpNet>,
     /// The pages behind reconnect links; none where mails lead to the product's own page.
     pub reconnect: Option<ReconnectSite>,
     /// The report, for those who may read it; none where nobody may.
@@ -123,7 +126,8 @@ fn router(mut site: Site) -> Result<(Router, tally::TallyWriter), HttpError> {
     let reports = reports.map(|report| report::Reports::new(report, &site.product, &site.brand)).transpose();
     let reports = reports.map_err(HttpError::Pages)?;
     let (has_logo, reported) = (logo.is_some(), reports.is_some());
-    let shared = Arc::new(Shared { site, pages, logo, rate: rate::Rate::default(), reports, tally });
+    let rate = rate::Rate::believing(site.trusted_proxies.clone());
+    let shared = Arc::new(Shared { site, pages, logo, rate, reports, tally });
     let unsubscribe = get(unsubscribe::ask).post(unsubscribe::suppress).fallback(unsubscribe::wrong_method);
     // Links in old mails are opened whatever the mode is by now.
     let reconnect = get(reconnect::show).post(reconnect::start).fallback(unsubscribe::wrong_method);

@@ -19,6 +19,7 @@ use governor::clock::MonotonicClock;
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
+use ipnet::IpNet;
 
 use super::Shared;
 use super::language::{Language, Subject};
@@ -58,10 +59,12 @@ pub(super) struct Rate {
     tokens: Limiter<[u8; 16]>,
     /// Who tries tokens of the report.
     tries: Limiter<IpAddr>,
+    trusted: Vec<IpNet>,
 }
 
-impl Default for Rate {
-    fn default() -> Self {
+impl Rate {
+    /// Asks who asks of the proxies in these networks, and of nobody else.
+    pub(super) fn believing(trusted: Vec<IpNet>) -> Self {
         let quota = Quota::per_second(PER_SECOND).allow_burst(BURST);
         let per_token = Quota::per_second(TOKEN_PER_SECOND).allow_burst(TOKEN_BURST);
         let per_try = Quota::per_second(TRIES_PER_SECOND).allow_burst(TRIES_BURST);
@@ -69,11 +72,10 @@ impl Default for Rate {
             tries: RateLimiter::hashmap_with_clock(per_try, MonotonicClock),
             clients: RateLimiter::hashmap_with_clock(quota, MonotonicClock),
             tokens: RateLimiter::hashmap_with_clock(per_token, MonotonicClock),
+            trusted,
         }
     }
-}
 
-impl Rate {
     fn allows(&self, client: IpAddr) -> bool {
         allows(&self.clients, &client, &IpAddr::V6(Ipv6Addr::UNSPECIFIED))
     }
@@ -110,7 +112,7 @@ pub(super) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    if shared.rate.allows(client(peer.ip(), request.headers())) {
+    if shared.rate.allows(client(&shared.rate.trusted, peer.ip(), request.headers())) {
         return next.run(request).await;
     }
     let language = Language::of(super::unsubscribe::accept_language(request.headers()));
@@ -124,24 +126,30 @@ pub(super) fn slower(shared: &Shared, language: Language) -> Response {
     answer
 }
 
-/// Who asks. A peer on this host or in a private network is taken for the TLS proxy, which appended who asked it to
-/// `X-Forwarded-For`; anybody else's header is their own invention. An IPv6 network of one customer counts as one.
-pub(super) fn client(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-    let peer = peer.to_canonical();
-    let is_near = match peer {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private(),
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local(),
-    };
-    let forwarded = || {
-        let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
-        let last = last.rsplit(',').next()?.trim();
-        // Some proxies (Azure's Application Gateway) add the port.
-        last.parse().ok().or_else(|| last.parse::<SocketAddr>().ok().map(|from| from.ip()))
-    };
-    match if is_near { forwarded().unwrap_or(peer) } else { peer }.to_canonical() {
+/// Who asks. Every proxy appends who asked it to `X-Forwarded-For`: the last of that chain that is no trusted proxy is who
+/// asked the first of ours. What stands before is their own invention, as is anybody else's header. An IPv6 network of
+/// one customer counts as one.
+pub(super) fn client(trusted: &[IpNet], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    let is_trusted = |ip: &IpAddr| trusted.iter().any(|network| network.contains(ip));
+    let lines = headers.get_all("x-forwarded-for").iter().rev();
+    let mut chain = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(',')).map(address);
+    let mut client = peer.to_canonical();
+    while is_trusted(&client) {
+        // What cannot be read, or is not there, leaves the proxy itself as the client.
+        let Some(Some(before)) = chain.next() else { break };
+        client = before;
+    }
+    match client {
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
         v4 @ IpAddr::V4(_) => v4,
     }
+}
+
+/// One entry of the chain. Some proxies (Azure's Application Gateway) add the port.
+fn address(entry: &str) -> Option<IpAddr> {
+    let entry = entry.trim();
+    let ip = entry.parse().ok().or_else(|| entry.parse::<SocketAddr>().ok().map(|from| from.ip()));
+    ip.map(|ip| ip.to_canonical())
 }
 
 #[cfg(test)]
@@ -149,7 +157,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_proxy_says_who_asks_and_nobody_else_does() {
+    fn trusted_proxies_say_who_asks_and_nobody_else_does() {
+        let trusted = ["127.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "173.245.48.0/20"];
+        let trusted = trusted.map(|network| network.parse().unwrap());
         for (peer, forwarded, expected) in [
             ("127.0.0.1", None, "127.0.0.1"),
             ("127.0.0.1", Some("203.0.113.9"), "203.0.113.9"),
@@ -160,19 +170,26 @@ mod tests {
             ("127.0.0.1", Some("[2001:db8:1:2:3:4:5:6]:40312"), "2001:db8:1:2::"),
             ("127.0.0.1", Some("nonsense"), "127.0.0.1"),
             ("198.51.100.7", Some("203.0.113.9"), "198.51.100.7"),
+            // A pod, a cloud's edge before the proxy, and an edge alone; what the client wrote itself is not read.
+            ("100.64.3.4", Some("203.0.113.9"), "203.0.113.9"),
+            ("127.0.0.1", Some("203.0.113.9, 173.245.48.7"), "203.0.113.9"),
+            ("127.0.0.1", Some("8.8.8.8, 203.0.113.9, 173.245.48.7, 10.0.0.1"), "203.0.113.9"),
+            ("173.245.48.7", Some("203.0.113.9"), "203.0.113.9"),
+            ("127.0.0.1", Some("nonsense, 173.245.48.7"), "173.245.48.7"),
+            ("127.0.0.1", Some("10.0.0.9"), "10.0.0.9"),
             ("2001:db8:1:2:3:4:5:6", None, "2001:db8:1:2::"),
         ] {
             let mut headers = HeaderMap::new();
             if let Some(forwarded) = forwarded {
                 headers.insert("x-forwarded-for", HeaderValue::from_static(forwarded));
             }
-            assert_eq!(client(peer.parse().unwrap(), &headers).to_string(), expected, "{peer} {forwarded:?}");
+            assert_eq!(client(&trusted, peer.parse().unwrap(), &headers).to_string(), expected, "{peer} {forwarded:?}");
         }
     }
 
     #[test]
     fn one_client_is_slowed_down_and_the_others_are_not() {
-        let rate = Rate::default();
+        let rate = Rate::believing(Vec::new());
         let (greedy, other) = (IpAddr::from([203, 0, 113, 9]), IpAddr::from([203, 0, 113, 10]));
         let allowed = (0..5_000).take_while(|_| rate.allows(greedy)).count();
         assert!((200..1_000).contains(&allowed), "{allowed}");
@@ -181,7 +198,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_however_many_clients_come() {
-        let rate = Rate::default();
+        let rate = Rate::believing(Vec::new());
         for n in 0..30_000_u32 {
             rate.allows(IpAddr::from(n.to_be_bytes()));
         }

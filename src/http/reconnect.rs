@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use secrecy::ExposeSecret as _;
+use tokio::time::{Instant, timeout, timeout_at};
 use url::form_urlencoded;
 
 use super::language::{Language, Subject};
 use super::same_site::is_ours;
+use super::server::AnswerBy;
 use super::tally::is_a_persons;
 use super::unsubscribe::accept_language;
 use super::words::Speaker;
@@ -25,16 +28,16 @@ use crate::telemetry::events;
 /// Looking at one row or three; a database that is away for longer is away.
 const MAX_LOOK_TIME: Duration = Duration::from_secs(10);
 
-/// Just below the life of a connection: the provider is asked twice meanwhile.
-const MAX_START_TIME: Duration = Duration::from_secs(28);
+/// From a request's head to the end of its body, of some 100 bytes.
+const MAX_BODY_TIME: Duration = Duration::from_secs(5);
 
 /// Why a page could not be made.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PageError {
     #[error("the state database could not be used for a reconnect page")]
     Store(#[from] StoreError),
-    #[error("a reconnect page took longer than {0:?}")]
-    Slow(Duration),
+    #[error("a reconnect page took too long")]
+    Slow,
 }
 
 /// GET and HEAD: how things stand. Reads the state database alone.
@@ -43,7 +46,7 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, method: Method, uri:
     let language = Language::of(browser);
     let token = token_of(&uri, "/r/");
     let Some(site) = shared.site.reconnect.as_ref() else { return retired(&shared, language) };
-    match within(MAX_LOOK_TIME, site.reconnect.look(token)).await {
+    match within(Instant::now() + MAX_LOOK_TIME, site.reconnect.look(token)).await {
         Ok(Seen::Page(view)) if shared.rate.allows_link(&view.link) => {
             tracing::info!(
                 event = events::RECONNECT_OPENED,
@@ -63,14 +66,20 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, method: Method, uri:
 }
 
 /// POST: asks whether it is still broken, and leads to the provider's page if so.
-pub(super) async fn start(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+pub(super) async fn start(
+    State(shared): State<Arc<Shared>>,
+    Extension(AnswerBy(by)): Extension<AnswerBy>,
+    request: Request,
+) -> Response {
     let (head, body) = request.into_parts();
     let token = token_of(&head.uri, "/r/");
     let language = Language::of(accept_language(&head.headers));
     // Read before anything is answered, so that an answer is not lost with a connection full of unread bytes.
-    let form = form_of(&head.headers, body).await;
+    let Ok(form) = timeout(MAX_BODY_TIME, form_of(&head.headers, body)).await else {
+        return shared.pages.answer(StatusCode::REQUEST_TIMEOUT, language, Subject::NotUnderstood);
+    };
     let Some(site) = shared.site.reconnect.as_ref() else { return retired(&shared, language) };
-    let view = match within(MAX_LOOK_TIME, site.reconnect.look(token)).await {
+    let view = match within(by.min(Instant::now() + MAX_LOOK_TIME), site.reconnect.look(token)).await {
         Ok(Seen::Page(view)) => view,
         Ok(Seen::Nothing) => return nothing(&shared, language),
         Ok(Seen::Forgotten) => return forgotten(&shared, language),
@@ -91,7 +100,7 @@ pub(super) async fn start(State(shared): State<Arc<Shared>>, request: Request) -
         return shared.pages.show(StatusCode::FORBIDDEN, language, &speaker.foreign(token));
     }
     let (busy, later) = (StatusCode::CONFLICT, StatusCode::SERVICE_UNAVAILABLE);
-    match within(MAX_START_TIME, site.reconnect.start(token)).await {
+    match within(by, site.reconnect.start(token)).await {
         Ok(Started::Go(address)) => go(&shared, language, address.expose_secret()),
         Ok(Started::Look) => go(&shared, language, token),
         Ok(Started::Team) => shared.pages.show(StatusCode::OK, language, &speaker.team()),
@@ -107,12 +116,9 @@ pub(super) fn token_of<'a>(uri: &'a Uri, folder: &str) -> &'a str {
     uri.path().strip_prefix(folder).unwrap_or_default()
 }
 
-/// Runs `work` for at most `limit`.
-pub(super) async fn within<T>(
-    limit: Duration,
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, PageError> {
-    tokio::time::timeout(limit, Box::pin(work)).await.map_err(|_| PageError::Slow(limit))?.map_err(PageError::from)
+/// Runs `work` until `by` at most.
+pub(super) async fn within<T>(by: Instant, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, PageError> {
+    timeout_at(by, Box::pin(work)).await.map_err(|_| PageError::Slow)?.map_err(PageError::from)
 }
 
 /// The page for a token that is not ours: the same as for any address that does not exist.
@@ -131,10 +137,19 @@ fn forgotten(shared: &Shared, language: Language) -> Response {
 }
 
 /// The page for trouble of our own.
-pub(super) fn failed(shared: &Shared, language: Language, error: &PageError) -> Response {
+fn failed(shared: &Shared, language: Language, error: &PageError) -> Response {
+    away(shared, language, error, Subject::Later)
+}
+
+/// The same for somebody who comes back from the provider: what became of that is not known.
+pub(super) fn unseen(shared: &Shared, language: Language, error: &PageError) -> Response {
+    away(shared, language, error, Subject::Unseen)
+}
+
+fn away(shared: &Shared, language: Language, error: &PageError, subject: Subject) -> Response {
     let causes = causes(error);
     tracing::error!(event = events::HTTP_FAILED, error = %causes, "A reconnect page could not be made.");
-    retry_after(shared.pages.answer(StatusCode::SERVICE_UNAVAILABLE, language, Subject::Later))
+    retry_after(shared.pages.answer(StatusCode::SERVICE_UNAVAILABLE, language, subject))
 }
 
 fn page_of(shared: &Shared, site: &ReconnectSite, language: Language, view: &PageView) -> Response {

@@ -2,9 +2,9 @@
 //!
 //! Turns accepted connections into one answered request each. Guarantees: at most [`MAX_CONNECTIONS`] at a time,
 //! further ones wait with the operating system; none lives longer than [`MAX_CONNECTION_TIME`], however slowly it
-//! speaks; a request that arrived whole is carried out though its client hangs up; when told to stop, nobody new is
-//! accepted and requests under way are finished, within [`MAX_DRAIN_TIME`], and what they left to be counted is written
-//! down. A crash cuts connections and nothing else.
+//! speaks, and answers that need others are there within [`MAX_ANSWER_TIME`]; a request that arrived whole is carried out
+//! though its client hangs up; when told to stop, nobody new is accepted and requests under way are finished, within
+//! [`MAX_DRAIN_TIME`], and what they left to be counted is written down. A crash cuts connections and nothing else.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -35,8 +36,12 @@ const MAX_HEAD_TIME: Duration = Duration::from_secs(10);
 /// From accepting to the last byte of the answer.
 const MAX_CONNECTION_TIME: Duration = Duration::from_secs(30);
 
-/// Longer than a request under way needs (making the provider's page takes up to 22 s), shorter than the 30 s before
-/// SIGKILL of our systemd unit and of Kubernetes.
+/// From accepting to an answer that waits for the provider or the state database: asking takes up to 10 s and making the
+/// provider's page up to 12 s (`reconnect`). What is left of a connection's life is for sending it.
+const MAX_ANSWER_TIME: Duration = Duration::from_secs(24);
+
+/// Longer than the answer to a request under way takes, shorter than the 40 s before SIGKILL of our systemd unit and of
+/// our Kubernetes manifest, which also cover the last export and closing the state database.
 const MAX_DRAIN_TIME: Duration = Duration::from_secs(25);
 
 /// A request's head: hyper's least, 40 times what our links need.
@@ -49,12 +54,18 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone)]
 pub(super) struct Stopping(pub CancellationToken);
 
+/// When a request must be answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AnswerBy(pub Instant);
+
 /// Listens, and does not answer yet.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
     tally: Option<TallyWriter>,
+    /// What goes on when its request is gone.
+    finishing: TaskTracker,
 }
 
 impl Server {
@@ -65,14 +76,16 @@ impl Server {
 
     /// Answers on a listener that is bound already.
     pub fn on(listener: TcpListener, site: Site) -> Result<Self, HttpError> {
+        let finishing = site.reconnect.as_ref().map(|pages| pages.reconnect.tasks.clone());
         let (router, tally) = router(site)?;
-        Ok(Self { tally: Some(tally), ..Self::over(listener, router)? })
+        let server = Self::over(listener, router)?;
+        Ok(Self { tally: Some(tally), finishing: finishing.unwrap_or_default(), ..server })
     }
 
     /// Answers on a listener with the routes of `router`.
     pub(super) fn over(listener: TcpListener, router: Router) -> Result<Self, HttpError> {
         let address = listener.local_addr().map_err(HttpError::Unbound)?;
-        Ok(Self { listener, address, router, tally: None })
+        Ok(Self { listener, address, router, tally: None, finishing: TaskTracker::new() })
     }
 
     /// Where it listens.
@@ -115,6 +128,7 @@ impl Server {
                 continue;
             };
             let app = self.router.clone().layer(Extension(Peer(peer))).layer(Extension(Stopping(stopping.clone())));
+            let app = app.layer(Extension(AnswerBy(Instant::now() + MAX_ANSWER_TIME)));
             let stopping = stopping.clone();
             connections.spawn(async move {
                 serve(stream, app, stopping).await;
@@ -124,7 +138,12 @@ impl Server {
         drop(self.listener);
         stopping.cancel();
         connections.close();
-        if tokio::time::timeout(MAX_DRAIN_TIME, connections.wait()).await.is_err() {
+        let finished = async {
+            connections.wait().await;
+            self.finishing.close();
+            self.finishing.wait().await;
+        };
+        if tokio::time::timeout(MAX_DRAIN_TIME, finished).await.is_err() {
             tracing::warn!(
                 event = events::HTTP_FAILED,
                 "Connections were cut at the stop; their requests may be lost."

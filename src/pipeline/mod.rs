@@ -327,7 +327,8 @@ impl Pipeline {
         let (pages, scanned) = mpsc::channel::<ScannedPage>(PAGES_AHEAD);
         let from = running.cursor.clone();
         let provider = self.ports.provider.as_ref();
-        let scan = scan::scan(directory, provider, self.settings.scan, from, pages, &self.stop);
+        let scan =
+            scan::scan(directory, provider, self.settings.scan, from, pages, &self.stop, self.ports.clock.as_ref());
         let record = async {
             let mut scanned = scanned; // Owned here, so that a failure to record tells the scan to stop.
             while let Some(page) = scanned.recv().await {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Reconnect;
 use super::look::newer;
-use crate::domain::{Account, AttemptId, Status, TokenFor, causes};
+use crate::domain::{Account, AccountId, AttemptId, Status, Timestamp, TokenFor, causes};
 use crate::store::{AttemptRow, AttemptState, LinkedIncident, StoreError};
 use crate::telemetry::events;
 
@@ -46,8 +46,8 @@ impl Reconnect {
     }
 
     /// What came of the attempt `token` names. Nothing else that a browser brings is looked at: which account it is and
-    /// whose, is on record; whether it works, the provider says.
-    pub async fn finish(&self, token: &str) -> Result<Finished, StoreError> {
+    /// whose, is on record; whether it works, the provider says. What cannot be seen until `by` is seen later.
+    pub async fn finish(&self, token: &str, by: Instant) -> Result<Finished, StoreError> {
         let Some(id) = self.attempt_of(token) else { return Ok(Finished::Nothing) };
         let mut work = self.store.begin_read().await?;
         let Some(attempt) = work.reconnect_attempt(&id).await? else {
@@ -65,8 +65,28 @@ impl Reconnect {
             Some(made) if attempt.state != AttemptState::Succeeded => made,
             _ => return Ok(self.not_done(&attempt, incident, broke_again)),
         };
+        let unseen = match timeout_at(by, Box::pin(self.looks(&attempt, incident.clone(), made))).await {
+            Ok(Ok(finished)) => return Ok(finished),
+            Ok(Err(error)) => causes(&error),
+            Err(_) => "it took too long".to_owned(),
+        };
+        tracing::warn!(
+            event = events::RECONNECT_FAILED, attempt_id = %attempt.id, error = %unseen,
+            "What came of an attempt could not be seen or written down; the next look will tell."
+        );
+        Ok(Finished::Later(incident))
+    }
+
+    /// Asks until it is decided, a few times.
+    async fn looks(
+        &self,
+        attempt: &AttemptRow,
+        incident: Box<LinkedIncident>,
+        made: AccountId,
+    ) -> Result<Finished, StoreError> {
         for look in 1..=LOOKS {
             let anchor = incident.anchor.account.id.clone();
+            let asked_at = self.clock.now();
             let accounts = match self.accounts_now(&attempt.user, &[made.clone(), anchor]).await {
                 Ok(accounts) => accounts,
                 Err(error) => {
@@ -80,7 +100,7 @@ impl Reconnect {
             };
             let state = outcome(accounts.iter().find(|account| account.id == made));
             if state.is_some() || look == LOOKS {
-                return self.ended(&attempt, incident, accounts, state).await;
+                return self.ended(attempt, incident, (accounts, asked_at), state).await;
             }
             sleep(PAUSE).await;
         }
@@ -92,12 +112,12 @@ impl Reconnect {
         &self,
         attempt: &AttemptRow,
         incident: Box<LinkedIncident>,
-        accounts: Vec<Account>,
+        (accounts, asked_at): (Vec<Account>, Timestamp),
         state: Option<AttemptState>,
     ) -> Result<Finished, StoreError> {
         let now = self.clock.now();
         let mut work = self.store.begin().await?;
-        self.record(&mut work, &attempt.user, accounts, now).await?;
+        self.record(&mut work, &attempt.user, accounts, asked_at).await?;
         let changed = match state {
             Some(state) => work.end_attempt(&attempt.id, state, now).await?,
             None => false,

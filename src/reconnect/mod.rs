@@ -8,9 +8,9 @@
 //!
 //! Guarantees: looking changes nothing and asks nobody. Nothing a browser brings is believed but a signature of ours;
 //! an account is healthy when the provider says so about this user, and an incident closes by the rules of recording.
-//! At most one page of the provider is live per incident, over any number of processes, and the account it made is
-//! stored before anybody is sent there, so that its end is known for an attempt's end. No transaction is open while
-//! the network is used.
+//! At most one page of the provider is handed out per incident until shortly before its end, over any number of
+//! processes, and the account it made is stored before anybody is sent there, so that its end is known for an attempt's
+//! end; that is done though the person goes away or their time is up. No transaction is open while the network is used.
 //!
 //! What a crash leaves: before the provider was asked, a claim that lapses; after that, an account of the provider that
 //! nobody here knows. It expires within the provider's 10 minutes with a reason that says so, and was never connected.
@@ -18,13 +18,16 @@
 mod finish;
 mod look;
 mod observe;
+mod refused;
 mod start;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::task::TaskTracker;
+
 use crate::domain::{IdMint, ReconnectLinks, RunId};
-use crate::ports::{Clock, Provider};
+use crate::ports::{Channel, Clock, Provider};
 use crate::store::Store;
 
 pub use finish::Finished;
@@ -34,10 +37,11 @@ pub use start::Started;
 /// How long asking the provider about a person's accounts may take while that person waits.
 const ASK_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long making the provider's page may take. With [`ASK_LIMIT`] and the database below the 30 s of a connection.
+/// How long making the provider's page may take. With [`ASK_LIMIT`] below the 24 s in which a request is answered (`http`).
 const LINK_LIMIT: Duration = Duration::from_secs(12);
 
 /// Everything this needs.
+#[derive(Clone)]
 pub struct Reconnect {
     /// Where links, attempts and incidents are.
     pub store: Store,
@@ -51,4 +55,8 @@ pub struct Reconnect {
     pub links: ReconnectLinks,
     /// What changes are counted to, as those of a run are.
     pub run: RunId,
+    /// Who is told what a person cannot mend.
+    pub channels: Vec<Arc<dyn Channel>>,
+    /// What must come to its end though nobody waits for it any more: whoever stops the process waits for it.
+    pub tasks: TaskTracker,
 }

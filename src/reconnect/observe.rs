@@ -42,19 +42,20 @@ impl Reconnect {
         timeout(ASK_LIMIT, Box::pin(ask)).await.map_err(|_| AskError::Slow(ASK_LIMIT))?.map_err(AskError::Provider)
     }
 
-    /// Records what was seen, as an audit would; the caller commits.
+    /// Records what was seen by asking from `asked_at` on, as an audit would; the caller commits.
     pub(super) async fn record(
         &self,
         work: &mut Work,
         user: &UserId,
         accounts: Vec<Account>,
-        now: Timestamp,
+        asked_at: Timestamp,
     ) -> Result<(), StoreError> {
+        let now = self.clock.now();
         let observation = Observation::Complete(accounts);
         let users = vec![UserObservation { user: user.clone(), observation }];
         let (taking_stock, until) = work.stock_taking().await?;
         let baseline = Baseline { taking_stock, until };
         let context = RecordContext { run: &self.run, baseline, now, mint: &self.mint };
-        record_page(work, &ScannedPage { users, next: None }, context, &mut RunCounters::default()).await
+        record_page(work, &ScannedPage { users, asked_at, next: None }, context, &mut RunCounters::default()).await
     }
 }

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::time::{sleep, timeout};
+use tracing::Instrument as _;
 
 use super::look::of_anchor;
 use super::observe::AskError;
+use super::refused::Refusal;
 use super::{LINK_LIMIT, Reconnect, Seen, Standing};
-use crate::domain::{Account, AttemptId, AuthConfigId, Status, Timestamp, causes};
+use crate::domain::{Account, AttemptId, Status, Timestamp, causes};
 use crate::ports::{HostedLink, LinkWanted, ProviderError};
 use crate::store::{AttemptClaim, AttemptPage, AttemptRow, AttemptState, LinkedIncident, NewAttempt, StoreError};
 use crate::telemetry::events;
@@ -22,6 +24,13 @@ const OTHER_PAUSE: Duration = Duration::from_millis(200);
 
 /// The life of the provider's page where its answer does not say (contract, section 2).
 const PAGE_LIFE: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
+
+/// Nor shorter than this: where the provider's clock is behind ours, its page seems over when it is made, and every click
+/// would make another account. Within it a click leads to a page that is over at worst.
+const LEAST_PAGE_LIFE: chrono::TimeDelta = chrono::TimeDelta::minutes(2);
+
+/// A page is not used again for so long before its end: people need some of its life to get there and sign in.
+const REUSE_MARGIN: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
 
 /// No page of the provider is taken for live longer than this, whatever it says: a wrong clock or a typing error there
 /// must not keep a person from a new one.
@@ -56,13 +65,14 @@ impl Reconnect {
         };
         let user = &view.incident.user;
         let anchor = view.incident.anchor.account.id.clone();
+        let asked_at = self.clock.now();
         let accounts = match self.accounts_now(user, &[anchor]).await {
             Ok(accounts) => accounts,
-            Err(error) => return Ok(not_asked(&error)),
+            Err(error) => return self.not_asked(&view.incident, &error).await,
         };
         let now = self.clock.now();
         let mut work = self.store.begin().await?;
-        self.record(&mut work, user, accounts.clone(), now).await?;
+        self.record(&mut work, user, accounts.clone(), asked_at).await?;
         let incident = work.linked_incident(&view.incident.id).await?;
         work.commit().await?;
         let Some(incident) = incident.filter(|incident| incident.closed.is_none()) else { return Ok(Started::Look) };
@@ -83,7 +93,7 @@ impl Reconnect {
         let claim = work.claim_attempt(&new, HOLD, now).await?;
         work.commit().await?;
         match claim {
-            AttemptClaim::Ours => self.make(&new).await,
+            AttemptClaim::Ours => self.make_to_the_end(new).await,
             AttemptClaim::Live(live) => self.again(&live).await,
             AttemptClaim::Busy => self.others(&new).await,
         }
@@ -109,6 +119,15 @@ impl Reconnect {
         Ok(())
     }
 
+    /// [`Reconnect::make`], carried out also where whoever waits for it gives up: between the provider's answer and our
+    /// note of it, an account would be left that nobody here knows.
+    async fn make_to_the_end(&self, new: NewAttempt) -> Result<Started, StoreError> {
+        let this = self.clone();
+        let made = self.tasks.spawn(async move { this.make(&new).await }.in_current_span());
+        // It fails only where the process is being torn down.
+        made.await.unwrap_or(Ok(Started::Later))
+    }
+
     /// Asks for the page, once, and writes down which account it made before anybody is sent there.
     async fn make(&self, new: &NewAttempt) -> Result<Started, StoreError> {
         let wanted = LinkWanted {
@@ -127,6 +146,7 @@ impl Reconnect {
         let page = AttemptPage { account: link.account.clone(), address, expires_at: until(&link, now) };
         let mut work = self.store.begin().await?;
         let ours = work.attempt_made(&new.id, &page).await?;
+        work.connect_accepted(&new.auth_config).await?;
         work.commit().await?;
         tracing::info!(
             event = events::RECONNECT_STARTED,
@@ -143,9 +163,28 @@ impl Reconnect {
         let state = if refused { AttemptState::Failed } else { AttemptState::Lost };
         let mut work = self.store.begin().await?;
         work.end_attempt(&new.id, state, now).await?;
+        let first = self.tell_of_refusal(&mut work, &new.auth_config, error, now).await?;
         work.commit().await?;
-        let started = log_not_made(new, &new.auth_config, error);
-        Ok(started)
+        Ok(log_not_made(new, error, first))
+    }
+
+    /// The provider was not to be asked whether it is still broken.
+    async fn not_asked(&self, incident: &LinkedIncident, error: &AskError) -> Result<Started, StoreError> {
+        if let AskError::Provider(error @ ProviderError::Unauthorized { .. }) = error {
+            let mut work = self.store.begin().await?;
+            let auth_config = &incident.anchor.account.auth_config;
+            let first = self.tell_of_refusal(&mut work, auth_config, error, self.clock.now()).await?;
+            work.commit().await?;
+            tracing::error!(
+                event = events::RECONNECT_REFUSED,
+                user = %incident.user, incident_id = %incident.id, first, error = %error,
+                "The API key may not read accounts while somebody wants to reconnect one."
+            );
+            return Ok(Started::Team);
+        }
+        let causes = causes(error);
+        tracing::warn!(event = events::RECONNECT_FAILED, error = %causes, "Somebody who wants to reconnect has to wait.");
+        Ok(Started::Later)
     }
 
     /// Where an earlier click was sent, once more.
@@ -187,39 +226,33 @@ impl Reconnect {
     }
 }
 
-/// Until when a page is taken for live.
+/// Until when a click leads to this page again.
 fn until(link: &HostedLink, now: Timestamp) -> Timestamp {
-    let said = link.expires_at.unwrap_or(now + PAGE_LIFE);
-    said.min(now + MOST_PAGE_LIFE)
-}
-
-fn not_asked(error: &AskError) -> Started {
-    let causes = causes(error);
-    tracing::warn!(event = events::RECONNECT_FAILED, error = %causes, "Somebody who wants to reconnect has to wait.");
-    Started::Later
+    let said = link.expires_at.unwrap_or(now + PAGE_LIFE) - REUSE_MARGIN;
+    said.clamp(now + LEAST_PAGE_LIFE, now + MOST_PAGE_LIFE)
 }
 
 /// Says what on-call must know, and what the person is shown.
-fn log_not_made(new: &NewAttempt, auth_config: &AuthConfigId, error: &ProviderError) -> Started {
-    let (user, incident) = (&new.user, &new.incident);
-    match error {
-        ProviderError::Rejected { .. } => {
+fn log_not_made(new: &NewAttempt, error: &ProviderError, first: bool) -> Started {
+    let (user, incident, auth_config) = (&new.user, &new.incident, &new.auth_config);
+    match Refusal::of(error) {
+        Some(Refusal::AuthConfig) => {
             tracing::error!(
                 event = events::RECONNECT_REFUSED,
-                user = %user, incident_id = %incident, auth_config = %auth_config, error = %error,
+                user = %user, incident_id = %incident, auth_config = %auth_config, first, error = %error,
                 "The provider makes no connect page with this auth config: is it disabled or deleted?"
             );
             Started::Team
         }
-        ProviderError::Unauthorized { .. } => {
+        Some(Refusal::Key) => {
             tracing::error!(
                 event = events::RECONNECT_REFUSED,
-                user = %user, incident_id = %incident, auth_config = %auth_config, error = %error,
+                user = %user, incident_id = %incident, auth_config = %auth_config, first, error = %error,
                 "The API key may not make connect pages: it needs the permission 'Connected accounts: Write'."
             );
-            Started::Later
+            Started::Team
         }
-        _ => {
+        None => {
             tracing::warn!(
                 event = events::RECONNECT_FAILED,
                 user = %user, incident_id = %incident, error = %error,

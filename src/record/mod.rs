@@ -2,7 +2,7 @@
 //! together with the run's checkpoint and the renewal of its lease.
 //!
 //! Guarantees: a page is recorded completely or not at all; recording it again changes nothing; a user
-//! whose fetch failed keeps everything known before and opens and closes nothing. A crash leaves the
+//! whose fetch failed, or of whom a younger list is recorded, keeps everything known before and opens and closes nothing. A crash leaves the
 //! last committed page as the checkpoint; the next run goes on from there.
 
 mod changes;
@@ -56,6 +56,10 @@ pub async fn record_page(
         .map(|seen| seen.user.clone())
         .collect();
     let mut before = Before::read(work, &listed).await?;
+    // Somebody came back from reconnecting after this list was asked for: what was seen of them then is younger, and an
+    // old list must not break again what they have mended.
+    let is_fresh = |seen: &&&UserObservation| before.observed_at(&seen.user).is_none_or(|at| at <= page.asked_at);
+    let storable: Vec<&UserObservation> = storable.iter().filter(is_fresh).copied().collect();
     let mut changes = PageChanges::default();
     for seen in &storable {
         if let Observation::Complete(accounts) = &seen.observation {
@@ -125,8 +129,13 @@ impl Before {
         Ok(before)
     }
 
+    /// When a complete list of this user's was last recorded.
+    fn observed_at(&self, user: &UserId) -> Option<Timestamp> {
+        self.users.get(user).and_then(|known| known.observed_at)
+    }
+
     fn take(&mut self, user: &UserId) -> (Vec<KnownAccount>, Option<Timestamp>, Vec<OpenIncidentRow>) {
-        let observed_at = self.users.get(user).and_then(|known| known.observed_at);
+        let observed_at = self.observed_at(user);
         let accounts = self.accounts.remove(user).unwrap_or_default();
         (accounts, observed_at, self.incidents.remove(user).unwrap_or_default())
     }

@@ -26,7 +26,7 @@ use tracing::Instrument as _;
 
 use self::asking::Asking;
 use crate::domain::{Cursor, ScannedPage, UserPage};
-use crate::ports::{Directory, DirectoryError, Provider, ProviderError};
+use crate::ports::{Clock, Directory, DirectoryError, Provider, ProviderError};
 use crate::telemetry::spans;
 
 /// How the provider is asked.
@@ -86,7 +86,7 @@ pub enum ScanError {
 
 /// Scans the directory from the page behind `from` (or from the start) to its end, sending each page to `out`
 /// once everything about its users is known. Returns when the last page is in the channel; after `stop`, when the page
-/// that is being asked about is, and nobody behind it is asked about.
+/// that is being asked about is, and nobody behind it is asked about. `clock` dates the pages.
 ///
 /// While nobody receives, at most the channel's capacity and 2 pages are read: one waiting to be sent and the
 /// one behind it.
@@ -97,11 +97,12 @@ pub async fn scan(
     from: Option<Cursor>,
     out: mpsc::Sender<ScannedPage>,
     stop: &CancellationToken,
+    clock: &dyn Clock,
 ) -> Result<(), ScanError> {
     tokio::select! {
         // The walk first: when its last page was taken and the receiver then dropped, the scan is complete.
         biased;
-        walked = walk(directory, Asking::new(provider, options), from, &out, stop) => walked,
+        walked = walk(directory, Asking::new(provider, options), from, &out, (stop, clock)) => walked,
         () = out.closed() => Err(ScanError::ConsumerGone),
     }
 }
@@ -111,7 +112,7 @@ async fn walk(
     mut asking: Asking<'_>,
     from: Option<Cursor>,
     out: &mpsc::Sender<ScannedPage>,
-    stop: &CancellationToken,
+    (stop, clock): (&CancellationToken, &dyn Clock),
 ) -> Result<(), ScanError> {
     if stop.is_cancelled() {
         return Ok(());
@@ -130,9 +131,10 @@ async fn walk(
         };
         number += 1;
         let asked = spans::page(number, page.users.len());
+        let asked_at = clock.now();
         let observe = asking.observe(page.users).instrument(asked);
         let (users, ahead) = future::try_join(observe, read_ahead).await?;
-        out.send(ScannedPage { users, next: next.clone() }).await.map_err(|_| ScanError::ConsumerGone)?;
+        out.send(ScannedPage { users, asked_at, next: next.clone() }).await.map_err(|_| ScanError::ConsumerGone)?;
         match ahead {
             Some(_) if stop.is_cancelled() => return Ok(()),
             Some(read) => page = advanced(next.as_ref(), read?)?,

@@ -126,6 +126,8 @@ pub(super) struct FaultSource(Mutex<Sources>);
 
 struct Sources {
     script: VecDeque<(Fault, u32)>,
+    /// The same for requests that change something.
+    changes: VecDeque<(Fault, u32)>,
     users: HashMap<UserId, Fault>,
     dice: fastrand::Rng,
 }
@@ -133,12 +135,18 @@ struct Sources {
 impl FaultSource {
     pub(super) fn new(seed: u64) -> Self {
         let dice = fastrand::Rng::with_seed(seed);
-        Self(Mutex::new(Sources { script: VecDeque::new(), users: HashMap::new(), dice }))
+        Self(Mutex::new(Sources { script: VecDeque::new(), changes: VecDeque::new(), users: HashMap::new(), dice }))
     }
 
     pub(super) fn fail_next(&self, fault: Fault, times: u32) {
         if times > 0 {
             self.with(|sources| sources.script.push_back((fault, times)));
+        }
+    }
+
+    pub(super) fn fail_next_change(&self, fault: Fault, times: u32) {
+        if times > 0 {
+            self.with(|sources| sources.changes.push_back((fault, times)));
         }
     }
 
@@ -150,10 +158,11 @@ impl FaultSource {
         self.with(|sources| sources.users.remove(user));
     }
 
-    /// The fault of the next request, which asks about `users` (comma-joined, as on the wire).
-    pub(super) fn next(&self, users: Option<&str>, random: &Faults) -> Option<Fault> {
+    /// The fault of the next request, which asks about `users` (comma-joined, as on the wire), or changes something.
+    pub(super) fn next(&self, users: Option<&str>, changes: bool, random: &Faults) -> Option<Fault> {
         self.with(|sources| {
-            if let Some(fault) = sources.scripted() {
+            let of_a_change = if changes { scripted(&mut sources.changes) } else { None };
+            if let Some(fault) = of_a_change.or_else(|| scripted(&mut sources.script)) {
                 return Some(fault);
             }
             let of_a_user = users
@@ -173,14 +182,13 @@ impl FaultSource {
     }
 }
 
-impl Sources {
-    fn scripted(&mut self) -> Option<Fault> {
-        let (fault, left) = self.script.front_mut()?;
-        let fault = *fault;
-        *left -= 1;
-        if *left == 0 {
-            self.script.pop_front();
-        }
-        Some(fault)
+/// What is next in a script, once.
+fn scripted(script: &mut VecDeque<(Fault, u32)>) -> Option<Fault> {
+    let (fault, left) = script.front_mut()?;
+    let fault = *fault;
+    *left -= 1;
+    if *left == 0 {
+        script.pop_front();
     }
+    Some(fault)
 }

@@ -44,12 +44,13 @@ pub(super) async fn guard(
 ) -> Response {
     let settings = shared.settings();
     let record = record_of(&request, shared.world.now());
+    let changes = record.method != "GET";
     let users = record.param("user_ids").map(str::to_owned);
     let request_id = request.headers().get(REQUEST_ID).cloned();
     let _in_flight = shared.log.record(record);
     pause(settings.latency).await;
 
-    let fault = shared.faults.next(users.as_deref(), &settings.faults);
+    let fault = shared.faults.next(users.as_deref(), changes, &settings.faults);
     if let Some(early) = fault.and_then(|fault| answer_early(fault, &shared, &settings, &line)) {
         return early;
     }

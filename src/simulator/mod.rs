@@ -153,6 +153,11 @@ impl Simulator {
         self.shared.faults.fail_next(fault, times);
     }
 
+    /// The next `times` requests that are no GET meet `fault`, before those of [`Simulator::fail_next`].
+    pub fn fail_next_change(&self, fault: Fault, times: u32) {
+        self.shared.faults.fail_next_change(fault, times);
+    }
+
     /// Every request whose `user_ids` name this user meets `fault`, until [`Simulator::heal_user`].
     pub fn fail_user(&self, user: &UserId, fault: Fault) {
         self.shared.faults.fail_user(user, fault);

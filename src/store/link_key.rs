@@ -1,12 +1,13 @@
 //! The key behind reconnect links, where none is configured: made at first use and kept in the state database.
 //!
 //! Guarantees: processes that start at once on an empty database end up with the same key; links signed with the key
-//! kept here go on working after one was configured, because mails with them are in people's inboxes. A crash before
+//! kept here go on working after one was configured, because mails with them are in people's inboxes, until
+//! an operator retires it. A crash before
 //! the commit leaves nothing.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{StoreError, Work};
+use super::{StoreError, Work, sql};
 use crate::domain::LinkKeys;
 
 const KEY: &str = "link_key";
@@ -34,5 +35,11 @@ impl Work {
             }
         };
         keys.map_err(|error| StoreError::Unreadable(error.to_string()))
+    }
+
+    /// Deletes the key that is kept here, so that what it signed opens nothing for processes that start from now on; those
+    /// that run know it until they end. Says whether there was one.
+    pub async fn retire_kept_link_key(&mut self) -> Result<bool, StoreError> {
+        Ok(self.session.execute(sql("DELETE FROM meta WHERE key = $1").bind(KEY)).await? == 1)
     }
 }

@@ -11,6 +11,7 @@ mod accounts;
 mod attempts;
 mod baseline;
 mod channels;
+mod connect_refused;
 mod errors;
 mod fold;
 mod incidents;

@@ -118,6 +118,8 @@ pub const RECONNECT_REFUSED: &str = "reconnect.refused";
 pub const RECONNECT_FOREIGN: &str = "reconnect.foreign";
 /// Links were revoked by an operator.
 pub const LINKS_REVOKED: &str = "links.revoked";
+/// The link key kept in the state database was deleted by an operator.
+pub const LINK_KEY_RETIRED: &str = "links.key_retired";
 /// The provider refuses the key; the operator's channels are told once until it is taken again.
 pub const KEY_REFUSED: &str = "key.refused";
 /// The provider takes the key again.

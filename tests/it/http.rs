@@ -61,6 +61,7 @@ impl Served {
             brand: Brand::default(),
             public_url: None,
             settings_url: ReconnectUrl::parse("https://app.example.com/settings/{toolkit}").unwrap(),
+            trusted_proxies: ["127.0.0.0/8".parse().unwrap()].into(),
             reconnect: None,
             report: None,
         };

@@ -192,6 +192,12 @@ mod tests {
             OperatorEvent::KeyRefused { status: 401, detail: " [invalid_api_key]".into() },
             report(&["slack", "google_drive", "gmail"], 99),
             report(&[], 61),
+            OperatorEvent::ConnectRefused {
+                auth_config: Some("ac_3kXfL2".into()),
+                status: 400,
+                detail: " [AuthConfig_Disabled]".into(),
+            },
+            OperatorEvent::ConnectRefused { auth_config: None, status: 403, detail: String::new() },
         ];
         let messages: Vec<Value> = events.into_iter().map(|event| message(event, "Acme")).collect();
         insta::assert_json_snapshot!("messages", messages);
@@ -204,6 +210,7 @@ mod tests {
             OperatorEvent::ChannelStopped { channel: ChannelName::new(hostile), detail: hostile.into() },
             OperatorEvent::EndpointDisabled { channel: ChannelName::new(hostile), detail: hostile.into() },
             OperatorEvent::KeyRefused { status: 403, detail: hostile.into() },
+            OperatorEvent::ConnectRefused { auth_config: Some(hostile.into()), status: 400, detail: hostile.into() },
             OperatorEvent::StormHeld {
                 storm_id: hostile.into(),
                 scope: hostile.into(),

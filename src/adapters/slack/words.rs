@@ -75,6 +75,9 @@ pub(super) fn of_event(event: &OperatorEvent) -> Words {
                 "`reconnectd check` tries it; the next run goes on where this one stopped.".to_owned(),
             ],
         },
+        OperatorEvent::ConnectRefused { auth_config, status, detail } => {
+            connect_refused(auth_config.as_deref(), &said(&format!("HTTP {status} {detail}")))
+        }
         OperatorEvent::ReportReady { from, to, .. } => Words {
             headline: format!("The reconnect report from {} to {} is there", from.date_naive(), to.date_naive()),
             facts: told(event).map(|report| report.words()).unwrap_or_default(),
@@ -101,6 +104,29 @@ pub(super) fn told(event: &OperatorEvent) -> Option<Told<'_>> {
 /// As the command line takes it.
 fn instant(at: Timestamp) -> String {
     at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn connect_refused(auth_config: Option<&str>, answer: &str) -> Words {
+    let works_again = "The links in mails work again by themselves as soon as it is mended.".to_owned();
+    match auth_config {
+        Some(id) => Words {
+            headline: format!("Composio makes no connect pages with {}; who clicks cannot reconnect", name(id)),
+            facts: format!("It answered: {answer}. People who click read that your team is on it."),
+            steps: vec![
+                format!("Look at the auth config {} at Composio: is it enabled, and is it still there?", name(id)),
+                works_again,
+            ],
+        },
+        None => Words {
+            headline: "Composio refuses the API key connect pages; who clicks cannot reconnect".to_owned(),
+            facts: format!("It answered: {answer}. People who click read that your team is on it."),
+            steps: vec![
+                "Give the key in [composio] api_key the permission \"Connected accounts: Write\".".to_owned(),
+                "`reconnectd check` tries it.".to_owned(),
+                works_again,
+            ],
+        },
+    }
 }
 
 /// A backtick would end the command it stands in.

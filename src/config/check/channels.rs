@@ -10,7 +10,7 @@ use crate::config::raw;
 use crate::config::settings::{Email, Http, Reconnect, ReconnectMode, Suppression, Webhook};
 use crate::config::value::channels::{self, MAX_MAILS_PER_MINUTE};
 use crate::config::value::length::DISABLE_AFTER;
-use crate::config::value::{address, brand, secret};
+use crate::config::value::{access, address, brand, secret};
 use crate::domain::{Colour, EventKind};
 
 impl Checker<'_> {
@@ -91,9 +91,18 @@ impl Checker<'_> {
         let logo = self.optional("http.logo", raw.logo, |text| brand::logo(&text));
         let accent = Default(Colour::ACCENT.to_hex());
         let colour = self.value("http.colour", raw.colour, accent, |text| brand::colour(&text));
+        let near = Default(access::NEAR.map(str::to_owned).to_vec());
+        let trusted_proxies = self.value("http.trusted_proxies", raw.trusted_proxies, near, access::trusted_proxies);
         let report = (raw.report_auth, raw.report_token, raw.report_token_file);
         let report_auth = self.report_auth(report, (raw.report_proxy_header, raw.report_proxy_from), listen);
-        Some(Http { listen: listen?, public_url, logo, colour: colour?, report_auth: report_auth? })
+        Some(Http {
+            listen: listen?,
+            public_url,
+            logo,
+            colour: colour?,
+            trusted_proxies: trusted_proxies?,
+            report_auth: report_auth?,
+        })
     }
 
     /// Links in mails must lead somewhere.

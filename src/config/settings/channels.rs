@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
@@ -85,6 +86,8 @@ pub struct Http {
     pub logo: Option<Logo>,
     /// `colour`: the accent of the pages; its contrast to white is at least 4.5 to 1.
     pub colour: Colour,
+    /// `trusted_proxies`: whose word is taken on who asks; without the key this host and private networks.
+    pub trusted_proxies: Vec<IpNet>,
     /// `report_auth` and its keys: who may read the report under `/report`.
     pub report_auth: ReportAuth,
 }

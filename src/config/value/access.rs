@@ -1,4 +1,5 @@
-//! Values of who may read the report: a header no browser sends by itself, the networks of a proxy.
+//! Values of who may read the report, and of who is believed about who asks: a header no browser sends by itself, the
+//! networks of proxies.
 
 use std::net::IpAddr;
 
@@ -58,13 +59,27 @@ pub(in crate::config) fn proxy_from(texts: Vec<String>) -> Result<Vec<IpNet>, Fa
     if texts.len() > MAX_NETWORKS {
         return Err(fault("has too many entries", format!("list at most {MAX_NETWORKS}")));
     }
-    let network = |text: String| {
-        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        match network {
-            Ok(network) if network.prefix_len() > 0 => Ok(network.trunc()),
-            Ok(_) => Err(fault("lets in everybody", remedy)),
-            Err(_) => Err(fault("holds what is no address or network", remedy)),
-        }
-    };
-    texts.into_iter().map(network).collect()
+    texts.iter().map(|text| network(text, "lets in everybody", remedy)).collect()
+}
+
+/// Where TLS proxies usually stand: this host, private networks (RFC 1918, RFC 4193), and the shared address space that
+/// clusters use for pods (RFC 6598).
+pub(in crate::config) const NEAR: [&str; 7] =
+    ["127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "100.64.0.0/10"];
+
+/// Whose word is taken on who asks: addresses, or networks as CIDR; nobody's where there are none.
+pub(in crate::config) fn trusted_proxies(texts: Vec<String>) -> Result<Vec<IpNet>, Fault> {
+    let remedy = "list the networks of every proxy in front, such as [\"127.0.0.1\", \"173.245.48.0/20\"]";
+    if texts.len() > MAX_NETWORKS {
+        return Err(fault("has too many entries", format!("list at most {MAX_NETWORKS}")));
+    }
+    texts.iter().map(|text| network(text, "believes everybody", remedy)).collect()
+}
+
+fn network(text: &str, of_all: &'static str, remedy: &'static str) -> Result<IpNet, Fault> {
+    match text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
+        Ok(network) if network.prefix_len() > 0 => Ok(network.trunc()),
+        Ok(_) => Err(fault(of_all, remedy)),
+        Err(_) => Err(fault("holds what is no address or network", remedy)),
+    }
 }

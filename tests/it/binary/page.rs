@@ -18,10 +18,16 @@ use crate::support::sink::Received;
 const PUBLIC: &str = "https://notices.acme.example";
 
 async fn paged() -> Setup {
+    let mut setup = with_a_kept_key().await;
+    setup.text("reconnect.link_key", "a link key of the operator's own, long enough");
+    setup
+}
+
+/// The same, with a link key that is made at first use and kept in the state database.
+async fn with_a_kept_key() -> Setup {
     rustls::crypto::ring::default_provider().install_default().ok();
     let mut setup = Setup::new().await;
     setup.text("reconnect.mode", "page");
-    setup.text("reconnect.link_key", "a link key of the operator's own, long enough");
     setup.text("http.public_url", PUBLIC);
     setup.text("http.listen", "127.0.0.1:0");
     for job in ["audit", "deliver", "report", "retention"] {
@@ -154,4 +160,15 @@ async fn links_are_revoked_by_their_user_their_incident_or_all_at_once() {
         setup.run(&arguments).await.expect(1);
     }
     setup.run(&["links", "revoke"]).await.expect(2);
+    setup.run(&["links", "retire-key"]).await.expect(1);
+}
+
+#[tokio::test]
+async fn the_link_key_that_is_kept_is_retired_once() {
+    let setup = with_a_kept_key().await;
+    setup.broken_user("u1").await;
+    setup.once(0).await;
+    let retired = setup.run(&["links", "retire-key"]).await.expect(0);
+    assert!(retired.stderr.contains("links.key_retired"), "{}", retired.stderr);
+    setup.run(&["links", "retire-key"]).await.expect(1);
 }

@@ -88,6 +88,11 @@ fn example_event(kind: EventKind) -> OperatorNotice {
             detail: "mail.acme.example: 535 5.7.8 authentication failed for robot@acme.example".to_owned(),
         },
         EventKind::KeyRefused => OperatorEvent::KeyRefused { status: 401, detail: "[invalid_api_key]".to_owned() },
+        EventKind::ConnectRefused => OperatorEvent::ConnectRefused {
+            auth_config: Some("ac_3kXfL2".to_owned()),
+            status: 400,
+            detail: "[AuthConfig_Disabled]".to_owned(),
+        },
         EventKind::ReportReady => OperatorEvent::ReportReady {
             from: at("2026-11-15T08:00:00Z"),
             to: at("2026-11-22T08:00:00Z"),

@@ -32,6 +32,7 @@ fn events(rig: &Rig) -> Vec<String> {
         OperatorEvent::EndpointDisabled { channel: subject, .. } => format!("{channel}: disabled {subject}"),
         OperatorEvent::StormHeld { subject, .. } => format!("{channel}: storm {subject}"),
         OperatorEvent::KeyRefused { status, .. } => format!("{channel}: key refused, HTTP {status}"),
+        OperatorEvent::ConnectRefused { auth_config, .. } => format!("{channel}: connect {auth_config:?}"),
         OperatorEvent::ReportReady { to, .. } => format!("{channel}: report {to}"),
     };
     let mut told: Vec<String> = rig.world.take_events().into_iter().map(words).collect();

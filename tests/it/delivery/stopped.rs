@@ -82,7 +82,8 @@ async fn an_operators_silence_ends() {
         slack_stopped_after_planning(&mut rig).await;
         let scope = SilenceScope::new(None, Some(ToolkitSlug::new("gmail")), None).unwrap();
         let until = rig.now() + chrono::TimeDelta::hours(2);
-        let silence = OperatorSilence::new(SilenceId::new("s1"), scope, until, ("maintenance", "kim"), rig.now()).unwrap();
+        let silence =
+            OperatorSilence::new(SilenceId::new("s1"), scope, until, ("maintenance", "kim"), rig.now()).unwrap();
         let mut work = rig.store.begin().await.unwrap();
         assert!(work.add_silence(&silence, rig.now()).await.unwrap());
         work.commit().await.unwrap();

@@ -60,3 +60,28 @@ async fn the_link_goes_on_working_after_an_abandoned_attempt() {
     let back = served.decide(&second, "approve").await;
     assert_eq!(served.get(&back).await.heading(), "Slack is connected again");
 }
+
+#[tokio::test]
+async fn who_approves_and_closes_the_tab_and_breaks_it_before_the_next_audit_gets_no_new_notice() {
+    let place = Place::new().await;
+    let link = place.notice().await;
+    let served = place.serve().await;
+    let page = hosted(&served.press(&link).await);
+    let made = place.attempt_account();
+    served.decide(&page, "approve").await;
+    assert_eq!(place.simulator.world().account(&made).unwrap().status, "ACTIVE");
+    // Nobody came back to us, and no audit saw it work.
+    place.rig.later(Duration::from_hours(1));
+    place.break_account(made.as_str());
+    for _audit in 0..5 {
+        place.rig.run().await;
+        place.rig.later(DAY);
+    }
+    assert_eq!((place.mailed(), place.incidents().await), (Vec::new(), vec!["slack open".to_owned()]));
+    // The link in the mail they have still mends it.
+    let again = hosted(&served.press(&link).await);
+    assert_ne!(again, page);
+    let back = served.decide(&again, "approve").await;
+    assert_eq!(served.get(&back).await.heading(), "Slack is connected again");
+    assert_eq!(place.incidents().await, ["slack superseded"]);
+}

@@ -156,6 +156,25 @@ async fn an_attempt_s_account_that_is_somebody_else_s_closes_nothing() {
 }
 
 #[tokio::test]
+async fn no_page_and_no_way_on_is_kept_or_named_to_where_it_leads() {
+    let place = Place::new().await;
+    let link = place.notice().await;
+    let served = place.serve().await;
+    let kept = ("no-referrer".to_owned(), "no-store".to_owned());
+    let page = served.get(&link).await;
+    assert_eq!(page.kept, kept);
+    let way_on = served.post(&link, &page.form()).await;
+    assert_eq!((way_on.status, &way_on.kept), (303, &kept));
+    let back = served.decide(&hosted(&way_on), "approve").await;
+    assert_eq!(served.get(&back).await.kept, kept);
+    let done = served.post(&link, &page.form()).await;
+    assert_eq!((done.status, &done.kept), (303, &kept), "back to our page");
+    for nothing in ["/r/x", "/r/callback/x"] {
+        assert_eq!(served.get(nothing).await.kept, kept, "{nothing}");
+    }
+}
+
+#[tokio::test]
 async fn a_guessed_attempt_is_none() {
     let place = Place::new().await;
     let link = place.notice().await;

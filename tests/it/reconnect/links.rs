@@ -77,6 +77,26 @@ async fn the_database_alone_makes_no_link_and_shows_no_page_of_the_provider() {
 }
 
 #[tokio::test]
+async fn a_kept_key_that_was_retired_opens_nothing() {
+    on_both(async |store: Store| {
+        let purpose = reconnectd::domain::TokenFor::Link;
+        let text = |text: &str| SecretString::from(text.repeat(4));
+        // With a key of the operator's own, and without one.
+        for configured in [Some(text("chosen!!")), None] {
+            let mut work = store.begin().await.unwrap();
+            let token = work.link_keys(None, None, &text("first!!!")).await.unwrap().token(purpose, &[1; 16]);
+            assert!(work.retire_kept_link_key().await.unwrap());
+            let keys = work.link_keys(configured.as_ref(), None, &text("second!!")).await.unwrap();
+            assert!(keys.open(purpose, &token).is_err(), "neither old links nor new ones forged with it");
+            assert!(keys.open(purpose, &keys.token(purpose, &[1; 16])).is_ok());
+            assert_eq!(work.retire_kept_link_key().await.unwrap(), configured.is_none(), "the next one is kept again");
+            work.commit().await.unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_key_is_made_once_and_kept_where_none_is_configured() {
     on_both(async |store: Store| {
         let fresh = |text: &str| SecretString::from(text.repeat(4));

@@ -6,8 +6,11 @@
 mod abandoned;
 mod again;
 mod attacks;
+mod bent;
 mod claims;
+mod in_time;
 mod journey;
+mod link_faults;
 mod links;
 mod opened;
 mod standing;
@@ -32,6 +35,7 @@ use reqwest::Client;
 use secrecy::SecretString;
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::support::databases::sqlite_path;
@@ -229,6 +233,8 @@ pub struct Answer {
     pub status: u16,
     pub location: Option<String>,
     pub policy: String,
+    /// `referrer-policy` and `cache-control`.
+    pub kept: (String, String),
     pub body: String,
 }
 
@@ -270,6 +276,7 @@ impl Served {
             brand,
             public_url: Some(links.base.clone()),
             settings_url: ReconnectUrl::parse("https://app.example.com/settings/{toolkit}").unwrap(),
+            trusted_proxies: ["127.0.0.0/8".parse().unwrap()].into(),
             reconnect: Some(ReconnectSite {
                 reconnect: Reconnect {
                     store,
@@ -278,6 +285,8 @@ impl Served {
                     mint: Arc::new(IdMint::new(SEED.fetch_add(1, Ordering::Relaxed))),
                     links,
                     run: RunId::new("serve"),
+                    channels: rig.fake_channels(),
+                    tasks: TaskTracker::new(),
                 },
                 return_url: ReconnectUrl::parse("https://app.example.com/welcome?from={toolkit}").unwrap(),
                 hosted: format!("https: {}", simulator.base_url().origin().ascii_serialization()),
@@ -348,9 +357,10 @@ impl Served {
         let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         let (status, location) = (answer.status().as_u16(), header("location"));
         let policy = header("content-security-policy").unwrap_or_default();
+        let kept = (header("referrer-policy").unwrap_or_default(), header("cache-control").unwrap_or_default());
         // The templates escape slashes, too.
         let body = answer.text().await.unwrap().replace("&#x2f;", "/");
-        Answer { status, location, policy, body }
+        Answer { status, location, policy, kept, body }
     }
 }
 

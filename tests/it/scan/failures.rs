@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 
+use reconnectd::adapters::clock::SystemClock;
 use reconnectd::domain::{Cursor, Observation, UserId};
 use reconnectd::ports::{DirectoryError, ProviderError};
 use reconnectd::scan::{ScanError, scan};
@@ -16,8 +17,9 @@ async fn an_error_that_stops_the_run_stops_it_at_once() {
         let provider = World::with_faults(hanging.into_iter().chain([("u12", fault)]));
         let directory = Users::numbered(40, 10);
         let (out, mut pages) = mpsc::channel(9);
-        let ended =
-            drive(pin!(scan(&directory, &provider, fixed(4, 1), None, out, never_stops()))).await.expect("it must end");
+        let ended = drive(pin!(scan(&directory, &provider, fixed(4, 1), None, out, never_stops(), &SystemClock)))
+            .await
+            .expect("it must end");
         match (fault, ended.unwrap_err()) {
             (Fault::Unauthorized, ScanError::Provider(ProviderError::Unauthorized { .. }))
             | (Fault::Gone, ScanError::Provider(ProviderError::Gone)) => {}
@@ -50,8 +52,9 @@ async fn an_outage_is_confirmed_while_others_wait_at_the_same_door() {
     let provider = World { door, fault_of_all: Some(Fault::Unavailable), ..World::default() };
     let directory = Users::numbered(40, 40);
     let (out, _pages) = mpsc::channel(9);
-    let ended =
-        drive(pin!(scan(&directory, &provider, fixed(4, 1), None, out, never_stops()))).await.expect("it must end");
+    let ended = drive(pin!(scan(&directory, &provider, fixed(4, 1), None, out, never_stops(), &SystemClock)))
+        .await
+        .expect("it must end");
     assert!(matches!(ended, Err(ScanError::ProviderDown { .. })), "{ended:?}");
 }
 

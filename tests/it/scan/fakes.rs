@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use reconnectd::adapters::clock::SystemClock;
 use reconnectd::domain::{
     Account, AccountId, AuthConfigId, Contact, Cursor, Observation, ReasonHint, ScannedPage, Status, ToolkitSlug,
     UserId, UserPage,
@@ -309,7 +310,8 @@ pub async fn scan_all(
         }
         taken
     };
-    let (result, taken) = tokio::join!(scan(directory, provider, options, from, out, never_stops()), collect);
+    let (result, taken) =
+        tokio::join!(scan(directory, provider, options, from, out, never_stops(), &SystemClock), collect);
     (taken, result)
 }
 

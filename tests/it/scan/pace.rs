@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 
+use reconnectd::adapters::clock::SystemClock;
 use reconnectd::domain::ScannedPage;
 use reconnectd::scan::{ScanError, scan};
 use tokio::sync::mpsc;
@@ -14,7 +15,7 @@ async fn without_a_consumer_it_stops_two_pages_beyond_the_channel() {
     for capacity in [1, 2, 5] {
         let (directory, provider) = (Users::numbered(100, 1), World::default());
         let (out, mut pages) = mpsc::channel::<ScannedPage>(capacity);
-        let mut running = pin!(scan(&directory, &provider, auto(4), None, out, never_stops()));
+        let mut running = pin!(scan(&directory, &provider, auto(4), None, out, never_stops(), &SystemClock));
         assert!(drive(running.as_mut()).await.is_none());
         assert_eq!(directory.pages_read(), capacity + 2);
         assert_eq!(provider.sizes().len(), capacity + 1, "the last page read is not asked about yet");
@@ -31,7 +32,7 @@ async fn the_next_page_is_fetched_while_one_is_recorded() {
     let (directory, provider) = (Users::numbered(3, 1), World::closed());
     let gate = provider.gate.as_ref().unwrap();
     let (out, mut pages) = mpsc::channel::<ScannedPage>(1);
-    let mut running = pin!(scan(&directory, &provider, auto(4), None, out, never_stops()));
+    let mut running = pin!(scan(&directory, &provider, auto(4), None, out, never_stops(), &SystemClock));
 
     assert!(drive(running.as_mut()).await.is_none());
     assert_eq!(provider.in_flight(), 1);
@@ -54,7 +55,8 @@ async fn as_many_requests_as_allowed_are_in_flight_and_no_more() {
     for (concurrency, expected) in [(0, 1), (1, 1), (4, 4), (50, 20)] {
         let (directory, provider) = (Users::numbered(40, 20), World::closed());
         let (out, _pages) = mpsc::channel::<ScannedPage>(9);
-        let mut running = pin!(scan(&directory, &provider, fixed(concurrency, 1), None, out, never_stops()));
+        let mut running =
+            pin!(scan(&directory, &provider, fixed(concurrency, 1), None, out, never_stops(), &SystemClock));
         assert!(drive(running.as_mut()).await.is_none());
         assert_eq!(provider.in_flight(), expected);
         provider.gate.as_ref().unwrap().add_permits(7);
@@ -71,7 +73,7 @@ async fn as_many_requests_as_allowed_are_in_flight_and_no_more() {
 async fn it_ends_when_nobody_records_any_more() {
     let (directory, provider) = (Users::numbered(10, 5), World::closed());
     let (out, pages) = mpsc::channel::<ScannedPage>(1);
-    let mut running = pin!(scan(&directory, &provider, fixed(3, 1), None, out, never_stops()));
+    let mut running = pin!(scan(&directory, &provider, fixed(3, 1), None, out, never_stops(), &SystemClock));
     assert!(drive(running.as_mut()).await.is_none());
     assert_eq!(provider.in_flight(), 3);
     drop(pages);
@@ -87,6 +89,6 @@ async fn the_scan_can_be_moved_to_another_thread() {
     }
     let (directory, provider) = (Users::numbered(1, 1), World::default());
     let (out, mut pages) = mpsc::channel::<ScannedPage>(1);
-    assert_send(scan(&directory, &provider, auto(1), None, out, never_stops())).await.unwrap();
+    assert_send(scan(&directory, &provider, auto(1), None, out, never_stops(), &SystemClock)).await.unwrap();
     assert!(pages.recv().await.is_some());
 }

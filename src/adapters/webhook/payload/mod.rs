@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Notice         ─▶ reconnect.requested, reconnect.recovered   (accounts.rs)
-//! OperatorNotice ─▶ storm.held, channel.stopped, endpoint.disabled, key.refused, report.ready   (operator.rs)
+//! OperatorNotice ─▶ storm.held, channel.stopped, endpoint.disabled, key.refused, connect.refused, report.ready   (operator.rs)
 //! ```
 //!
 //! Guarantees: the same notice gives the same bytes (nothing of the attempt is in it), under [`MAX_BODY_BYTES`]

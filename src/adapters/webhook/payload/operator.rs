@@ -1,5 +1,5 @@
-//! Turns something the operator must know into `storm.held`, `channel.stopped`, `endpoint.disabled`, `key.refused` or
-//! `report.ready`.
+//! Turns something the operator must know into `storm.held`, `channel.stopped`, `endpoint.disabled`, `key.refused`,
+//! `connect.refused` or `report.ready`.
 
 use serde::Serialize;
 
@@ -29,6 +29,12 @@ enum Data<'a> {
     },
     Key {
         notification_id: &'a str,
+        status: u16,
+        detail: String,
+    },
+    Connect {
+        notification_id: &'a str,
+        auth_config: Option<&'a str>,
         status: u16,
         detail: String,
     },
@@ -82,6 +88,12 @@ pub(in super::super) fn of_event(notice: &OperatorNotice) -> Result<String, Send
         OperatorEvent::KeyRefused { status, detail } => {
             Data::Key { notification_id, status: *status, detail: scrub(detail, MAX_DETAIL_CHARS) }
         }
+        OperatorEvent::ConnectRefused { auth_config, status, detail } => Data::Connect {
+            notification_id,
+            auth_config: auth_config.as_deref(),
+            status: *status,
+            detail: scrub(detail, MAX_DETAIL_CHARS),
+        },
     };
     let text = write(notice.event.kind(), notice.created_at, data)?;
     if text.len() < MAX_BODY_BYTES { Ok(text) } else { Err(too_large()) }

@@ -99,7 +99,7 @@ pub const REFUSED: &[Refused] = &[
         "[webhook]",
         "events = [\"{P}\"]",
         &["[[webhook]] events: not a known word; write \"reconnect.requested\" or \"reconnect.recovered\" or \
-             \"storm.held\" or \"channel.stopped\" or \"endpoint.disabled\" or \"key.refused\" or \"report.ready\""],
+             \"storm.held\" or \"channel.stopped\" or \"endpoint.disabled\" or \"key.refused\" or \"connect.refused\" or \"report.ready\""],
     ),
     (
         "[webhook]",
@@ -184,6 +184,8 @@ pub const REFUSED: &[Refused] = &[
     ("http", "report_proxy_from = [\"{P}\"]", &["[http] report_proxy_from: holds what is no address or network"]),
     ("http", "report_proxy_from = [\"10.0.0.0/33\"]", &["[http] report_proxy_from: holds what is no address"]),
     ("http", "report_proxy_from = [\"10.0.0.7\", \"0.0.0.0/0\"]", &["[http] report_proxy_from: lets in everybody"]),
+    ("http", "trusted_proxies = [\"{P}\"]", &["[http] trusted_proxies: holds what is no address or network"]),
+    ("http", "trusted_proxies = [\"0.0.0.0/0\"]", &["[http] trusted_proxies: believes everybody"]),
     ("http", "report_proxy_from = [\"::/0\"]", &["[http] report_proxy_from: lets in everybody"]),
     ("http", "report_proxy_header = \"{P} {P}\"", &["[http] report_proxy_header: not the name of a header"]),
     (
