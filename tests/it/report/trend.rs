@@ -24,7 +24,8 @@ fn begins(asked: &TrendAsked) -> Vec<i64> {
         Step::Month => from_millis(*day).day() == 1,
     };
     let to = millis(asked.to);
-    let all: Vec<i64> = (0..).map(|n| A_MONDAY_MS + n * DAY_MS).take_while(|day| *day < to).filter(begins).collect();
+    let days = (to - A_MONDAY_MS + DAY_MS - 1) / DAY_MS;
+    let all: Vec<i64> = (0..days).map(|n| A_MONDAY_MS + n * DAY_MS).filter(begins).collect();
     let first = all.iter().rposition(|begin| *begin <= millis(asked.from)).unwrap();
     all[first..].to_vec()
 }
