@@ -75,7 +75,9 @@ pub(super) async fn run(config: Option<&Path>, args: ReportArgs) -> Exit {
         let length = args.period.unwrap_or(app.config.report.period);
         let from = args.from.unwrap_or_else(|| to - TimeDelta::from_std(length).unwrap_or(reconnect::LONGEST));
         match Period::new(from, to, now) {
-            Ok(period) => write(store, ReportScope { period, toolkit: args.toolkit.clone() }, &args, now).await.map(|()| Exit::Done),
+            Ok(period) => write(store, ReportScope { period, toolkit: args.toolkit.clone() }, &args, now)
+                .await
+                .map(|()| Exit::Done),
             Err(error) => {
                 output::complain(&causes(&error));
                 Ok(Exit::BadConfiguration)

@@ -154,7 +154,8 @@ mod tests {
     #[test]
     fn a_long_curve_keeps_its_shape_in_a_few_points() {
         let ended = (0..5_000).map(|n| Followed { seconds: n * 17, ended: 1, censored: 0 });
-        let slow = (0..4_000).map(|n| Followed { seconds: 86_400 + n * 7_561, ended: 1, censored: u64::from(n % 9 == 0) });
+        let slow =
+            (0..4_000).map(|n| Followed { seconds: 86_400 + n * 7_561, ended: 1, censored: u64::from(n % 9 == 0) });
         let whole = Survival::estimate(ended.chain(slow).collect());
         let course = whole.course(190);
         assert!(course.len() <= 192 && course.len() > 150, "{}", course.len());

@@ -32,6 +32,7 @@ pub(super) fn sqlite() -> Migrator {
         migration!("sqlite", 20_261_121_160_000, "add_notice_policy"),
         migration!("sqlite", 20_261_121_200_000, "add_schedule"),
         migration!("sqlite", 20_261_121_220_000, "add_reconnect_page"),
+        migration!("sqlite", 20_261_121_231_000, "add_report_indexes"),
     ])
 }
 
@@ -43,5 +44,6 @@ pub(super) fn postgres() -> Migrator {
         migration!("postgres", 20_261_121_160_000, "add_notice_policy"),
         migration!("postgres", 20_261_121_200_000, "add_schedule"),
         migration!("postgres", 20_261_121_220_000, "add_reconnect_page"),
+        migration!("postgres", 20_261_121_231_000, "add_report_indexes"),
     ])
 }
