@@ -33,6 +33,7 @@ pub(super) fn sqlite() -> Migrator {
         migration!("sqlite", 20_261_121_200_000, "add_schedule"),
         migration!("sqlite", 20_261_121_220_000, "add_reconnect_page"),
         migration!("sqlite", 20_261_121_230_000, "add_report_history"),
+        migration!("sqlite", 20_261_121_231_000, "add_report_indexes"),
         migration!("sqlite", 20_261_121_232_000, "add_link_language"),
     ])
 }
@@ -46,6 +47,7 @@ pub(super) fn postgres() -> Migrator {
         migration!("postgres", 20_261_121_200_000, "add_schedule"),
         migration!("postgres", 20_261_121_220_000, "add_reconnect_page"),
         migration!("postgres", 20_261_121_230_000, "add_report_history"),
+        migration!("postgres", 20_261_121_231_000, "add_report_indexes"),
         migration!("postgres", 20_261_121_232_000, "add_link_language"),
     ])
 }

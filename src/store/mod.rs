@@ -30,6 +30,7 @@ mod outbox_admin;
 mod postgres;
 mod reconnect_attempts;
 mod recoveries;
+mod report_active;
 mod report_breakages;
 mod report_page;
 mod report_told;
@@ -64,8 +65,9 @@ pub use outbox::{NewDelivery, NewNotification, PlannedItem};
 pub use outbox_admin::{DeliveryFilter, DeliveryRow, OutboxCounts, WholeDelivery};
 pub use reconnect_attempts::{AttemptClaim, AttemptPage, AttemptRow, AttemptState, NewAttempt};
 pub use recoveries::EndedIncident;
+pub use report_active::{ActiveAccounts, LEFT_AFTER, Watched};
 pub use report_breakages::{
-    ActiveAccounts, AuthConfigBreakages, BreakageFigures, FIRST_MONDAY_MS, IncidentLine, Stretch, WEEK_MS, WeekFigures,
+    AuthConfigBreakages, BreakageFigures, FIRST_MONDAY_MS, IncidentLine, Stretch, WEEK_MS, WeekFigures,
 };
 pub use report_page::PageFigures;
 pub use report_told::{AuditFigures, ChannelFigures, FunnelFigures};

@@ -4,7 +4,7 @@
 //! (broken before this product started to watch) counts only from when it was released. Everything is summed up by the
 //! database: what comes back is bounded by the number of toolkits and reasons, not by the number of incidents.
 
-use super::{Row, StoreError, Value, Work, sql};
+use super::{Row, StoreError, Work, sql};
 use crate::domain::{Followed, Timestamp, UserId};
 
 /// A stretch of time: from its first instant to the first after it.
@@ -49,17 +49,6 @@ pub struct AuthConfigBreakages {
     pub toolkit: String,
     /// Incidents opened in the stretch.
     pub newly_broken: u64,
-}
-
-/// Accounts that worked at an instant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ActiveAccounts {
-    /// Of which toolkit.
-    pub toolkit: String,
-    /// Of which auth config, where it was asked for by name; empty for all others together.
-    pub auth_config: String,
-    /// How many.
-    pub accounts: u64,
 }
 
 /// The incidents opened in one week.
@@ -129,60 +118,6 @@ impl Work {
                     auth_config: row.text("auth_config")?,
                     toolkit: row.text("toolkit")?,
                     newly_broken: count(row, "n")?,
-                })
-            })
-            .collect()
-    }
-
-    /// The accounts that worked just before `at`, by toolkit, those of the auth configs `named` apart: accounts first seen
-    /// before then, of users whose list was read then or later, that were healthy before the first change since.
-    pub async fn report_active(
-        &mut self,
-        at: Timestamp,
-        toolkit: Option<&str>,
-        named: &[String],
-    ) -> Result<Vec<ActiveAccounts>, StoreError> {
-        // Those that are healthy now, corrected by those that changed since. A join of all accounts with the changes took
-        // SQLite minutes; CROSS JOIN tells it to begin with the changes, and means nothing to PostgreSQL.
-        let select = sql("WITH since AS (SELECT user_id, account_id, from_condition, ROW_NUMBER() OVER \
-             (PARTITION BY user_id, account_id ORDER BY at, run_id) AS nth FROM transitions WHERE at >= $1), \
-             counted AS (SELECT a.toolkit, a.auth_config, 1 AS n FROM accounts a JOIN users u ON u.user_id = a.user_id \
-             WHERE a.first_seen_at < $2 AND u.observed_at >= $3 AND a.gone_at IS NULL AND a.condition = 'healthy' AND ($4 IS NULL OR a.toolkit = $5) \
-             UNION ALL SELECT a.toolkit, a.auth_config, CASE WHEN s.from_condition = 'healthy' THEN 1 ELSE 0 END \
-             - CASE WHEN a.gone_at IS NULL AND a.condition = 'healthy' THEN 1 ELSE 0 END AS n \
-             FROM since s CROSS JOIN accounts a CROSS JOIN users u WHERE s.nth = 1 AND a.user_id = s.user_id \
-             AND a.account_id = s.account_id AND u.user_id = s.user_id AND a.first_seen_at < $6 AND u.observed_at >= $7 \
-             AND ($8 IS NULL OR a.toolkit = $9)), \
-             named AS (SELECT toolkit, CASE WHEN auth_config IN ({values}) THEN auth_config ELSE '' END AS auth_config, n \
-             FROM counted) \
-             SELECT toolkit, auth_config, CAST(sum(n) AS BIGINT) AS n FROM named GROUP BY toolkit, auth_config \
-             HAVING sum(n) > 0 ORDER BY toolkit, auth_config LIMIT 5000");
-        let mut apart: Vec<Vec<Value>> = named.iter().map(|name| vec![name.as_str().into()]).collect();
-        if apart.is_empty() {
-            apart.push(vec!["".into()]); // No auth config has an empty id that it would be told apart by.
-        }
-        let rows = self
-            .session
-            .fetch(
-                select
-                    .bind(at)
-                    .bind(at)
-                    .bind(at)
-                    .bind(toolkit)
-                    .bind(toolkit)
-                    .bind(at)
-                    .bind(at)
-                    .bind(toolkit)
-                    .bind(toolkit)
-                    .values(apart),
-            )
-            .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(ActiveAccounts {
-                    toolkit: row.text("toolkit")?,
-                    auth_config: row.text("auth_config")?,
-                    accounts: count(row, "n")?,
                 })
             })
             .collect()

@@ -49,7 +49,8 @@ pub struct AuditFigures {
 }
 
 impl Work {
-    /// How far the incidents came whose first notice was decided in the stretch.
+    /// How far the incidents came whose first notice was decided in the stretch. (CROSS JOIN tells SQLite to begin with the
+    /// notices of the stretch, and means nothing to PostgreSQL.)
     pub async fn report_funnel(
         &mut self,
         stretch: Stretch,
@@ -61,11 +62,10 @@ impl Work {
              FROM (SELECT i.incident_id, i.closed_at, i.close_evidence, min(CASE WHEN d.state = 'delivered' \
              AND items.spent = 1 AND (d.said IS NULL OR d.said LIKE '%' || items.incident_id || '%') \
              THEN d.settled_at END) AS arrived_at \
-             FROM notifications f JOIN notification_items fi ON fi.notification_id = f.notification_id AND fi.number = 0 \
-             JOIN incidents i ON i.incident_id = fi.incident_id \
-             JOIN notification_items items ON items.incident_id = i.incident_id AND items.number >= 0 \
+             FROM notifications f CROSS JOIN notification_items fi CROSS JOIN incidents i CROSS JOIN notification_items items \
              LEFT JOIN deliveries d ON d.notification_id = items.notification_id \
-             WHERE f.created_at >= $1 AND f.created_at < $2 AND ($3 IS NULL OR i.toolkit = $3) \
+             WHERE f.created_at >= $1 AND f.created_at < $2 AND fi.notification_id = f.notification_id AND fi.number = 0 \
+             AND i.incident_id = fi.incident_id AND items.incident_id = i.incident_id AND items.number >= 0 AND ($3 IS NULL OR i.toolkit = $3) \
              GROUP BY i.incident_id, i.closed_at, i.close_evidence) told");
         let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to).bind(toolkit)).await?;
         let Some(row) = rows.first() else { return Ok(FunnelFigures::default()) };
@@ -84,13 +84,14 @@ impl Work {
         toolkit: Option<&str>,
     ) -> Result<Vec<(Option<u32>, u64)>, StoreError> {
         let select =
-            sql("SELECT last, count(*) AS n FROM (SELECT (SELECT max(items.number) FROM notification_items items \
-             JOIN deliveries d ON d.notification_id = items.notification_id WHERE items.incident_id = i.incident_id \
-             AND items.number >= 0 AND items.spent = 1 AND d.state = 'delivered' AND d.settled_at <= i.closed_at \
-             AND (d.said IS NULL OR d.said LIKE '%' || items.incident_id || '%')) AS last FROM incidents i \
+            sql("SELECT last, count(*) AS n FROM (SELECT i.incident_id, max(CASE WHEN d.settled_at <= i.closed_at \
+             AND (d.said IS NULL OR d.said LIKE '%' || items.incident_id || '%') THEN items.number END) AS last \
+             FROM incidents i LEFT JOIN notification_items items ON items.incident_id = i.incident_id \
+             AND items.number >= 0 AND items.spent = 1 \
+             LEFT JOIN deliveries d ON d.notification_id = items.notification_id AND d.state = 'delivered' \
              WHERE i.baseline = 0 AND i.closed_at >= $1 AND i.closed_at < $2 \
-             AND i.close_evidence IN ('active', 'superseded') AND ($3 IS NULL OR i.toolkit = $3)) back \
-             GROUP BY last ORDER BY last");
+             AND i.close_evidence IN ('active', 'superseded') AND ($3 IS NULL OR i.toolkit = $3) \
+             GROUP BY i.incident_id) back GROUP BY last ORDER BY last");
         let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to).bind(toolkit)).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {

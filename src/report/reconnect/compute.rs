@@ -62,9 +62,11 @@ pub async fn reconnect_report(
     }
     let before = same_before(period);
     let before = Some(before).filter(|before| since.is_none_or(|since| since <= history_needed(*before)));
-    let report = Reading::of(&mut work, period, of).await?;
+    let auth_configs = asked(work.report_auth_configs(stretch(period), of, AUTH_CONFIGS)).await?;
+    let (then, worked) = worked(&mut work, before.unwrap_or(period).from, period.from, of, &auth_configs).await?;
+    let report = Reading::of(&mut work, period, of, worked).await?;
     let previous = match before {
-        Some(before) => Some(Reading::of(&mut work, before, of).await?.headline()),
+        Some(before) => Some(Reading::of(&mut work, before, of, then).await?.headline()),
         None => None,
     };
     let headline = report.headline();
@@ -88,7 +90,7 @@ pub async fn reconnect_report(
         coverage: coverage(period, &audits),
         breakages: report.breakages.iter().map(breakage).collect(),
         toolkits: report.toolkits(),
-        auth_configs: report.auth_configs(&headline),
+        auth_configs: report.auth_configs(&auth_configs, &headline),
         old_news_open,
         funnel: Funnel {
             link_opened: page.map(|page| page.link_opened),
@@ -132,26 +134,60 @@ pub(super) fn stretch(period: Period) -> Stretch {
     Stretch { from: period.from, to: period.to }
 }
 
+/// Accounts that worked when a period began.
+struct Worked {
+    toolkit: String,
+    /// Empty for all auth configs together that were not asked for by name.
+    auth_config: String,
+    accounts: u64,
+}
+
+/// The accounts that worked at two instants, those of some auth configs apart: read together, because all accounts and
+/// all changes since must be looked at for either.
+async fn worked(
+    work: &mut Work,
+    earlier: Timestamp,
+    later: Timestamp,
+    toolkit: Option<&str>,
+    apart: &[AuthConfigBreakages],
+) -> Result<(Vec<Worked>, Vec<Worked>), StoreError> {
+    let apart: Vec<String> = apart.iter().map(|of| of.auth_config.clone()).collect();
+    let (earlier, later) = (work.report_watched(earlier).await?, work.report_watched(later).await?);
+    let found = asked(work.report_active(earlier, later, toolkit, &apart)).await?;
+    let at = |accounts: fn(&ActiveAccounts) -> u64| {
+        let those = found.iter().filter(|of| accounts(of) > 0);
+        those
+            .map(|of| Worked {
+                toolkit: of.toolkit.clone(),
+                auth_config: of.auth_config.clone(),
+                accounts: accounts(of),
+            })
+            .collect()
+    };
+    Ok((at(|of| of.earlier), at(|of| of.later)))
+}
+
 /// What a period's headline is made from.
 struct Reading {
     breakages: Vec<BreakageFigures>,
-    auth_configs: Vec<AuthConfigBreakages>,
-    active: Vec<ActiveAccounts>,
+    worked: Vec<Worked>,
     funnel: crate::store::FunnelFigures,
     detect: Vec<Followed>,
     reconnect: Vec<Followed>,
 }
 
 impl Reading {
-    async fn of(work: &mut Work, period: Period, toolkit: Option<&str>) -> Result<Self, StoreError> {
+    async fn of(
+        work: &mut Work,
+        period: Period,
+        toolkit: Option<&str>,
+        worked: Vec<Worked>,
+    ) -> Result<Self, StoreError> {
         let stretch = stretch(period);
         let followed = Stretch { from: followed_since(period), ..stretch };
-        let auth_configs = asked(work.report_auth_configs(stretch, toolkit, AUTH_CONFIGS)).await?;
-        let named: Vec<String> = auth_configs.iter().map(|of| of.auth_config.clone()).collect();
         Ok(Self {
             breakages: asked(work.report_breakages(stretch, toolkit)).await?,
-            active: asked(work.report_active(period.from, toolkit, &named)).await?,
-            auth_configs,
+            worked,
             funnel: asked(work.report_funnel(stretch, toolkit)).await?,
             detect: asked(work.report_detect_times(stretch, toolkit)).await?,
             reconnect: asked(work.report_reconnect_times(followed, toolkit)).await?,
@@ -160,7 +196,7 @@ impl Reading {
 
     fn headline(&self) -> Headline {
         let sum = |what: fn(&BreakageFigures) -> u64| self.breakages.iter().map(what).sum::<u64>();
-        let active_at_start = self.active.iter().map(|of| of.accounts).sum();
+        let active_at_start = self.worked.iter().map(|of| of.accounts).sum();
         let newly_broken = sum(|of| of.newly_broken);
         Headline {
             active_at_start,
@@ -189,7 +225,7 @@ impl Reading {
 
     fn toolkits(&self) -> Vec<ToolkitRate> {
         let mut found: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-        for of in &self.active {
+        for of in &self.worked {
             found.entry(&of.toolkit).or_default().0 += of.accounts;
         }
         for of in &self.breakages {
@@ -206,12 +242,12 @@ impl Reading {
             .collect()
     }
 
-    fn auth_configs(&self, headline: &Headline) -> Vec<AuthConfigRate> {
+    fn auth_configs(&self, found: &[AuthConfigBreakages], headline: &Headline) -> Vec<AuthConfigRate> {
         let active = |of: &AuthConfigBreakages| {
-            let same = |other: &&ActiveAccounts| other.auth_config == of.auth_config && other.toolkit == of.toolkit;
-            self.active.iter().find(same).map_or(0, |found| found.accounts)
+            let same = |other: &&Worked| other.auth_config == of.auth_config && other.toolkit == of.toolkit;
+            self.worked.iter().find(same).map_or(0, |found| found.accounts)
         };
-        self.auth_configs
+        found
             .iter()
             .map(|of| {
                 let active_at_start = active(of);

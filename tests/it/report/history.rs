@@ -105,6 +105,7 @@ pub struct Run {
     pub state: String,
     pub started_at: i64,
     pub finished_at: Option<i64>,
+    pub resumed_from: Option<String>,
     pub scanned: u64,
     pub unknown: u64,
     pub silenced: u64,
@@ -321,11 +322,14 @@ impl Maker {
         let state = self.pick(&["finished", "finished", "finished", "failed", "abandoned", "running"]).to_owned();
         let finished_at = (state != "running").then(|| started_at + self.rng.i64(0..3) * HOUR_MS);
         let scanned = self.rng.u64(0..50);
+        let resumes = self.rng.u8(0..4) == 0 && !self.history.runs.is_empty();
+        let resumed_from = resumes.then(|| self.history.runs[self.rng.usize(0..self.history.runs.len())].id.clone());
         let run = Run {
             id: self.id("run"),
             state,
             started_at,
             finished_at,
+            resumed_from,
             scanned,
             unknown: self.rng.u64(0..=scanned),
             silenced: self.rng.u64(0..9),
@@ -416,9 +420,9 @@ pub fn script(history: &History) -> String {
         );
         writeln!(
             out,
-            "INSERT INTO runs (run_id, state, started_at, updated_at, finished_at, baseline, scan_done, holder, counters) \
-             VALUES ('{}', '{}', {}, {}, {}, 0, 1, 'h', '{counters}');",
-            r.id, r.state, r.started_at, r.started_at, int(r.finished_at)
+            "INSERT INTO runs (run_id, state, started_at, updated_at, finished_at, baseline, scan_done, holder, counters, \
+             resumed_from) VALUES ('{}', '{}', {}, {}, {}, 0, 1, 'h', '{counters}', {});",
+            r.id, r.state, r.started_at, r.started_at, int(r.finished_at), text(r.resumed_from.as_ref())
         )
         .unwrap();
     }

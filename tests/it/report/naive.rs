@@ -8,7 +8,7 @@ use reconnectd::report::reconnect::{
     OpenByAge, ReconnectReport, ReconnectTimes, RepeatBreakers, ReportScope, Times, ToolkitRate, TrendPoint,
 };
 
-use super::history::{DAY_MS, Delivery, HOUR_MS, History, Incident, Item, Link};
+use super::history::{DAY_MS, Delivery, HOUR_MS, History, Incident, Item, Link, Run};
 
 const WEEK_MS: i64 = 7 * DAY_MS;
 /// Monday, 2018-01-01.
@@ -160,6 +160,22 @@ impl View<'_> {
         self.history.incidents.iter().filter(old).count() as u64
     }
 
+    /// When the last audit that had ended before the period began, with those it went on from; at most 30 days before.
+    fn there_since(&self) -> i64 {
+        let ended = |r: &&Run| r.state == "finished" && r.finished_at.is_some_and(|at| at < self.from);
+        let mut run = self.history.runs.iter().filter(ended).max_by_key(|r| (r.finished_at, r.id.clone()));
+        let mut since = self.from - 30 * DAY_MS;
+        let mut began = None;
+        while let Some(part) = run {
+            began = Some(began.map_or(part.started_at, |at: i64| at.min(part.started_at)));
+            run = self.history.runs.iter().find(|r| Some(&r.id) == part.resumed_from.as_ref());
+        }
+        if let Some(began) = began {
+            since = since.max(began);
+        }
+        since
+    }
+
     /// Toolkit and auth config of every account that worked when the period began.
     fn active(&self) -> Vec<(String, String)> {
         let mut active = Vec::new();
@@ -172,7 +188,7 @@ impl View<'_> {
                 Some(change) => change.from == "healthy",
                 None => account.gone_at.is_none() && account.condition == "healthy",
             };
-            let seen = account.first_seen_at < self.from && user.observed_at.is_some_and(|at| at >= self.from);
+            let seen = account.first_seen_at < self.from && user.outcome_at >= self.there_since();
             if works && seen {
                 active.push((account.toolkit.clone(), account.auth_config.clone()));
             }
@@ -423,9 +439,8 @@ impl View<'_> {
         }
     }
 
-    fn last_run(&self) -> Option<&super::history::Run> {
-        let finished =
-            |r: &&super::history::Run| r.state == "finished" && r.finished_at.is_some_and(|at| self.within(at));
+    fn last_run(&self) -> Option<&Run> {
+        let finished = |r: &&Run| r.state == "finished" && r.finished_at.is_some_and(|at| self.within(at));
         self.history.runs.iter().filter(finished).max_by_key(|r| (r.finished_at, r.id.clone()))
     }
 
