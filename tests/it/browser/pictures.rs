@@ -108,6 +108,7 @@ async fn from_the_demos_mail_to_its_report_by_clicking() {
     for (figure, change) in [("recovered", 1), ("active_again", 1), ("newly_broken", 0)] {
         assert_eq!(count(&after, figure), count(&before, figure) + change, "{figure}: {before} {after}");
     }
+    assert_eq!(count(&before, "recovered"), 2, "Ben and Sam");
     assert_eq!(count(&after, "open") + 1, count(&before, "open"));
     let blocked: Vec<String> = browser.complaints().await;
     let ours: Vec<&String> = blocked.iter().filter(|line| !line.contains("favicon.ico")).collect();
