@@ -45,6 +45,9 @@ const QUIET_DAYS: u32 = 7;
 
 const DAY: Duration = Duration::from_hours(24);
 
+/// Waiting moves the demo's clock, too; with so much room the story is over before now.
+const ROOM: Duration = Duration::from_hours(1);
+
 /// Finn's attempt, from the click to its end.
 const GIVING_UP: Duration = Duration::from_mins(30);
 
@@ -65,7 +68,7 @@ pub(super) async fn run(args: DemoArgs) -> Exit {
 }
 
 async fn play(args: DemoArgs) -> anyhow::Result<Exit> {
-    let clock = Arc::new(ManualClock::new(SystemClock.now() - story()));
+    let clock = Arc::new(ManualClock::new(SystemClock.now() - story() - ROOM));
     let run_id = RunId::new(IdMint::new(1).uuid(clock.now()));
     let folder = args.folder.unwrap_or_else(|| std::env::temp_dir().join(format!("reconnectd-demo-{run_id}")));
     start_log(&clock, run_id)?;
@@ -117,6 +120,7 @@ async fn play(args: DemoArgs) -> anyhow::Result<Exit> {
     output::result(&format!("   Reminded: {}.\n", fourth.counters.reminders_planned));
     let only_reminders = fourth.counters.notices_planned == fourth.counters.reminders_planned;
 
+    clock.set(clock.now().max(SystemClock.now()));
     ending::write_report(&stage).await?;
     output::result(&stage.directions()?);
     if let Some(doors) = doors {

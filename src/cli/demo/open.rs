@@ -70,7 +70,8 @@ impl Doors {
 /// The story's clock goes on as the system's. Does not end.
 async fn keep_time(stage: &Stage) {
     loop {
-        stage.clock().set(SystemClock.now());
+        // Never backwards: what the story tells of has happened.
+        stage.clock().set(stage.clock().now().max(SystemClock.now()));
         tokio::time::sleep(TICK).await;
     }
 }

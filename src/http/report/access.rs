@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 
-use crate::domain::scrub;
+use crate::domain::UserId;
 use crate::http::rate::{Rate, client};
 
 /// Sets these sums apart from every other use of the same text.
@@ -130,7 +130,8 @@ fn name(header: &HeaderName, headers: &HeaderMap) -> Option<String> {
     let value = values.next().filter(|_| values.next().is_none())?;
     let name = std::str::from_utf8(value.as_bytes()).ok()?.trim();
     let fits = !name.is_empty() && name.chars().count() <= MAX_NAME_CHARS && !name.chars().any(char::is_control);
-    fits.then(|| scrub(name, MAX_NAME_CHARS))
+    // Masked where it is an address, as ids are.
+    fits.then(|| UserId::new(name).to_string())
 }
 
 #[cfg(test)]

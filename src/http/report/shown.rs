@@ -316,7 +316,9 @@ fn page(status: StatusCode, html: String, policy: &str) -> Response {
     let mut answer = private(status, "text/html; charset=utf-8", html.into_response());
     // Base64 and quotes are characters of a header.
     let policy = HeaderValue::from_str(&format!("{policy}; frame-ancestors 'none'")).ok();
-    answer.headers_mut().extend(policy.map(|policy| (CONTENT_SECURITY_POLICY, policy)));
+    if let Some(policy) = policy {
+        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
     answer
 }
 

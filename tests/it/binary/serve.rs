@@ -136,3 +136,32 @@ async fn what_keeps_it_from_serving_is_said_with_its_exit_code() {
         assert!(said.contains("[suppression] key is not the one under which 1 addresses"), "{}", output.stderr);
     }
 }
+
+#[tokio::test]
+async fn the_report_is_read_with_the_token_and_its_reading_is_logged_without_it() {
+    let mut setup = Setup::new().await;
+    let token = "a-token-of-32-visible-characters";
+    setup.text("http.report_auth", "token");
+    setup.text("http.report_token", token);
+    let checked = setup.run(&["check"]).await.expect(0).stdout;
+    assert!(checked.contains("served under /report to whoever sends the token"), "{checked}");
+    let (running, address) = listening(&mut setup).await;
+    let ask =
+        |path: &str, given: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {given}\r\n\r\n");
+    assert_eq!(exchange(&address, &ask("/report.json?toolkit=slack", token)), 200);
+    assert_eq!(exchange(&address, &ask("/report", "another-token-of-32-characters-xx")), 401);
+    assert_eq!(exchange(&address, &get("/report")), 401);
+    assert_eq!(exchange(&address, &get("/u/forged")), 404, "the other pages need none");
+    running.terminate();
+    let output = running.finish().await.expect(0);
+    let log = output.log();
+    let of = |event: &str| log.iter().filter(|line| line["event"] == event).cloned().collect::<Vec<Value>>();
+    let viewed = of("report.viewed");
+    assert_eq!(viewed.len(), 1, "{}", output.stderr);
+    for (field, expected) in [("reader", "token"), ("view", "report"), ("format", "json"), ("toolkit", "slack")] {
+        assert_eq!(viewed[0][field], expected);
+    }
+    assert_eq!(of("report.refused").len(), 1, "asking without a token is nothing: {}", output.stderr);
+    assert_eq!(of("report.refused")[0]["reason"], "wrong_token");
+    assert!(!output.stderr.contains("of-32"), "{}", output.stderr);
+}
