@@ -165,8 +165,9 @@ fn report(app: &App) -> Option<Finding> {
         ReportAuth::Off => return None,
         ReportAuth::Token(_) => "served under /report to whoever sends the token".to_owned(),
         ReportAuth::Proxy { header, from } => {
-            let networks: String = from.iter().map(|network| format!(", {network}")).collect();
-            format!("served under /report to whom the proxy names in {header}, from this host{networks}")
+            let mut places = vec!["this host".to_owned()];
+            places.extend(from.iter().map(ToString::to_string));
+            format!("served under /report to whom the proxy names in {header}, from {}", places.join(", "))
         }
     };
     Some(Finding::new("report", Ok(words)))

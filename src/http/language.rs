@@ -187,6 +187,12 @@ fn english(subject: Subject) -> Words {
         Subject::Later => {
             ("That did not work", "Nothing has changed. Try again in a few minutes; it is not your fault.", None)
         }
+        Subject::Unseen => (
+            Language::English.phrases().unseen,
+            "Whether your account is connected could not be seen just now. If you have finished there, you need not do \
+             anything: it will be seen by itself.",
+            None,
+        ),
     };
     Words { heading, text, button }
 }
@@ -234,6 +240,12 @@ fn german(subject: Subject) -> Words {
         Subject::Later => (
             "Das hat nicht funktioniert",
             "Es hat sich nichts geändert. Versuchen Sie es in ein paar Minuten wieder; es liegt nicht an Ihnen.",
+            None,
+        ),
+        Subject::Unseen => (
+            Language::German.phrases().unseen,
+            "Ob Ihr Konto verbunden ist, war gerade nicht zu sehen. Wenn Sie dort fertig sind, müssen Sie nichts tun: es \
+             wird von selbst bemerkt.",
             None,
         ),
     };

@@ -151,7 +151,7 @@ impl Pages {
         let settings = || Some(Link { to: self.settings.clone(), label: fill(language.phrases().to_settings) });
         let (link, also) = match subject {
             Subject::Expired | Subject::Retired => (settings(), None),
-            Subject::NothingHere => (None, settings()),
+            Subject::NothingHere | Subject::Unseen => (None, settings()),
             Subject::Ask | Subject::Done | Subject::NotUnderstood | Subject::Slower | Subject::Later => (None, None),
         };
         let text = vec![fill(words.text)];

@@ -81,8 +81,8 @@ impl Rate {
     }
 
     /// Whether this client may try a token of the report once more just now.
-    pub(super) fn allows_try(&self, client: IpAddr) -> bool {
-        allows(&self.tries, &client, &IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+    pub(super) fn allows_try(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        allows(&self.tries, &client(&self.trusted, peer, headers), &IpAddr::V6(Ipv6Addr::UNSPECIFIED))
     }
 
     /// Whether this link may be used once more just now.
@@ -129,7 +129,7 @@ pub(super) fn slower(shared: &Shared, language: Language) -> Response {
 /// Who asks. Every proxy appends who asked it to `X-Forwarded-For`: the last of that chain that is no trusted proxy is who
 /// asked the first of ours. What stands before is their own invention, as is anybody else's header. An IPv6 network of
 /// one customer counts as one.
-pub(super) fn client(trusted: &[IpNet], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+fn client(trusted: &[IpNet], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let is_trusted = |ip: &IpAddr| trusted.iter().any(|network| network.contains(ip));
     let lines = headers.get_all("x-forwarded-for").iter().rev();
     let mut chain = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(',')).map(address);

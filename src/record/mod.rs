@@ -57,8 +57,9 @@ pub async fn record_page(
         .collect();
     let mut before = Before::read(work, &listed).await?;
     // Somebody came back from reconnecting after this list was asked for: what was seen of them then is younger, and an
-    // old list must not break again what they have mended.
-    let is_fresh = |seen: &&&UserObservation| before.observed_at(&seen.user).is_none_or(|at| at <= page.asked_at);
+    // old list must not break again what they have mended. What was seen in the future was seen under a wrong clock.
+    let meanwhile = |at: Timestamp| page.asked_at < at && at <= context.now;
+    let is_fresh = |seen: &&&UserObservation| before.observed_at(&seen.user).is_none_or(|at| !meanwhile(at));
     let storable: Vec<&UserObservation> = storable.iter().filter(is_fresh).copied().collect();
     let mut changes = PageChanges::default();
     for seen in &storable {

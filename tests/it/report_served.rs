@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reconnectd::domain::{AddressKey, Timestamp};
+use reconnectd::domain::{AddressKey, ReconnectUrl, Timestamp};
 use reconnectd::http::{Access, Brand, ReportSite, Server, Site};
 use reconnectd::report::reconnect::{
     Period, ReconnectReport, Step, Trend, TrendAsked, csv, reconnect_report, text, trend,
@@ -53,6 +53,8 @@ impl Served {
             now: Arc::new(move || now),
             brand: Brand::default(),
             public_url: None,
+            settings_url: ReconnectUrl::parse("https://app.example.com/settings/{toolkit}").unwrap(),
+            trusted_proxies: Vec::new(),
             reconnect: None,
             report: access.map(|access| ReportSite { access, period: Duration::from_hours(24 * 7) }),
         };

@@ -207,17 +207,17 @@ async fn who_waits_in_person_is_served_within_seconds_at_a_low_rate_during_a_sca
             limiter.permit(Place::Ahead).await;
             served.push(begun.elapsed());
         }
-        assert!(served[1] - clicked <= Duration::from_millis(6_100), "{below_the_reserve} {clicked:?} {served:?}");
+        assert!(served[1] <= clicked + Duration::from_millis(6_100), "{below_the_reserve} {clicked:?} {served:?}");
         tokio::time::sleep(Duration::from_secs(70)).await;
         scanning.shutdown().await;
         let mut all = scanned.lock().unwrap().clone();
-        let paused = all.iter().filter(|at| **at > clicked && **at < clicked + Duration::from_secs(60)).count();
+        let paused = all.iter().filter(|at| **at > clicked && **at < clicked + Duration::from_mins(1)).count();
         assert_eq!(paused == 0, below_the_reserve, "who asks in turn leaves the reserve alone: {all:?}");
-        assert!(all.iter().any(|at| *at > clicked + Duration::from_secs(60)), "the scan goes on: {all:?}");
+        assert!(all.iter().any(|at| *at > clicked + Duration::from_mins(1)), "the scan goes on: {all:?}");
         all.extend(&served);
         all.sort_unstable();
         for pair in all.windows(2) {
-            assert!(pair[1] - pair[0] >= Duration::from_millis(2_990), "no burst, whoever asks: {all:?}");
+            assert!(pair[1] >= pair[0] + Duration::from_millis(2_990), "no burst, whoever asks: {all:?}");
         }
     }
 }
@@ -232,6 +232,6 @@ async fn what_the_provider_asks_everybody_to_wait_holds_who_waits_in_person_too(
         limiter.permit(Place::Ahead).await;
         assert!(begun.elapsed() >= Duration::from_secs(7) && begun.elapsed() < Duration::from_secs(8), "{why:?}");
         limiter.permit(Place::InTurn).await;
-        assert!(begun.elapsed() >= Duration::from_secs(60), "{why:?}: the reserve's pause was not cut");
+        assert!(begun.elapsed() >= Duration::from_mins(1), "{why:?}: the reserve's pause was not cut");
     }
 }

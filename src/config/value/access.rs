@@ -59,7 +59,7 @@ pub(in crate::config) fn proxy_from(texts: Vec<String>) -> Result<Vec<IpNet>, Fa
     if texts.len() > MAX_NETWORKS {
         return Err(fault("has too many entries", format!("list at most {MAX_NETWORKS}")));
     }
-    texts.iter().map(|text| network(text, "lets in everybody", remedy)).collect()
+    texts.into_iter().map(|text| network(&text, "lets in everybody", remedy)).collect()
 }
 
 /// Where TLS proxies usually stand: this host, private networks (RFC 1918, RFC 4193), and the shared address space that
@@ -73,7 +73,7 @@ pub(in crate::config) fn trusted_proxies(texts: Vec<String>) -> Result<Vec<IpNet
     if texts.len() > MAX_NETWORKS {
         return Err(fault("has too many entries", format!("list at most {MAX_NETWORKS}")));
     }
-    texts.iter().map(|text| network(text, "believes everybody", remedy)).collect()
+    texts.into_iter().map(|text| network(&text, "believes everybody", remedy)).collect()
 }
 
 fn network(text: &str, of_all: &'static str, remedy: &'static str) -> Result<IpNet, Fault> {

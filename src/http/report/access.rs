@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 
 use crate::domain::UserId;
-use crate::http::rate::{Rate, client};
+use crate::http::rate::Rate;
 
 /// Sets these sums apart from every other use of the same text.
 const LABEL: &[u8] = b"reconnectd report token, version 1";
@@ -84,7 +84,7 @@ impl Access {
             Self::Token(bearer) => {
                 let given = given(headers).ok_or(Refused::NoToken)?;
                 // Before the token is looked at, so that who guesses learns nothing from being slowed down.
-                if !rate.allows_try(client(peer, headers)) {
+                if !rate.allows_try(peer, headers) {
                     return Err(Refused::TooOften);
                 }
                 if bearer.is(given) { Ok("token".to_owned()) } else { Err(Refused::WrongToken) }
@@ -169,14 +169,14 @@ mod tests {
             (&[("x-forwarded-user", "kim"), ("cookie", TOKEN)], Err(Refused::NoToken)),
         ] {
             let peer = IpAddr::from([127, 0, 0, 1]);
-            assert_eq!(access.reader(peer, &headers(lines), &Rate::default()), expected, "{lines:?}");
+            assert_eq!(access.reader(peer, &headers(lines), &Rate::believing(Vec::new())), expected, "{lines:?}");
         }
     }
 
     #[test]
     fn tries_are_slowed_down_for_one_address_whether_right_or_wrong() {
         let access = Access::token(&SecretString::from(TOKEN)).unwrap();
-        let (rate, wrong, right) = (Rate::default(), "Bearer guess", format!("Bearer {TOKEN}"));
+        let (rate, wrong, right) = (Rate::believing(Vec::new()), "Bearer guess", format!("Bearer {TOKEN}"));
         let ask = |last: u8, token: &str| {
             access.reader(IpAddr::from([203, 0, 113, last]), &headers(&[("authorization", token)]), &rate)
         };
@@ -212,7 +212,7 @@ mod tests {
             ("10.42.7.9", &[("x-forwarded-email", "kim")], Err(Refused::NoName)),
             ("10.42.7.9", &[("x-forwarded-user", "kim@acme.example")], Ok("k***@acme.example")),
         ] {
-            let found = access.reader(peer.parse().unwrap(), &headers(lines), &Rate::default());
+            let found = access.reader(peer.parse().unwrap(), &headers(lines), &Rate::believing(Vec::new()));
             assert_eq!(found, expected.map(str::to_owned), "{peer} {lines:?}");
         }
     }

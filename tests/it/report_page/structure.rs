@@ -116,7 +116,7 @@ fn long_lists_end_and_say_so() {
 fn a_served_page_leads_to_the_other_views() {
     let link = |to: &str, label: &str, current| NavLink { to: to.to_owned(), label: label.to_owned(), current };
     let links = vec![link("?period=7d", "7 days", true), link("?period=30d&toolkit=a\"b", "30 days", false)];
-    let nav = Nav { groups: vec![NavGroup { label: "Period".to_owned(), links }] };
+    let nav = Nav { groups: vec![NavGroup { label: "Period".to_owned(), links }], form: String::new() };
     let frame = Frame { nav: Some(nav), ..frame() };
     let page = html(&samples::ordinary(), &frame).unwrap();
     let document = parsed(&page);
