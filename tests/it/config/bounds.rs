@@ -7,6 +7,35 @@ const MAIL: &str = "[email]\nurl = \"smtps://h.example\"\nfrom = \"a@b.example\"
 /// The base64 of 64 bytes.
 const WHSK_LONG: &str = "whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==";
 
+fn all_taken(rows: &[(&str, &str)]) {
+    for (section, lines) in rows {
+        // One that gives the section itself replaces the least one.
+        let least = if section.contains("[reconnect]") { LEAST.split("[reconnect]").next().unwrap() } else { LEAST };
+        let text = format!("{least}{section}{lines}\n");
+        let loaded = load(&text, &[]);
+        assert!(loaded.is_ok(), "{:?}\n{text}", loaded.err());
+    }
+}
+
+#[test]
+fn what_is_served_is_taken_at_its_bounds() {
+    all_taken(&[
+        ("[http]\n", "listen = \"[::1]:0\"\npublic_url = \"http://127.0.0.1:8480/notices\""),
+        ("[http]\n", &format!("report_auth = \"token\"\nreport_token = \"{SUPPRESSION}\"")),
+        ("[http]\n", "report_auth = \"proxy\"\nreport_proxy_header = \"x-auth-request-email\""),
+        (
+            "[http]\n",
+            "report_auth = \"proxy\"\nlisten = \"0.0.0.0:1\"\nreport_proxy_from = [\"10.0.0.7\", \"fd00::/8\"]",
+        ),
+        ("[http]\n", "report_auth = \"proxy\"\nlisten = \"[::1]:0\""),
+        ("[http]\n", "colour = \"#767676\"\nlogo = \"tests/it/config/logo.png\""),
+        (
+            "[http]\npublic_url = \"https://n.example\"\n[reconnect]\nurl = \"https://a.example/\"\nproduct = \"A\"\n",
+            &format!("mode = \"page\"\nlink_ttl = \"1d\"\nlink_key = \"{SUPPRESSION}\""),
+        ),
+    ]);
+}
+
 #[test]
 fn values_at_their_bounds_are_taken() {
     let hook = format!("[[webhook]]\nname = \"a\"\nurl = \"https://x.example/\"\nsecret = \"{WHSEC}\"\n");
@@ -45,19 +74,6 @@ fn values_at_their_bounds_are_taken() {
         ),
         ("[schedule]\n", "audit_jitter = \"0s\"\nreport_jitter = \"23h 59m\"\ndeliver_jitter = \"299s\""),
         ("[schedule]\n", "audit = \"*/5 * * * *\"\ndeliver = \"* * * * * *\"\nreport = \"@weekly\""),
-        ("[http]\n", "listen = \"[::1]:0\"\npublic_url = \"http://127.0.0.1:8480/notices\""),
-        ("[http]\n", &format!("report_auth = \"token\"\nreport_token = \"{SUPPRESSION}\"")),
-        ("[http]\n", "report_auth = \"proxy\"\nreport_proxy_header = \"x-auth-request-email\""),
-        (
-            "[http]\n",
-            "report_auth = \"proxy\"\nlisten = \"0.0.0.0:1\"\nreport_proxy_from = [\"10.0.0.7\", \"fd00::/8\"]",
-        ),
-        ("[http]\n", "report_auth = \"proxy\"\nlisten = \"[::1]:0\""),
-        ("[http]\n", "colour = \"#767676\"\nlogo = \"tests/it/config/logo.png\""),
-        (
-            "[http]\npublic_url = \"https://n.example\"\n[reconnect]\nurl = \"https://a.example/\"\nproduct = \"A\"\n",
-            &format!("mode = \"page\"\nlink_ttl = \"1d\"\nlink_key = \"{SUPPRESSION}\""),
-        ),
         ("[operator]\n", "slack_url = \"https://hooks.slack.example/services/x\"\nevents = [\"key.refused\"]"),
         ("[operator]\n", "slack_url = \"http://localhost:8065/hooks/x\""),
         ("[operator]\n", "slack_url = \"file:///var/spool/chat\""),
@@ -76,14 +92,7 @@ fn values_at_their_bounds_are_taken() {
         ("[retention]\n", "operational = \"7d\""),
         ("[suppression]\n", &format!("key = \"{SUPPRESSION}\"")),
     ];
-    for (section, lines) in rows {
-        // One that gives the section itself replaces the least one.
-        let least = if section.contains("[reconnect]") { LEAST.split("[reconnect]").next().unwrap() } else { LEAST };
-        let text = format!("{least}{section}{lines}\n");
-        if let Err(error) = load(&text, &[]) {
-            panic!("{error}\n{text}");
-        }
-    }
+    all_taken(&rows);
     let error = load(&format!("{LEAST}{MAIL}list_id = \"{longest}b\"\n"), &[]).unwrap_err().to_string();
     assert!(error.contains("[email] list_id: not a list identifier; ") && error.contains("at most 255"), "{error}");
 }

@@ -51,7 +51,7 @@ async fn a_page_is_used_again_while_there_is_time_to_use_it_whatever_the_provide
         place.rig.later(least);
         assert_eq!(hosted(&served.press(&link).await), first, "{later}");
         assert_eq!(place.writes(), 1, "no click made another account");
-        place.rig.later(most - least);
+        place.rig.later(most.saturating_sub(least));
         assert_ne!(hosted(&served.press(&link).await), first, "{later}");
     }
 }

@@ -5,7 +5,7 @@ use reconnectd::report::reconnect::{Chart, charts};
 use super::*;
 
 fn chart_of(report: &ReconnectReport, id: &str) -> Chart {
-    charts(report).unwrap().into_iter().find(|chart| chart.id == id).unwrap_or_else(|| panic!("no chart {id}"))
+    charts(report).unwrap().into_iter().find(|chart| chart.id == id).expect(id)
 }
 
 /// The bars of a class: where they begin across, how wide, how high.

@@ -1,7 +1,7 @@
 //! The report as a page, without a browser: whole, escaped, read like any document, and saying what the report says.
 //! What it looks like is looked at in `browser/report.rs`.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a step that fails ends its test")]
 
 mod figures;
 mod lead;
@@ -23,7 +23,7 @@ pub fn page(report: &ReconnectReport) -> String {
 /// The page as a reader of XML has it; fails on anything that is not closed, not escaped, or no character.
 fn parsed(page: &str) -> Document<'_> {
     let options = ParsingOptions { allow_dtd: true, ..ParsingOptions::default() };
-    Document::parse_with_options(page, options).unwrap_or_else(|error| panic!("{error}\n{page}"))
+    Document::parse_with_options(page, options).expect(page)
 }
 
 fn named<'a>(document: &'a Document<'a>, name: &str) -> Vec<Node<'a, 'a>> {

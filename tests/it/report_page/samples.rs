@@ -91,10 +91,15 @@ fn cohorts() -> Vec<Cohort> {
             let recovered = opened * (share + u64::try_from(week * 5 % 21).unwrap()) / 100;
             CameBack { recovered, rate: (week * 7 >= days).then(|| ratio(recovered, opened)) }
         };
-        let within = [back(22, 1), back(45, 3), back(62, 7), back(79, 30)];
-        let [within_1_day, within_3_days, within_7_days, within_30_days] = within;
-        let week = monday() - TimeDelta::weeks(week);
-        Cohort { week, opened, gone: 2, within_1_day, within_3_days, within_7_days, within_30_days }
+        Cohort {
+            week: monday() - TimeDelta::weeks(week),
+            opened,
+            gone: 2,
+            within_1_day: back(22, 1),
+            within_3_days: back(45, 3),
+            within_7_days: back(62, 7),
+            within_30_days: back(79, 30),
+        }
     };
     (0..13).rev().map(one).collect()
 }
