@@ -29,9 +29,6 @@ const PAGE_LIFE: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
 /// would make another account. Within it a click leads to a page that is over at worst.
 const LEAST_PAGE_LIFE: chrono::TimeDelta = chrono::TimeDelta::minutes(2);
 
-/// A page is not used again for so long before its end: people need some of its life to get there and sign in.
-const REUSE_MARGIN: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
-
 /// No page of the provider is taken for live longer than this, whatever it says: a wrong clock or a typing error there
 /// must not keep a person from a new one.
 const MOST_PAGE_LIFE: chrono::TimeDelta = chrono::TimeDelta::hours(1);
@@ -226,9 +223,9 @@ impl Reconnect {
     }
 }
 
-/// Until when a click leads to this page again.
+/// Until when a click leads to this page again: to its end, so that there are never two that work.
 fn until(link: &HostedLink, now: Timestamp) -> Timestamp {
-    let said = link.expires_at.unwrap_or(now + PAGE_LIFE) - REUSE_MARGIN;
+    let said = link.expires_at.unwrap_or(now + PAGE_LIFE);
     said.clamp(now + LEAST_PAGE_LIFE, now + MOST_PAGE_LIFE)
 }
 
