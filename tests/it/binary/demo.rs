@@ -105,7 +105,7 @@ fn the_report_is_about_the_story(show: &Path) {
     }
     assert!(headline["active_at_start"].as_u64().unwrap() > 10, "the week before is known: {headline}");
     assert!(read("csv").starts_with("section,subject,") && read("txt").contains("slack"));
-    assert!(read("html").starts_with("<!doctype html>") && read("html").contains("<svg"));
+    assert!(read("html").starts_with("<!DOCTYPE html>") && read("html").contains("<svg"));
 }
 
 #[tokio::test]

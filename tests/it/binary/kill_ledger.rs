@@ -254,7 +254,7 @@ fn called(folder: &Path) -> Vec<String> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             names.extend(called(&path));
-        } else {
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
             let text = std::fs::read_to_string(&path).unwrap();
             let calls = text.split("fault::point(\"").skip(1);
             names.extend(calls.map(|rest| rest.split('"').next().unwrap().to_owned()));
