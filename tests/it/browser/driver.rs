@@ -2,7 +2,8 @@
 //!
 //! Plain HTTP and JSON: what these tests need of `WebDriver` is a page, a click, a key, a script and a picture.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -236,8 +237,22 @@ fn listening(program: &str) -> Option<(Child, String)> {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Its browser ends with it; a failure means that it has ended already.
+        // A driver that is killed leaves its browser behind, so the browser goes first; blocking, because nothing waits
+        // for a task here. A failure means that it has ended already.
+        self.quit().ok();
         self.driver.kill().ok();
         self.driver.wait().ok();
+    }
+}
+
+impl Browser {
+    /// Deletes the session (`WebDriver`, section 8.2), which ends the browser, and waits for that.
+    fn quit(&self) -> std::io::Result<()> {
+        let address = self.session.trim_start_matches("http://");
+        let (host, path) = address.split_once('/').unwrap_or((address, ""));
+        let mut driver = TcpStream::connect(host)?;
+        driver.set_read_timeout(Some(Duration::from_secs(10)))?;
+        write!(driver, "DELETE /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+        driver.read(&mut [0; 64]).map(drop)
     }
 }
