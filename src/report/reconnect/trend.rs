@@ -84,6 +84,14 @@ impl Step {
         format!("{} {}{}", number(count as u64), self.code(), if count == 1 { "" } else { "s" })
     }
 
+    /// When what happened in one that begins on this day happened: `on 2026-11-16`, `in the week from 2026-11-16`.
+    pub(super) fn during(self, begin: NaiveDate) -> String {
+        match self {
+            Self::Day => format!("on {begin}"),
+            Self::Week | Self::Month => format!("in the {} from {begin}", self.code()),
+        }
+    }
+
     /// Whether an instant is where one begins.
     pub(super) fn begins_at(self, at: Timestamp) -> bool {
         midnight(self.begin(at.date_naive())) == at

@@ -91,6 +91,9 @@ fn it_begins_with_what_happened() {
         let trend = samples::trend_of(Step::Week, from, to, points);
         assert_eq!(lead(&trend_page(&trend)), expected);
     }
+    let days = samples::trend_of(Step::Day, "2026-11-14", whole, vec![of(2, 0, 2), of(1, 0, 3)]);
+    let found = lead(&trend_page(&days));
+    assert!(found.contains("Most broke on 2026-11-14: 2."), "{found}");
 }
 
 #[test]

@@ -25,13 +25,13 @@ fn course(points: &[TrendPoint], step: Step) -> Maybe {
         return Ok(None);
     }
     let sum = |what: fn(&TrendPoint) -> u64| number(points.iter().map(what).sum());
-    let (word, per) = (step.code(), per_column(points.len(), step));
+    let per = per_column(points.len(), step);
     let summary = format!(
-        "{}: {} accounts broke and {} came back; most broke in the {word} from {}: {}.",
+        "{}: {} accounts broke and {} came back; most broke {}: {}.",
         step.so_many(points.len()),
         sum(|of| of.newly_broken),
         sum(|of| of.recovered),
-        most.from,
+        step.during(most.from),
         number(most.newly_broken)
     );
     let gathered = if per > 1 { format!(", in columns of {}", step.so_many(per)) } else { String::new() };

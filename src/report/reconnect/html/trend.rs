@@ -72,7 +72,7 @@ fn sentences(trend: &Trend) -> Vec<String> {
     let most = points.iter().map(|of| of.newly_broken).max().unwrap_or(0);
     let mut worst = points.iter().filter(|of| of.newly_broken == most && points.len() > 1 && most > 0);
     let worst = worst.next().filter(|_| worst.next().is_none());
-    let worst = worst.map(|of| format!("Most broke in the {} from {}: {}.", step.code(), of.from, number(most)));
+    let worst = worst.map(|of| format!("Most broke {}: {}.", step.during(of.from), number(most)));
     let by = |count: u64, word: &str| format!("{} {word} than at the end of the first {}", number(count), step.code());
     let change = match (first.open, last.open) {
         _ if points.len() == 1 => String::new(),
