@@ -55,8 +55,8 @@ fn columns_of_many_steps_say_so() {
 
 #[test]
 fn it_begins_with_what_happened() {
-    let monday = samples::trends()[3].1.points[0].clone();
-    let of = |newly_broken, recovered, open| TrendPoint { newly_broken, recovered, open, ..monday.clone() };
+    let monday = samples::trends()[3].1.points[0];
+    let of = |newly_broken, recovered, open| TrendPoint { newly_broken, recovered, open, ..monday };
     let whole = "2026-11-16T00:00:00Z";
     for (from, to, points, expected) in [
         ("2026-11-09", whole, vec![], "No audit had begun in this time, so nothing is known of it."),
