@@ -198,7 +198,16 @@ impl Browser {
 
     /// A picture of the whole page, however long.
     pub async fn screenshot(&self, file: &Path) {
-        let picture = self.cdp("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
+        self.capture(file, true).await;
+    }
+
+    /// A picture of what the window shows.
+    pub async fn window(&self, file: &Path) {
+        self.capture(file, false).await;
+    }
+
+    async fn capture(&self, file: &Path, whole: bool) {
+        let picture = self.cdp("Page.captureScreenshot", json!({ "captureBeyondViewport": whole })).await;
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()).unwrap();
     }

@@ -46,7 +46,7 @@ async fn take(browser: &Browser, name: &str) {
         assert!(page.as_str().unwrap().contains(words), "the README says that {name} shows {words:?}: {page}");
     }
     let taken = output().join(format!("readme-{name}.png"));
-    browser.screenshot(&taken).await;
+    browser.window(&taken).await;
     assert!(taken.metadata().unwrap().len() < MAX_PICTURE_BYTES, "{}", taken.display());
     if std::env::var_os("RECONNECTD_WRITE_PICTURES").is_some() {
         std::fs::create_dir_all(picture.file.parent().unwrap()).unwrap();
