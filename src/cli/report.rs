@@ -52,7 +52,7 @@ pub(super) struct ReportArgs {
 enum Form {
     /// For people.
     Text,
-    /// For machines; docs/report.schema.json describes it.
+    /// For machines; docs/report.schema.json and docs/trend.schema.json describe it.
     Json,
     /// For spreadsheets, one figure a row.
     Csv,
@@ -92,10 +92,6 @@ pub(super) async fn run(config: Option<&Path>, args: ReportArgs) -> Exit {
         output::complain("--with-users gives a list for spreadsheets: add --format csv");
         return Exit::BadConfiguration;
     }
-    if args.trend.is_some() && args.format == Form::Html {
-        output::complain("--trend has no page of its own: choose --format text, json or csv, or see the report's");
-        return Exit::BadConfiguration;
-    }
     setup::on_state(config, async |app, store| {
         let now = app.clock.now();
         let to = args.to.unwrap_or(now);
@@ -127,7 +123,7 @@ async fn write(
         return write_users(store, scope, args.output.as_deref()).await;
     }
     let content = match args.trend {
-        Some(step) => trend(store, scope, step, args.format).await?,
+        Some(step) => trend(store, scope, step, (args.format, frame)).await?,
         None => report(store, scope, (args.format, frame), now).await?,
     };
     match &args.output {
@@ -152,7 +148,12 @@ async fn report(
     })
 }
 
-async fn trend(store: &Store, scope: ReportScope, step: Steps, format: Form) -> Result<String, Failed> {
+async fn trend(
+    store: &Store,
+    scope: ReportScope,
+    step: Steps,
+    (format, frame): (Form, &Frame),
+) -> Result<String, Failed> {
     let step = match step {
         Steps::Day => Step::Day,
         Steps::Week => Step::Week,
@@ -162,9 +163,10 @@ async fn trend(store: &Store, scope: ReportScope, step: Steps, format: Form) -> 
     let points = reconnect::trend(store, &asked).await?;
     let trend = Trend::new(asked, points);
     Ok(match format {
-        Form::Text | Form::Html => trend.text(),
+        Form::Text => trend.text(),
         Form::Json => trend.json()?,
         Form::Csv => trend.csv()?,
+        Form::Html => reconnect::trend_html(&trend, frame)?,
     })
 }
 

@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reconnectd::domain::{AddressKey, ReconnectUrl, Timestamp};
+use reconnectd::domain::{AddressKey, Colour, ReconnectUrl, Timestamp};
 use reconnectd::http::{Access, Brand, ReportSite, Server, Site};
 use reconnectd::report::reconnect::{
-    Period, ReconnectReport, Step, Trend, TrendAsked, csv, reconnect_report, text, trend,
+    Frame, Period, ReconnectReport, Step, Trend, TrendAsked, csv, reconnect_report, text, trend, trend_html,
 };
 use reconnectd::store::Store;
 use reqwest::{Client, RequestBuilder, Response};
@@ -22,7 +22,7 @@ use crate::support::databases::sqlite_path;
 
 const TOKEN: &str = "a-token-of-32-visible-characters";
 
-struct Served {
+pub struct Served {
     address: SocketAddr,
     client: Client,
     store: Store,
@@ -40,7 +40,7 @@ fn by_proxy() -> Access {
 }
 
 impl Served {
-    async fn with(access: Option<Access>) -> Self {
+    pub async fn with(access: Option<Access>) -> Self {
         let (folder, path) = sqlite_path();
         let url = format!("sqlite://{}", path.display());
         let store = Store::open(&url).await.unwrap();
@@ -69,8 +69,12 @@ impl Served {
         Self { address, client, store, now, _stop: stop, _folder: folder }
     }
 
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
     fn asking(&self, path: &str) -> RequestBuilder {
-        self.client.get(format!("http://{}{path}", self.address))
+        self.client.get(self.url(path))
     }
 
     async fn get(&self, path: &str) -> Response {
@@ -118,7 +122,7 @@ async fn a_token_opens_every_path_and_nothing_else_does() {
             assert!(!body.contains("roken") && !body.contains(TOKEN), "{path}: {body}");
         }
         assert_eq!(served.get(path).await.status(), 200, "{path}");
-        let post = served.client.post(format!("http://{}{path}", served.address)).bearer_auth(TOKEN);
+        let post = served.client.post(served.url(path)).bearer_auth(TOKEN);
         assert_eq!(post.send().await.unwrap().status(), 405, "{path}");
     }
 }
@@ -173,7 +177,11 @@ async fn the_trend_is_what_the_command_writes() {
         assert_eq!(read(".csv").await, expected.csv().unwrap());
         assert_eq!(read(".txt").await, expected.text());
         let page = read("").await;
-        assert_eq!(page.matches("<th scope=\"row\">").count(), expected.points.len(), "{page}");
+        // The served page is the file with links and a form.
+        let file = trend_html(&expected, &Frame::file("Acme & Söhne", Colour::ACCENT)).unwrap();
+        let main = |page: &str| page.split_once("<main>").unwrap().1.to_owned();
+        assert_eq!(main(&page), main(&file));
+        assert!(page.contains("<nav ") && page.contains("<form ") && !file.contains("<nav "), "{page}");
     }
 }
 

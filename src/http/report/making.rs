@@ -1,8 +1,11 @@
 //! Answers to questions: computed one at a time, within bounded time, and kept for a minute.
 //!
 //! A report reads much of the history; several at once would slow down the work the database is there for. Whoever asks
-//! meanwhile waits a little, then is told to come back. What nobody waits for any more is given up: the computation is
-//! part of the request and ends with it. Guarantees: at most [`KEPT`] answers are held. A restart forgets them.
+//! meanwhile waits a little, then is told to come back. A client that hangs up is not noticed before its answer is sent
+//! (see [`crate::http`]'s server: what was asked whole is carried out): the computation goes on, ends within [`MOST_WORK`],
+//! and whoever asks the same again gets what it found. A stop of the server gives it up. What is given up starts no further
+//! statement; the one under way ends in the database in its own time. Guarantees: at most [`KEPT`] answers are held. A
+//! restart forgets them.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

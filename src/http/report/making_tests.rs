@@ -1,4 +1,4 @@
-//! One at a time, kept for a minute, given up with the request.
+//! One at a time, kept for a minute, given up after a while.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,7 +41,7 @@ async fn the_same_question_is_answered_once_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_asks_meanwhile_waits_a_little_and_who_leaves_makes_room() {
+async fn who_asks_meanwhile_waits_a_little_and_what_is_given_up_makes_room() {
     let making = Making::default();
     let hangs = async || pending().await;
     let one = question(1);

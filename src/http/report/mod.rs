@@ -8,7 +8,7 @@
 //! Turns a request into a question (`asked`), asks whether whoever sends it may know (`access`), has it answered by
 //! the code that writes the files (`making`), and shows the answer (`shown`). Guarantees: without `[http] report_auth`
 //! there is no such page; nothing is written but a line of the log; one answer is computed at a time, within bounded
-//! time, and given up when nobody waits for it any more; no browser or proxy keeps what it was shown. No answer holds
+//! time, though its reader leaves; no browser or proxy keeps what it was shown. No answer holds
 //! an address or a user's id. A crash leaves nothing.
 
 mod access;

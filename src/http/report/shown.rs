@@ -12,11 +12,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, context};
-use sha2::{Digest as _, Sha256};
 use url::form_urlencoded;
 
 use super::access::Refused;
@@ -24,17 +20,11 @@ use super::asked::{Asked, Form, Given, View, Wrong};
 use super::making::{Made, NotMade};
 use crate::domain::Colour;
 use crate::http::Brand;
-use crate::report::reconnect::{self, Frame, Nav, NavGroup, NavLink, ReconnectReport, Trend, content_security_policy};
+use crate::report::reconnect::{
+    self, Frame, HtmlError, Nav, NavGroup, NavLink, ReconnectReport, Trend, content_security_policy,
+};
 
-const PAGE: (&str, &str) = ("page.html", include_str!("page.html"));
 const ASK: (&str, &str) = ("ask.html", include_str!("ask.html"));
-const STYLE: &str = include_str!("page.css");
-
-/// The page's dark paper, as in its style.
-const DARK_PAPER: &str = "#1d1e23";
-
-/// The least contrast of the accent on it (WCAG 2.2, success criterion 1.4.6).
-const DARK_CONTRAST: f64 = 7.0;
 
 /// Periods offered as links; the form takes any.
 const PERIODS: [&str; 4] = ["7d", "30d", "90d", "365d"];
@@ -47,33 +37,18 @@ pub(super) struct Pages {
     templates: Environment<'static>,
     product: String,
     colour: Colour,
-    style: String,
     /// How long a report is where nobody says so.
     usual: String,
-}
-
-/// What a page says beside its links.
-#[derive(Default)]
-struct Said {
-    heading: String,
-    text: Vec<String>,
-    caption: String,
-    rows: Value,
 }
 
 impl Pages {
     pub(super) fn new(product: &str, brand: &Brand, usual: Duration) -> Result<Self, minijinja::Error> {
         let mut templates = Environment::new();
         templates.set_auto_escape_callback(|_| AutoEscape::Html);
-        for (name, text) in [PAGE, ASK] {
-            templates.add_template(name, text)?;
-        }
-        let paper = Colour::parse(DARK_PAPER).unwrap_or(Colour::WHITE);
-        let (light, dark) = (brand.colour, brand.colour.lightened(paper, DARK_CONTRAST));
-        let style = STYLE.replace("LIGHT", &light.to_hex()).replace("DARK", &dark.to_hex());
+        templates.add_template(ASK.0, ASK.1)?;
         let usual = humantime::format_duration(usual).to_string().replace("days", "d").replace("day", "d");
-        let pages = Self { templates, product: product.to_owned(), colour: brand.colour, style, usual };
-        pages.html(View::Report, &Given::default(), &Said::default())?;
+        let pages = Self { templates, product: product.to_owned(), colour: brand.colour, usual };
+        pages.nav(View::Report, &Given::default(), &[])?;
         Ok(pages)
     }
 
@@ -97,10 +72,8 @@ impl Pages {
             Form::Text => Some(plain(StatusCode::OK, &reconnect::text(report))),
             Form::Html => {
                 let toolkits: Vec<&str> = report.toolkits.iter().map(|of| of.toolkit.as_str()).collect();
-                let nav = Some(self.nav(View::Report, given, &toolkits).ok()?);
-                let frame = Frame { product: self.product.clone(), colour: self.colour, nav };
-                let html = reconnect::html(report, &frame).ok()?;
-                Some(page(StatusCode::OK, html, &content_security_policy(&frame)))
+                let frame = self.frame(View::Report, given, &toolkits).ok()?;
+                page(StatusCode::OK, reconnect::html(report, &frame), &frame)
             }
         }
     }
@@ -110,13 +83,8 @@ impl Pages {
         match form {
             Form::Csv => Some(file("text/csv; charset=utf-8; header=present", &name, "csv", trend.csv().ok()?)),
             Form::Html => {
-                let step = trend.step.code();
-                let about =
-                    trend.toolkit.as_deref().map_or("all toolkits".to_owned(), |toolkit| format!("toolkit {toolkit}"));
-                let caption = format!("By {step}, {about}, until {} UTC", trend.to.format("%F %R"));
-                let (heading, rows) = ("What broke and came back".to_owned(), Value::from_serialize(&trend.points));
-                let said = Said { heading, caption, rows, ..Said::default() };
-                Some(self.page(StatusCode::OK, self.html(View::Trend, given, &said).ok()?))
+                let frame = self.frame(View::Trend, given, &[]).ok()?;
+                page(StatusCode::OK, reconnect::trend_html(trend, &frame), &frame)
             }
             Form::Json => Some(file("application/json", &name, "json", trend.json().ok()?)),
             Form::Text => Some(plain(StatusCode::OK, &trend.text())),
@@ -157,32 +125,19 @@ impl Pages {
             Form::Csv | Form::Text => plain(status, &(words + "\n")),
             Form::Html => {
                 let heading = if status.is_client_error() { "That question has no answer" } else { "Not just now" };
-                let said = Said { heading: heading.to_owned(), text: vec![words.clone()], ..Said::default() };
                 // The form shows the way back: it is empty again.
-                let html = self.html(view, &Given::default(), &said);
-                html.map_or_else(|_| plain(status, &(words + "\n")), |html| self.page(status, html))
+                let frame = self.frame(view, &Given::default(), &[]);
+                let shown =
+                    frame.ok().and_then(|frame| page(status, reconnect::words_html(heading, &words, &frame), &frame));
+                shown.unwrap_or_else(|| plain(status, &(words + "\n")))
             }
         }
     }
 
-    fn html(&self, view: View, given: &Given, said: &Said) -> Result<String, minijinja::Error> {
-        self.templates.get_template(PAGE.0)?.render(context! {
-            product => self.product,
-            style => Value::from_safe_string(self.style.clone()),
-            nav => self.nav(view, given, &[])?,
-            heading => said.heading,
-            text => said.text,
-            caption => said.caption,
-            rows => said.rows,
-        })
-    }
-
-    /// A page of our own: the style in it and no other, forms to this server alone.
-    fn page(&self, status: StatusCode, html: String) -> Response {
-        // The hash of what is between the tags (Content Security Policy Level 3, section 2.3).
-        let style = STANDARD.encode(Sha256::digest(&self.style));
-        let policy = format!("default-src 'none'; style-src 'sha256-{style}'; form-action 'self'; base-uri 'none'");
-        page(status, html, &policy)
+    /// What is around a page: whose it is, and where one goes from it.
+    fn frame(&self, view: View, given: &Given, toolkits: &[&str]) -> Result<Frame, minijinja::Error> {
+        let nav = Some(self.nav(view, given, toolkits)?);
+        Ok(Frame { product: self.product.clone(), colour: self.colour, nav })
     }
 
     /// The links to other views of what was asked for, and the form that asks for another. `toolkits` are those it names.
@@ -311,15 +266,15 @@ fn file(kind: &'static str, name: &str, ending: &str, body: String) -> Response 
     answer
 }
 
-/// `policy` is the page's own.
-fn page(status: StatusCode, html: String, policy: &str) -> Response {
-    let mut answer = private(status, "text/html; charset=utf-8", html.into_response());
+/// Under the page's own policy; none where it could not be put together.
+fn page(status: StatusCode, html: Result<String, HtmlError>, frame: &Frame) -> Option<Response> {
+    let mut answer = private(status, "text/html; charset=utf-8", html.ok()?.into_response());
+    let policy = format!("{}; frame-ancestors 'none'", content_security_policy(frame));
     // Base64 and quotes are characters of a header.
-    let policy = HeaderValue::from_str(&format!("{policy}; frame-ancestors 'none'")).ok();
-    if let Some(policy) = policy {
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
         answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }
-    answer
+    Some(answer)
 }
 
 fn private(status: StatusCode, kind: &'static str, mut answer: Response) -> Response {

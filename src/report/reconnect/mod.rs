@@ -30,7 +30,7 @@ mod wording;
 pub use charts::{Chart, ChartError, charts};
 pub use compute::{ReportError, STANDS_OUT_FROM, reconnect_report};
 pub use files::{FILE_KINDS, ReportFileError};
-pub use html::{Frame, HtmlError, Nav, NavGroup, NavLink, content_security_policy, html};
+pub use html::{Frame, HtmlError, Nav, NavGroup, NavLink, content_security_policy, html, trend_html, words_html};
 pub use job::{ReportDone, ReportJob, ReportJobError, ReportSettings};
 pub use mail::{LetterError, MailedReports, PictureError, StateSlot, letter};
 pub use model::{

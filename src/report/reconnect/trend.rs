@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compute::ReportError;
 use super::model::{Period, REPORT_VERSION, TrendPoint};
+use super::wording::number;
 use crate::domain::{Timestamp, from_millis, millis};
 use crate::store::{DAY_MS, DayFigures, META_BASELINE, Store, Stretch, Work};
 
@@ -78,13 +79,26 @@ impl Step {
         }
     }
 
+    /// So many of them: `1 week`, `26 weeks`.
+    pub(super) fn so_many(self, count: usize) -> String {
+        format!("{} {}{}", number(count as u64), self.code(), if count == 1 { "" } else { "s" })
+    }
+
+    /// When what happened in one that begins on this day happened: `on 2026-11-16`, `in the week from 2026-11-16`.
+    pub(super) fn during(self, begin: NaiveDate) -> String {
+        match self {
+            Self::Day => format!("on {begin}"),
+            Self::Week | Self::Month => format!("in the {} from {begin}", self.code()),
+        }
+    }
+
     /// Whether an instant is where one begins.
     pub(super) fn begins_at(self, at: Timestamp) -> bool {
         midnight(self.begin(at.date_naive())) == at
     }
 
     /// The first day of the step this day is in.
-    fn begin(self, day: NaiveDate) -> NaiveDate {
+    pub(super) fn begin(self, day: NaiveDate) -> NaiveDate {
         match self {
             Self::Day => day,
             Self::Week => day - Days::new(u64::from(day.weekday().num_days_from_monday())),

@@ -46,6 +46,18 @@ async fn the_report_is_given_in_every_form_and_names_nobody() {
 }
 
 #[tokio::test]
+async fn the_trend_is_a_page_too() {
+    let setup = lived().await;
+    let page = setup.run(&["report", "--trend", "day", "--format", "html"]).await.expect(0).stdout;
+    for part in ["<h1>Reconnect trend</h1>", "2 accounts broke in ", ", and 1 came back.", "<svg ", "</html>"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    setup.run(&["report", "--trend", "week", "--format", "html", "--output", "trend.html"]).await.expect(0);
+    let file = std::fs::read_to_string(setup.folder.path().join("trend.html")).unwrap();
+    assert!(file.contains(", by week</p>") && !file.contains("kim") && !file.contains("<nav"), "{file}");
+}
+
+#[tokio::test]
 async fn what_is_no_period_is_refused_with_what_to_write() {
     let setup = lived().await;
     for (arguments, said) in [

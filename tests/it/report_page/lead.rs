@@ -86,7 +86,7 @@ fn the_sentence_that_matters_follows_from_the_figures() {
         (
             samples::ordinary(),
             "Slack broke most: 41 accounts, 3.2 % of those that worked. In all 92 broke, 27 more than in the period before \
-             (41.5 % more). Half of the people are back within 2.1 days. Of the 80 whose notice arrived, 52 (65.0 %) work \
+             (41.5 % more). Half of the people are back within 2.1 days. Of the 80 whose notice was accepted, 52 (65.0 %) work \
              again. Look at your own OAuth app for Slack first: the auth config ac_9fK2slackProd has 41.3 % of what broke \
              and 8.9 % of what worked."
                 .to_owned(),

@@ -7,9 +7,10 @@ mod figures;
 mod lead;
 pub mod samples;
 mod structure;
+mod trend;
 
 use reconnectd::domain::Colour;
-use reconnectd::report::reconnect::{Frame, ReconnectReport, html};
+use reconnectd::report::reconnect::{Frame, ReconnectReport, Trend, html, trend_html};
 use roxmltree::{Document, Node, ParsingOptions};
 
 pub fn frame() -> Frame {
@@ -18,6 +19,10 @@ pub fn frame() -> Frame {
 
 pub fn page(report: &ReconnectReport) -> String {
     html(report, &frame()).unwrap()
+}
+
+pub fn trend_page(trend: &Trend) -> String {
+    trend_html(trend, &frame()).unwrap()
 }
 
 /// The page as a reader of XML has it; fails on anything that is not closed, not escaped, or no character.

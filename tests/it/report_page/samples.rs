@@ -7,7 +7,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta};
 use reconnectd::domain::{Timestamp, ratio};
 use reconnectd::report::reconnect::{
     AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, CurvePoint, Funnel, Headline,
-    OpenByAge, Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate, TrendPoint,
+    OpenByAge, Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Step, Times, ToolkitRate,
+    Trend, TrendAsked, TrendPoint,
 };
 
 const DAY: u64 = 86_400;
@@ -71,7 +72,7 @@ fn breakage(toolkit: &str, reason: &str, newly_broken: u64, open: [u64; 4]) -> B
     }
 }
 
-fn trend(weeks: i64) -> Vec<TrendPoint> {
+pub fn trend(weeks: i64) -> Vec<TrendPoint> {
     let mut rng = fastrand::Rng::with_seed(4);
     let mut open = 30;
     let points = (0..weeks).map(|week| {
@@ -82,6 +83,37 @@ fn trend(weeks: i64) -> Vec<TrendPoint> {
         TrendPoint { from, newly_broken, recovered, gone: 2, open, notified: newly_broken - 5 }
     });
     points.collect()
+}
+
+/// A trend by itself, of points that begin here, one after the other.
+pub fn trend_of(step: Step, from: &str, to: &str, points: Vec<TrendPoint>) -> Trend {
+    let mut from = at(&format!("{from}T00:00:00Z"));
+    let asked = TrendAsked { from, to: at(to), step, toolkit: None };
+    let begins = points.into_iter().map(|point| {
+        let begin = from.date_naive();
+        from = match step {
+            Step::Day => from + TimeDelta::days(1),
+            Step::Week => from + TimeDelta::weeks(1),
+            Step::Month => from + chrono::Months::new(1),
+        };
+        TrendPoint { from: begin, ..point }
+    });
+    let points = begins.collect();
+    Trend::new(asked, points)
+}
+
+/// Trends as they come and as they must not come, with what they are.
+pub fn trends() -> [(&'static str, Trend); 6] {
+    let weeks = || trend_of(Step::Week, "2026-05-25", "2026-11-19T08:30:00Z", trend(26));
+    let empty = TrendPoint { from: monday(), newly_broken: 0, recovered: 0, gone: 0, open: 0, notified: 0 };
+    [
+        ("weeks", weeks()),
+        ("days", trend_of(Step::Day, "2023-11-12", "2026-11-16T00:00:00Z", trend(1_100))),
+        ("one", trend_of(Step::Month, "2026-11-01", "2026-11-16T00:00:00Z", trend(1))),
+        ("quiet", trend_of(Step::Day, "2026-11-09", "2026-11-16T00:00:00Z", vec![empty; 7])),
+        ("unknown", trend_of(Step::Week, "2026-11-09", "2026-11-16T00:00:00Z", Vec::new())),
+        ("hostile", Trend { toolkit: Some("</title><script>alert(1)</script>\u{202e}".to_owned()), ..weeks() }),
+    ]
 }
 
 fn cohorts() -> Vec<Cohort> {

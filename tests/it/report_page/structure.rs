@@ -54,8 +54,9 @@ fn table_space() -> &'static str {
 
 #[test]
 fn every_page_is_whole_and_loads_and_runs_nothing() {
-    for (name, report) in samples::all() {
-        let page = page(&report);
+    let reports = samples::all().into_iter().map(|(name, report)| (name, page(&report)));
+    let trends = samples::trends().into_iter().map(|(name, trend)| (name, trend_page(&trend)));
+    for (name, page) in reports.chain(trends) {
         check(name, &page);
         for forbidden in ["url(", "@import", "javascript:", "https://"] {
             assert!(!page.contains(forbidden), "{name}: {forbidden}");
@@ -67,8 +68,13 @@ fn every_page_is_whole_and_loads_and_runs_nothing() {
 
 #[test]
 fn the_policy_in_the_page_allows_its_style_and_nothing_else() {
-    let page = page(&samples::ordinary());
-    let document = parsed(&page);
+    for page in [page(&samples::ordinary()), trend_page(&samples::trends()[0].1)] {
+        keeps_its_policy(&page);
+    }
+}
+
+fn keeps_its_policy(page: &str) {
+    let document = parsed(page);
     let style = page.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
     let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(style));
     let policy = |node: &&Node<'_, '_>| node.attribute("http-equiv") == Some("Content-Security-Policy");

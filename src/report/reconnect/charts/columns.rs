@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use plotters::coord::types::RangedCoordf64;
-use plotters::prelude::{Cartesian2d, ChartBuilder, ChartContext, PathElement, Rectangle, Text};
+use plotters::prelude::{Cartesian2d, ChartBuilder, ChartContext, Rectangle, Text};
 use plotters::style::Color as _;
 use plotters::style::text_anchor::{HPos, VPos};
 
@@ -20,8 +20,6 @@ const ABOVE: u32 = 30;
 const BELOW: u32 = 26;
 /// A bar is no wider than it is with so many steps.
 const LEAST_STEPS: usize = 8;
-/// With more steps bars would be hairs: lines are drawn.
-const MOST_PAIRS: usize = 53;
 
 pub(super) type Plot<'s, 'b> = ChartContext<'s, Drawing<'b>, Cartesian2d<RangedCoordf64, Scale>>;
 
@@ -110,28 +108,25 @@ pub(super) fn single(about: About<'_>, counted: &str, bars: &[(&str, u64)]) -> R
     })
 }
 
-/// Two figures for each step of a trend: bars side by side, the first full and the second hollow, or, of many steps, a
-/// thick and a thin line, so that they differ without colour.
-pub(super) fn pairs(about: About<'_>, names: [&str; 2], steps: &[(NaiveDate, [u64; 2])]) -> Result<Chart, ChartError> {
-    let most = steps.iter().flat_map(|(_, both)| both).copied().max().unwrap_or(0);
-    let (scale, many) = (Scale::to(height(most), 1.0), steps.len() > MOST_PAIRS);
+/// Two figures for each column of a trend: bars side by side, the first full and the second hollow, so that they differ
+/// without colour.
+pub(super) fn pairs(about: About<'_>, names: [&str; 2], columns: &[Pair]) -> Result<Chart, ChartError> {
+    let most = columns.iter().flat_map(|(_, both)| both).copied().max().unwrap_or(0);
+    let scale = Scale::to(height(most), 1.0);
     chart(about, HEIGHT, |sheet| {
-        let mut plot = plot(sheet, (width_of_steps(steps.len()), &scale), &|mark| scale.label(mark))?;
-        if many {
-            thick_and_thin(&mut plot, steps)?;
-        } else {
-            full_and_hollow(&mut plot, steps)?;
-        }
-        let days_of: Vec<NaiveDate> = steps.iter().map(|(day, _)| *day).collect();
+        let mut plot = plot(sheet, (width_of_steps(columns.len()), &scale), &|mark| scale.label(mark))?;
+        full_and_hollow(&mut plot, columns)?;
+        let days_of: Vec<NaiveDate> = columns.iter().map(|(day, _)| *day).collect();
         days(sheet, &plot, &days_of)?;
-        legend(sheet, names, many)
+        legend(sheet, names)
     })
 }
 
-type Step = (NaiveDate, [u64; 2]);
+/// The first day of a column, and what stands in it.
+type Pair = (NaiveDate, [u64; 2]);
 
-fn full_and_hollow(plot: &mut Plot<'_, '_>, steps: &[Step]) -> Result<(), Fault> {
-    for (at, (_, [full, hollow])) in steps.iter().enumerate() {
+fn full_and_hollow(plot: &mut Plot<'_, '_>, columns: &[Pair]) -> Result<(), Fault> {
+    for (at, (_, [full, hollow])) in columns.iter().enumerate() {
         let middle = middle(at);
         let one = [(middle - 0.4, 0.0), (middle - 0.03, height(*full))];
         let other = [(middle + 0.07, 0.0), (middle + 0.4, height(*hollow))];
@@ -144,26 +139,12 @@ fn full_and_hollow(plot: &mut Plot<'_, '_>, steps: &[Step]) -> Result<(), Fault>
     Ok(())
 }
 
-fn thick_and_thin(plot: &mut Plot<'_, '_>, steps: &[Step]) -> Result<(), Fault> {
-    for (which, ink, width) in [(0, Ink::First, 26), (1, Ink::Second, 12)] {
-        let path = steps.iter().enumerate().map(|(at, (_, both))| (middle(at), height(both[which])));
-        plot.draw_series([PathElement::new(path.collect::<Vec<_>>(), line(ink, width))])?;
-    }
-    Ok(())
-}
-
-fn legend(sheet: &Sheet<'_>, names: [&str; 2], many: bool) -> Result<(), Fault> {
+fn legend(sheet: &Sheet<'_>, names: [&str; 2]) -> Result<(), Fault> {
     let words = || text(Ink::Text, HPos::Left, VPos::Top);
     let second = px(width_of(names[0], f64::from(TEXT)) + 44);
-    for (at, name, ink, width) in [(px(2), names[0], Ink::First, 26), (second, names[1], Ink::Second, 12)] {
-        let (corners, level) = ([(at, px(4)), (at + px(11), px(15))], px(9));
-        if many {
-            sheet.draw(&PathElement::new([(at, level), (at + px(11), level)], line(ink, width)))?;
-        } else if ink == Ink::First {
-            sheet.draw(&Rectangle::new(corners, ink.colour().filled()))?;
-        } else {
-            sheet.draw(&Rectangle::new(corners, line(ink, 14)))?;
-        }
+    let (full, hollow) = (Ink::First.colour().filled(), line(Ink::Second, 14));
+    for (at, name, style) in [(px(2), names[0], full), (second, names[1], hollow)] {
+        sheet.draw(&Rectangle::new([(at, px(4)), (at + px(11), px(15))], style))?;
         sheet.draw(&Text::new(name.to_owned(), (at + px(16), px(4)), words()))?;
     }
     Ok(())

@@ -16,9 +16,9 @@ const HEIGHT: u32 = 220;
 const DAYS_SHOWN: f64 = 30.0;
 const DAY_SECONDS: f64 = 86_400.0;
 
-/// A figure at the end of each step of a trend.
+/// A figure at the end of each step of a trend, with dots where there is room for them.
 #[expect(clippy::cast_precision_loss, reason = "heights on a screen")]
-pub(super) fn course(about: About<'_>, steps: &[(NaiveDate, u64)]) -> Result<Chart, ChartError> {
+pub(super) fn course(about: About<'_>, steps: &[(NaiveDate, u64)], dots: bool) -> Result<Chart, ChartError> {
     let most = steps.iter().map(|(_, open)| *open).max().unwrap_or(0);
     let scale = Scale::to(most as f64, 1.0);
     chart(about, HEIGHT, |sheet| {
@@ -26,7 +26,8 @@ pub(super) fn course(about: About<'_>, steps: &[(NaiveDate, u64)]) -> Result<Cha
         let points: Vec<(f64, f64)> =
             steps.iter().enumerate().map(|(at, (_, open))| (middle(at), *open as f64)).collect();
         plot.draw_series([PathElement::new(points.clone(), line(Ink::First, 20))])?;
-        plot.draw_series(points.iter().map(|at| Circle::new(*at, px(2), Ink::First.colour().filled())))?;
+        let dotted = points.iter().filter(|_| dots);
+        plot.draw_series(dotted.map(|at| Circle::new(*at, px(2), Ink::First.colour().filled())))?;
         if let Some((_, open)) = steps.last() {
             let figure = strong(Ink::Text, HPos::Right, VPos::Top);
             sheet.draw(&Text::new(format!("{} at the end", number(*open)), (px(WIDTH - 10), px(2)), figure))?;

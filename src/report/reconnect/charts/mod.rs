@@ -17,57 +17,29 @@ mod ink;
 mod lettering;
 mod lines;
 mod scale;
+mod trend;
 
 use super::model::ReconnectReport;
+use super::trend::Step;
 use super::wording::{length, name, number, percent};
 
 pub use canvas::{Chart, ChartError};
 pub(super) use ink::dark_style;
+pub(super) use trend::trend_charts;
 
 /// Toolkits in one chart: those of which most broke.
 pub(super) const MOST_TOOLKITS: usize = 40;
 
 /// The charts of a report, in the order in which it shows them; those that would be empty are left out.
 pub fn charts(report: &ReconnectReport) -> Result<Vec<Chart>, ChartError> {
-    let all = [trend(report), open_trend(report), toolkits(report), ages(report), funnel(report), curve(report)];
-    all.into_iter().filter_map(Result::transpose).collect()
+    let mut all = trend_charts(&report.trend, Step::Week)?;
+    for chart in [toolkits(report), ages(report), funnel(report), curve(report)] {
+        all.extend(chart?);
+    }
+    Ok(all)
 }
 
 type Maybe = Result<Option<Chart>, ChartError>;
-
-fn trend(report: &ReconnectReport) -> Maybe {
-    let points = &report.trend;
-    if points.iter().all(|of| of.newly_broken + of.recovered == 0) {
-        return Ok(None);
-    }
-    let most = points
-        .iter()
-        .max_by_key(|of| of.newly_broken)
-        .map_or((0, String::new()), |of| (of.newly_broken, of.from.format("%Y-%m-%d").to_string()));
-    let sum = |what: fn(&super::TrendPoint) -> u64| number(points.iter().map(what).sum());
-    let summary = format!(
-        "{} steps: {} accounts broke and {} came back; most broke in the one from {}: {}.",
-        points.len(),
-        sum(|of| of.newly_broken),
-        sum(|of| of.recovered),
-        most.1,
-        number(most.0)
-    );
-    let groups: Vec<_> = points.iter().map(|of| (of.from, [of.newly_broken, of.recovered])).collect();
-    columns::pairs(("trend", "Newly broken and back again", &summary), ["newly broken", "back again"], &groups)
-        .map(Some)
-}
-
-fn open_trend(report: &ReconnectReport) -> Maybe {
-    let points: Vec<_> = report.trend.iter().map(|of| (of.from, of.open)).collect();
-    let (Some(first), Some(last)) = (points.first(), points.last()) else { return Ok(None) };
-    if points.iter().all(|(_, open)| *open == 0) {
-        return Ok(None);
-    }
-    let summary =
-        format!("From {} at the end of the first step to {} at the end of the last.", number(first.1), number(last.1));
-    lines::course(("open", "Broken at the end of each step", &summary), &points).map(Some)
-}
 
 fn toolkits(report: &ReconnectReport) -> Maybe {
     let mut rows: Vec<_> = report.toolkits.iter().filter(|of| of.newly_broken > 0 && of.break_rate.is_some()).collect();
@@ -119,13 +91,13 @@ fn funnel(report: &ReconnectReport) -> Maybe {
     let share = |count: u64| percent(Some(crate::domain::ratio(count, of.notified)));
     let steps = [
         ("first told", Some(of.notified)),
-        ("notice arrived", Some(of.delivered)),
+        ("notice accepted", Some(of.delivered)),
         ("link opened", of.link_opened),
         ("reconnect begun", of.attempt_started),
         ("works again", Some(of.active_again)),
     ];
     let summary = format!(
-        "Of {} accounts whose users were first told, the notice of {} arrived and {} work again.",
+        "Of {} accounts whose users were first told, the notice of {} was accepted and {} work again.",
         number(of.notified),
         number(of.delivered),
         number(of.active_again)

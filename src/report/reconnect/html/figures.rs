@@ -48,7 +48,7 @@ const ROWS: [Row; 11] = [
     Row { name: "Deleted by their users", more: More::Neither, of: |of| Value::Count(of.gone), tile: false },
     Row { name: "Broken at the end", more: More::Worse, of: |of| Value::Count(of.open), tile: true },
     Row { name: "First told", more: More::Neither, of: |of| Value::Count(of.notified), tile: false },
-    Row { name: "Of them, notice arrived", more: More::Neither, of: |of| Value::Count(of.delivered), tile: false },
+    Row { name: "Of them, notice accepted", more: More::Neither, of: |of| Value::Count(of.delivered), tile: false },
     Row { name: "Of them, works again", more: More::Neither, of: |of| Value::Count(of.active_again), tile: false },
     Row {
         name: "Half noticed within",

@@ -80,7 +80,7 @@ fn back(report: &ReconnectReport) -> Option<String> {
     let reached = (funnel.delivered > 0).then(|| {
         let (reached, again) = (number(funnel.delivered), number(funnel.active_again));
         let share = percent(Some(ratio(funnel.active_again, funnel.delivered)));
-        format!("Of the {reached} whose notice arrived, {again} ({share}) work again.")
+        format!("Of the {reached} whose notice was accepted, {again} ({share}) work again.")
     });
     let half = (times.incidents > 0).then(|| match times.median_seconds {
         Some(median) => format!("Half of the people are back within {}.", length(Some(median))),

@@ -1,9 +1,10 @@
-//! The report as one HTML file that needs nothing beside it: no script, nothing loaded, its style and charts within.
+//! The report, and a trend by itself, as one HTML file that needs nothing beside it: no script, nothing loaded, its style and charts within.
 //!
 //! ```text
 //! ReconnectReport ─▶ lead (what matters, warnings) ┐
 //!                 ─▶ figures, sections (tables)    ├─▶ Page ─▶ page.html
-//!                 ─▶ charts (SVG)                  ┘
+//!                 ─▶ charts (SVG)                  │
+//! Trend           ─▶ trend (the same of it)        ┘
 //! ```
 //!
 //! Guarantees: words of others are escaped, also in charts; a policy within the page forbids scripts, everything from
@@ -17,21 +18,22 @@ mod page;
 mod people;
 mod sections;
 mod told;
-
-use minijinja::value::Value;
-use minijinja::{AutoEscape, Environment, context};
+mod trend;
 
 use super::charts::{Chart, ChartError, charts};
 use super::model::ReconnectReport;
-use super::wording::{instant, name, plain};
+use super::wording::{instant, name};
+use page::Page;
 
 pub use frame::{Frame, Nav, NavGroup, NavLink, content_security_policy};
+pub use trend::trend_html;
 
 /// Rows of a table on the page; CSV and JSON hold all of them.
 const MOST_ROWS: usize = 20;
 
-const PAGE: &str = include_str!("page.html");
-const NAME: &str = "page.html";
+/// What holds for every figure of every page.
+const COUNTED: &str = "One account of a user for one toolkit counts once, however often it was seen broken. No address and \
+    no user's id is in here.";
 
 /// The report could not be made into a page.
 #[derive(Debug, thiserror::Error)]
@@ -46,30 +48,36 @@ pub enum HtmlError {
 
 /// The report as a page: a whole file, or what `GET /report` answers with.
 pub fn html(report: &ReconnectReport, frame: &Frame) -> Result<String, HtmlError> {
-    let mut templates = Environment::new();
-    templates.set_auto_escape_callback(|_| AutoEscape::Html);
-    templates.add_template(NAME, PAGE)?;
     let charts = charts(report)?;
-    let about = report.toolkit.as_deref().map(name);
-    let title = about.as_ref().map_or_else(|| "Reconnect report".to_owned(), |of| format!("Reconnect report: {of}"));
-    let sections: Vec<page::Section> = sections::all(report, &charts);
-    Ok(templates.get_template(NAME)?.render(context! {
-        policy => content_security_policy(frame),
-        style => Value::from_safe_string(frame.style()),
-        product => plain(&frame.product),
-        nav => frame.nav,
-        title => title,
-        one_toolkit => about.is_some(),
-        from => instant(report.period.from),
-        to => instant(report.period.to),
-        made => instant(report.generated_at),
-        lead => lead::sentences(report),
-        warnings => lead::warnings(report),
-        coverage => lead::coverage(report),
-        tiles => figures::tiles(report),
-        figures => figures::table(report),
-        sections => sections,
-    })?)
+    let made = instant(report.generated_at);
+    let page = Page {
+        title: titled("Reconnect report", report.toolkit.as_deref()),
+        period: Some(format!("{} to {}", instant(report.period.from), instant(report.period.to))),
+        heading: Some("In short"),
+        lead: lead::sentences(report),
+        warnings: lead::warnings(report),
+        tiles: figures::tiles(report),
+        coverage: Some(lead::coverage(report)),
+        figures: Some(figures::table(report)),
+        sections: sections::all(report, &charts),
+        remark: report
+            .toolkit
+            .as_ref()
+            .map(|_| "This report is about one toolkit. Audits, silences and notices are counted for all of them."),
+        footer: Some(format!("Made by reconnectd {made}. Every figure is as of the end of the period. {COUNTED}")),
+    };
+    Ok(page.html(frame)?)
+}
+
+/// A page that says something instead of what was asked for.
+pub fn words_html(title: &str, words: &str, frame: &Frame) -> Result<String, HtmlError> {
+    let page = Page { title: title.to_owned(), lead: vec![words.to_owned()], ..Page::default() };
+    Ok(page.html(frame)?)
+}
+
+/// What a page is, and of which toolkit.
+fn titled(what: &str, toolkit: Option<&str>) -> String {
+    toolkit.map_or_else(|| what.to_owned(), |toolkit| format!("{what}: {}", name(toolkit)))
 }
 
 /// A chart among those of the report.

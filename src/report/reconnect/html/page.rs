@@ -1,10 +1,38 @@
 //! A page as values: sections of words, charts and tables, so that the template decides nothing.
 
 use minijinja::value::Value;
+use minijinja::{AutoEscape, Environment, context};
 use serde::Serialize;
 
 use super::super::charts::Chart;
+use super::super::wording::plain;
 use super::MOST_ROWS;
+use super::figures::Tile;
+use super::frame::{Frame, content_security_policy};
+
+const TEMPLATE: &str = include_str!("page.html");
+const NAME: &str = "page.html";
+
+/// A page, from the top. What it does not have is left out.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Page {
+    pub(super) title: String,
+    /// The time it is about.
+    pub(super) period: Option<String>,
+    /// Above the sentences; none where they are all there is.
+    pub(super) heading: Option<&'static str>,
+    /// What somebody should know who reads nothing else.
+    pub(super) lead: Vec<String>,
+    pub(super) warnings: Vec<String>,
+    pub(super) tiles: Vec<Tile>,
+    /// What the figures rest on.
+    pub(super) coverage: Option<String>,
+    pub(super) figures: Option<Table>,
+    pub(super) sections: Vec<Section>,
+    /// What holds for all sections.
+    pub(super) remark: Option<&'static str>,
+    pub(super) footer: Option<String>,
+}
 
 /// A part of the page under a heading.
 #[derive(Debug, Default, Serialize)]
@@ -53,6 +81,22 @@ pub(super) struct Cell {
     pub(super) figure: bool,
     /// How dark it is shaded, 0 to 5; none for a cell that is not.
     pub(super) shade: Option<u8>,
+}
+
+impl Page {
+    /// The whole document.
+    pub(super) fn html(&self, frame: &Frame) -> Result<String, minijinja::Error> {
+        let mut templates = Environment::new();
+        templates.set_auto_escape_callback(|_| AutoEscape::Html);
+        templates.add_template(NAME, TEMPLATE)?;
+        templates.get_template(NAME)?.render(context! {
+            policy => content_security_policy(frame),
+            style => Value::from_safe_string(frame.style()),
+            product => plain(&frame.product),
+            nav => frame.nav,
+            page => self,
+        })
+    }
 }
 
 impl Part {

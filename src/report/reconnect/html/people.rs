@@ -17,10 +17,10 @@ pub(super) fn funnel(report: &ReconnectReport, charts: &[Chart]) -> Section {
     let of = &report.funnel;
     let steps = [
         ("first told", Some(of.notified)),
-        ("of them, a notice arrived", Some(of.delivered)),
+        ("of them, a notice was accepted", Some(of.delivered)),
         ("of them, the link was opened", of.link_opened),
         ("of them, a reconnect was begun", of.attempt_started),
-        ("a notice arrived and it works again", Some(of.active_again)),
+        ("a notice was accepted and it works again", Some(of.active_again)),
     ];
     let rows = steps.iter().map(|(step, count)| {
         let share = count.map_or_else(String::new, |count| share_of(count, of.notified));
@@ -30,8 +30,8 @@ pub(super) fn funnel(report: &ReconnectReport, charts: &[Chart]) -> Section {
     let table =
         Table::whole("How far those came who were first told", &["step", "#accounts", "#of the first"], rows.collect());
     let mut notes = vec![
-        "Counted: accounts whose users were first told in the period, and what became of them until its end. Arrived \
-         means accepted by the mail server or the webhook's receiver; whether somebody read it, nobody knows.",
+        "Counted: accounts whose users were first told in the period, and what became of them until its end. \
+         Accepted: by the mail server or the webhook's receiver; whether somebody read it, nobody knows.",
     ];
     if of.link_opened.is_none() || of.attempt_started.is_none() {
         notes.push("Not known: links lead to the product's own page, which does not tell us what happens there.");
@@ -125,14 +125,14 @@ pub(super) fn brought_back(report: &ReconnectReport) -> Section {
     let all: u64 = report.brought_back.iter().map(|of| of.recovered).sum();
     let rows = report.brought_back.iter().map(|of| {
         let after = match of.after_notice {
-            None => "before any notice arrived".to_owned(),
+            None => "before any notice was accepted".to_owned(),
             Some(0) => "the first notice".to_owned(),
             Some(n) => format!("reminder {n}"),
         };
         vec![words(after), figure(number(of.recovered)), figure(share_of(of.recovered, all))]
     });
     let columns = ["back after", "#accounts", "#share"];
-    let table = Table::new("Back again, by the last notice that had arrived", &columns, rows.collect());
+    let table = Table::new("Back again, by the last notice that had been accepted", &columns, rows.collect());
     let repeats = report.repeat_breakers;
     let text = match (repeats.incidents, report.headline.newly_broken) {
         (0, 0) => Vec::new(),

@@ -6,12 +6,12 @@ use super::super::model::{OpenByAge, ReconnectReport};
 use super::super::wording::{name, number, percent, plain};
 use super::figures::share_of;
 use super::page::{Cell, Part, Section, Table, figure, words};
-use super::{chart, lead, people, told};
+use super::{chart, lead, people, told, trend};
 
 /// Every section that has something to say.
 pub(super) fn all(report: &ReconnectReport, charts: &[Chart]) -> Vec<Section> {
     let sections = [
-        trend(report, charts),
+        trend::section(("Trend", true), &report.trend, charts),
         toolkits(report, charts),
         auth_configs(report),
         open(report, charts),
@@ -31,28 +31,6 @@ pub(super) fn all(report: &ReconnectReport, charts: &[Chart]) -> Vec<Section> {
         })
         .filter(|section| !(section.parts.is_empty() && section.text.is_empty()))
         .collect()
-}
-
-fn trend(report: &ReconnectReport, charts: &[Chart]) -> Section {
-    let rows = report.trend.iter().rev().map(|of| {
-        let day = of.from.format("%Y-%m-%d").to_string();
-        let figures = [of.newly_broken, of.recovered, of.gone, of.open, of.notified];
-        std::iter::once(words(day)).chain(figures.map(|of| figure(number(of)))).collect()
-    });
-    let columns = ["from", "#newly broken", "#back again", "#deleted", "#open at its end", "#first told"];
-    // Bounded by the trend itself, which is of half a year.
-    let table = Table::whole("Step by step, the last first", &columns, rows.collect());
-    Section {
-        id: "trend",
-        heading: "Trend",
-        parts: vec![
-            Part::new(chart(charts, "trend"), None),
-            Part::new(chart(charts, "open"), None),
-            Part::new(None, Some(table)).folded(),
-        ],
-        notes: vec!["Steps begin at 00:00 UTC, weeks on Monday. The last one may end before it is over."],
-        ..Section::default()
-    }
 }
 
 fn toolkits(report: &ReconnectReport, charts: &[Chart]) -> Section {

@@ -34,13 +34,15 @@ pub(super) fn deliveries(report: &ReconnectReport) -> Section {
         row
     });
     let columns =
-        ["channel", "#decided", "#arrived", "#given up", "#called off", "#on their way", "#arrived of decided"];
+        ["channel", "#decided", "#accepted", "#given up", "#called off", "#on their way", "#accepted of decided"];
     let table = Table::new("Notices decided in the period, by channel", &columns, rows.collect());
     Section {
         id: "deliveries",
-        heading: "Did the notices arrive?",
+        heading: "Were the notices accepted?",
         parts: vec![Part::new(None, Some(table))],
-        notes: vec!["Of all toolkits. Given up: every attempt failed, or the receiver refused for good."],
+        notes: vec![
+            "Of all toolkits. Accepted: by the mail server or the webhook's receiver. Given up: every attempt failed, or the receiver refused for good.",
+        ],
         ..Section::default()
     }
 }
