@@ -124,7 +124,8 @@ pub enum OperatorEvent {
         to: Timestamp,
         /// Its headline figures.
         headline: ReportHeadline,
-        /// The same of the period before; none where its history was dropped.
+        /// The same of the period before; none where its history was dropped, where it began before the first audit did,
+        /// and where no audit went to its end in it.
         #[serde(default)]
         previous: Option<ReportHeadline>,
         /// What broke most, the most first; at most [`MOST_TOOLKITS`].
