@@ -225,6 +225,9 @@ impl View<'_> {
         let mut broken: BTreeMap<(String, String), u64> = BTreeMap::new();
         for incident in self.news_since(self.from) {
             let account = self.history.accounts.iter().find(|a| a.id == incident.account).unwrap();
+            if account.auth_config.is_empty() {
+                continue; // Not known which.
+            }
             *broken.entry((account.auth_config.clone(), account.toolkit.clone())).or_default() += 1;
         }
         let mut rows: Vec<AuthConfigRate> = broken
