@@ -172,7 +172,8 @@ pub struct ReportCoverage {
 impl ReportCoverage {
     /// Fewer known users than 95 in 100 make every figure a guess about the rest.
     const ENOUGH_PERCENT: u64 = 95;
-    /// The default schedule audits every day: after two days without an end two audits came to nothing.
+    /// After two days without the end of an audit also one that is made once a day has come to nothing twice; the default
+    /// schedule makes one every hour.
     const FRESH_SECONDS: u64 = 2 * 86_400;
 
     /// Why the figures are to be read with care, in one sentence; none where they rest on enough.
