@@ -124,7 +124,8 @@ pub enum OperatorEvent {
         to: Timestamp,
         /// Its headline figures.
         headline: ReportHeadline,
-        /// The same of the period before; none where its history was dropped.
+        /// The same of the period before; none where its history was dropped, where it began before the first audit did,
+        /// and where no audit went to its end in it.
         #[serde(default)]
         previous: Option<ReportHeadline>,
         /// What broke most, the most first; at most [`MOST_TOOLKITS`].
@@ -171,7 +172,8 @@ pub struct ReportCoverage {
 impl ReportCoverage {
     /// Fewer known users than 95 in 100 make every figure a guess about the rest.
     const ENOUGH_PERCENT: u64 = 95;
-    /// The default schedule audits every day: after two days without an end two audits came to nothing.
+    /// After two days without the end of an audit also one that is made once a day has come to nothing twice; the default
+    /// schedule makes one every hour.
     const FRESH_SECONDS: u64 = 2 * 86_400;
 
     /// Why the figures are to be read with care, in one sentence; none where they rest on enough.

@@ -43,6 +43,7 @@ impl Pipeline {
         // Only a recorded page makes a checkpoint younger: a chain of runs that fail must not keep an old one alive.
         let recorded_at = resumable.as_ref().map_or(now, |run| run.updated_at);
         let running = self.running(Some(lease), baseline, resumable, now);
+        work.watch_from(now).await?;
         work.insert_run(&RunRow {
             id: self.run_id.clone(),
             state: "running".into(),

@@ -45,6 +45,7 @@ mod stories;
 mod storms;
 mod suppressed_toolkits;
 mod suppressions;
+mod watched;
 
 use std::sync::Arc;
 

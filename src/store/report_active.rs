@@ -7,7 +7,7 @@
 
 use chrono::TimeDelta;
 
-use super::report_breakages::count;
+use super::report_breakages::{count, whole};
 use super::{StoreError, Value, Work, sql};
 use crate::domain::Timestamp;
 
@@ -39,7 +39,7 @@ pub const LEFT_AFTER: TimeDelta = TimeDelta::days(30);
 
 /// One look at all accounts, one at all users, and one at the changes since the earlier instant, for both instants. What a
 /// change came from is put beside its instant, so that the smallest is the first. CROSS JOIN tells SQLite where to begin,
-/// and means nothing to PostgreSQL; `asked` is there because each argument can be named once.
+/// and means nothing to PostgreSQL; `asked` is there because each argument can be named once. The limit is `MOST_ROWS`.
 const ACTIVE: &str = "\
     WITH asked AS NOT MATERIALIZED (SELECT CAST($1 AS BIGINT) AS at_0, CAST($2 AS BIGINT) AS there_0, \
     CAST($3 AS BIGINT) AS at_1, CAST($4 AS BIGINT) AS there_1, CAST($5 AS TEXT) AS toolkit), \
@@ -65,7 +65,7 @@ const ACTIVE: &str = "\
     named AS (SELECT toolkit, CASE WHEN auth_config IN ({values}) THEN auth_config ELSE '' END AS auth_config, n_0, n_1 \
     FROM counted) \
     SELECT toolkit, auth_config, CAST(sum(n_0) AS BIGINT) AS earlier, CAST(sum(n_1) AS BIGINT) AS later FROM named \
-    GROUP BY toolkit, auth_config HAVING sum(n_0) > 0 OR sum(n_1) > 0 ORDER BY toolkit, auth_config LIMIT 10000";
+    GROUP BY toolkit, auth_config HAVING sum(n_0) > 0 OR sum(n_1) > 0 ORDER BY toolkit, auth_config LIMIT 50000";
 
 impl Work {
     /// Who was there at an instant: whoever was asked about by the last audit that had gone to its end by then, or since.
@@ -93,11 +93,12 @@ impl Work {
     ) -> Result<Vec<ActiveAccounts>, StoreError> {
         let mut apart: Vec<Vec<Value>> = named.iter().map(|name| vec![name.as_str().into()]).collect();
         if apart.is_empty() {
-            apart.push(vec!["".into()]); // No auth config has an empty id that it would be told apart by.
+            apart.push(vec!["".into()]); // Accounts whose auth config is not known have an empty one, and are never told apart.
         }
         let select = sql(ACTIVE).bind(earlier.at).bind(earlier.there_since).bind(later.at).bind(later.there_since);
         let rows = self.session.fetch(select.bind(toolkit).values(apart)).await?;
-        rows.iter()
+        whole(&rows)?
+            .iter()
             .map(|row| {
                 Ok(ActiveAccounts {
                     toolkit: row.text("toolkit")?,

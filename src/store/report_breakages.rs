@@ -16,8 +16,9 @@ pub struct Stretch {
     pub to: Timestamp,
 }
 
-/// Rows of one answer. Composio has about a thousand toolkits, there are 11 reasons, and a product uses few of either.
-const MOST_ROWS: i64 = 5_000;
+/// Rows of one answer at most. Composio has about a thousand toolkits, and there are 11 reasons: four times what all of them
+/// would have. An answer that is as long is an error, because its figures are summed up.
+pub(super) const MOST_ROWS: i64 = 50_000;
 /// Monday 1970-01-05, 00:00 UTC, in milliseconds: weeks are counted from there.
 pub const FIRST_MONDAY_MS: i64 = 4 * 86_400_000;
 /// One week in milliseconds.
@@ -87,7 +88,7 @@ impl Work {
              AND (i.closed_at IS NULL OR i.closed_at >= $1) AND ($3 IS NULL OR i.toolkit = $3) \
              GROUP BY i.toolkit, COALESCE(a.reason, 'other') ORDER BY i.toolkit, COALESCE(a.reason, 'other') LIMIT $4");
         let select = select.bind(stretch.from).bind(stretch.to).bind(toolkit).bind(MOST_ROWS);
-        self.session.fetch(select).await?.iter().map(breakage_figures).collect()
+        whole(&self.session.fetch(select).await?)?.iter().map(breakage_figures).collect()
     }
 
     /// Old news that was open, and not released, at the end of the stretch.
@@ -98,7 +99,7 @@ impl Work {
         rows.first().map_or(Ok(0), |row| count(row, "n"))
     }
 
-    /// The auth configs of which most broke, the most first.
+    /// The auth configs of which most broke, the most first; not the empty one, which stands for none known.
     pub async fn report_auth_configs(
         &mut self,
         stretch: Stretch,
@@ -108,7 +109,7 @@ impl Work {
         let select = sql("SELECT a.auth_config, a.toolkit, count(*) AS n FROM incidents i JOIN accounts a \
              ON a.user_id = i.user_id AND a.account_id = i.account_id \
              WHERE i.baseline = 0 AND i.released_at IS NULL AND i.opened_at >= $1 AND i.opened_at < $2 \
-             AND ($3 IS NULL OR i.toolkit = $3) \
+             AND ($3 IS NULL OR i.toolkit = $3) AND a.auth_config <> '' \
              GROUP BY a.auth_config, a.toolkit ORDER BY n DESC, a.auth_config, a.toolkit LIMIT $4");
         let select = select.bind(stretch.from).bind(stretch.to).bind(toolkit).bind(limit);
         let rows = self.session.fetch(select).await?;
@@ -239,6 +240,16 @@ impl Work {
         let select = select.bind(stretch.from).bind(stretch.to).bind(after).bind(limit).bind(toolkit);
         self.session.fetch(select).await?.iter().map(incident_line).collect()
     }
+}
+
+/// The rows of an answer that was not cut off.
+pub(super) fn whole(rows: &[Row]) -> Result<&[Row], StoreError> {
+    if i64::try_from(rows.len()).is_ok_and(|found| found < MOST_ROWS) {
+        return Ok(rows);
+    }
+    Err(StoreError::Unreadable(format!(
+        "toolkits and reasons in {MOST_ROWS} combinations, which is more than there can be"
+    )))
 }
 
 /// A count; never negative.

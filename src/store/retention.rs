@@ -6,7 +6,7 @@
 //! Incidents leave daily sums behind (`fold`); `trend_since` says from when on those are whole.
 
 use super::{StoreError, Value, Work, sql};
-use crate::domain::{Timestamp, from_millis, millis};
+use crate::domain::{Timestamp, millis};
 
 const META_HISTORY: &str = "history_since";
 
@@ -318,6 +318,7 @@ impl Work {
 
     /// Says that what is older than `at` may be gone from now on, and is in daily sums; never takes that back.
     pub async fn forget_history_before(&mut self, at: Timestamp) -> Result<(), StoreError> {
+        self.keep_watched_since().await?;
         let (since, trend_since) = (self.history_since().await?, self.trend_since().await?);
         if since.is_some_and(|since| since >= at) && since == self.instant(META_FOLDED).await? {
             return Ok(());
@@ -328,12 +329,5 @@ impl Work {
         let at = millis(since.map_or(at, |since| since.max(at))).to_string();
         self.set_meta(META_HISTORY, &at).await?;
         self.set_meta(META_FOLDED, &at).await
-    }
-
-    /// An instant among the facts about this installation.
-    async fn instant(&mut self, key: &str) -> Result<Option<Timestamp>, StoreError> {
-        let Some(text) = self.meta(key).await? else { return Ok(None) };
-        let ms = text.parse().map_err(|_| StoreError::Unreadable(format!("meta {key}")))?;
-        Ok(Some(from_millis(ms)))
     }
 }

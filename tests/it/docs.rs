@@ -134,6 +134,7 @@ fn every_table_has_its_row() {
         "key_refused_at",
         "schedule_seed",
         "schedule_since.JOB",
+        "watched_since",
         "history_since",
     ] {
         assert!(meta.contains(&format!("`{key}`")), "{key}: {meta}");

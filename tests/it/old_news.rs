@@ -1,7 +1,7 @@
 //! What is news and what is not: accounts that broke before we came, that were replaced and come back into
 //! view, and notices that were called off before anybody was told.
 
-use reconnectd::domain::{ReasonHint, Status, from_millis};
+use reconnectd::domain::{ReasonHint, Status, from_millis, millis};
 
 use crate::support::rig::{Rig, START_MS, broken, works};
 use crate::walks::{Counts as _, DAY, NOBODY, break_slack, seen_working};
@@ -45,6 +45,23 @@ async fn what_was_superseded_is_no_news_when_the_newer_account_goes() {
     break_slack(&rig, "u2");
     rig.run().await;
     assert_eq!(rig.world.take_told().len(), 2, "once it has worked again, its breaking is news");
+}
+
+#[tokio::test]
+async fn when_the_first_audit_began_is_known_whether_it_took_stock_or_not() {
+    for takes_stock in [false, true] {
+        let mut rig = Rig::new().await;
+        rig.settings.baseline_first = takes_stock;
+        let began = rig.now();
+        for _ in 0..2 {
+            assert_eq!(rig.run().await.baseline, takes_stock && rig.now() == began);
+            rig.later(DAY);
+        }
+        let mut work = rig.store.begin().await.unwrap();
+        assert_eq!(work.meta("watched_since").await.unwrap(), Some(millis(began).to_string()));
+        assert_eq!(work.watched_since().await.unwrap(), Some(began));
+        work.roll_back();
+    }
 }
 
 #[tokio::test]

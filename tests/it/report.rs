@@ -9,8 +9,12 @@ mod job;
 mod large;
 mod mail;
 mod naive;
+mod naive_times;
 mod retention;
 mod trend;
+mod whole;
+
+use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use reconnectd::domain::{Timestamp, from_millis};
@@ -83,22 +87,32 @@ async fn every_figure_agrees_with_a_count_of_the_raw_rows() {
     let databases = Raw::both().await;
     let (mut counted, mut one, mut longest) = (0, 0, 0);
     let (mut opened, mut unknown) = (0, 0);
+    let (mut compared, mut weeks, mut unnamed) = ([0; 2], BTreeSet::new(), 0);
     for seed in 0..30 {
         let history = random(seed);
         for raw in &databases {
             raw.hold(&history).await;
             for scope in scopes(seed) {
                 let report = reconnect_report(&raw.store, scope.clone(), now()).await.unwrap();
-                let expected = naive::report(&history, &scope, true, now());
+                let expected = naive::report(&history, &scope, now());
                 assert_eq!(report, expected, "seed {seed}, {scope:?}, {}", raw.url);
                 one += u64::from(scope.toolkit.is_some()) * report.headline.newly_broken;
                 longest = longest.max(report.reconnect_curve.len());
                 counted += report.headline.newly_broken + report.headline.active_again + report.repeat_breakers.users;
                 opened += report.funnel.link_opened.unwrap_or(0);
                 unknown += u32::from(report.funnel.link_opened.is_none());
+                compared[usize::from(report.previous.is_some())] += 1;
+                weeks.insert(report.trend.len());
+                unnamed += u32::from(
+                    report.auth_configs.len() > 1 && history.accounts.iter().any(|of| of.auth_config.is_empty()),
+                );
             }
         }
     }
     assert!(counted > 600 && one > 100 && longest > 15, "the histories are too thin: {counted}, {one}, {longest}");
     assert!(opened > 100 && unknown > 20, "the histories are too thin: {opened} {unknown}");
+    assert!(
+        compared.iter().all(|of| *of > 100) && weeks.len() > 5 && unnamed > 20,
+        "too little to compare with: {compared:?} {weeks:?}"
+    );
 }

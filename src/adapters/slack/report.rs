@@ -59,7 +59,7 @@ impl Told<'_> {
         let rate = before.map_or_else(String::new, |before| format!(" ({} before)", share(before)));
         vec![
             of("Newly broken", |of| of.newly_broken),
-            ("Of what worked", share(now), rate),
+            ("Break rate", share(now), rate),
             of("Back again", |of| of.recovered),
             of("Broken at the end", |of| of.open),
             of("First told", |of| of.notified),

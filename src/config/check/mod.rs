@@ -63,6 +63,9 @@ pub(super) fn check(raw: Raw, places: &Places, problems: &mut Vec<Problem>) -> O
     if let Some(report) = &report {
         checker.report_can_be_mailed(report, has_email);
     }
+    if let (Some(report), Some(retention)) = (&report, &retention) {
+        checker.history_reaches_reports(report, retention);
+    }
     if !problems.is_empty() {
         return None;
     }

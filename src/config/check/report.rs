@@ -1,11 +1,18 @@
 //! What is told of history, and how long it is kept.
 
+use std::time::Duration;
+
 use super::Checker;
 use crate::config::errors::fault;
 use crate::config::raw;
 use crate::config::settings::{Report, Retention};
-use crate::config::value::length::{HISTORY, OPERATIONAL, REPORT_PERIOD};
+use crate::config::value::length::{HISTORY, OPERATIONAL, REPORT_PERIOD, shown};
 use crate::config::value::report;
+
+/// What the scheduled report counts before its period begins, breakages again within 30 days of coming back, and how late
+/// it may be made, which is the longest `[schedule] catch_up`. What it follows for twelve weeks is within the shortest
+/// history.
+const BEYOND_PERIOD: Duration = Duration::from_hours(24 * (30 + 7));
 
 impl Checker<'_> {
     pub(super) fn report(&mut self, raw: raw::Report) -> Option<Report> {
@@ -25,6 +32,16 @@ impl Checker<'_> {
         if !report.mail_to.is_empty() && !has_email {
             let remedy = "add [email] with url and from, or leave the key out";
             self.fault("report.mail_to", fault("there is no [email] to send it with", remedy));
+        }
+    }
+
+    /// Otherwise every report would be refused as soon as anything was dropped.
+    pub(super) fn history_reaches_reports(&mut self, report: &Report, retention: &Retention) {
+        let needed = report.period + BEYOND_PERIOD;
+        if retention.history < needed {
+            let remedy = format!("set it to at least {}, or [report] period to less", shown(needed));
+            let problem = "shorter than the reports of [report] period need";
+            self.fault("retention.history", fault(problem, remedy));
         }
     }
 

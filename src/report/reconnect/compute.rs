@@ -60,8 +60,7 @@ pub async fn reconnect_report(
     if let Some(since) = since.filter(|since| *since > history_needed(period)) {
         return Err(ReportError::Dropped(since.date_naive()));
     }
-    let before = same_before(period);
-    let before = Some(before).filter(|before| since.is_none_or(|since| since <= history_needed(*before)));
+    let before = comparable(&mut work, period, since).await?;
     let auth_configs = asked(work.report_auth_configs(stretch(period), of, AUTH_CONFIGS)).await?;
     let (then, worked) = worked(&mut work, before.unwrap_or(period).from, period.from, of, &auth_configs).await?;
     let report = Reading::of(&mut work, period, of, worked).await?;
@@ -121,6 +120,18 @@ pub async fn reconnect_report(
         headline,
         previous,
     })
+}
+
+/// The period before, where it can be compared with: its history is there, and it was watched from its beginning, with an
+/// audit that went to its end in it. What nobody looked at broke nothing.
+async fn comparable(work: &mut Work, period: Period, since: Option<Timestamp>) -> Result<Option<Period>, StoreError> {
+    let before = same_before(period);
+    let kept = since.is_none_or(|since| since <= history_needed(before));
+    if !kept || work.watched_since().await?.is_none_or(|began| began > before.from) {
+        return Ok(None);
+    }
+    let audits = asked(work.report_audits(stretch(before))).await?;
+    Ok(Some(before).filter(|_| audits.last.is_some()))
 }
 
 /// One question, after which the work has moved: each may take minutes over a long history.

@@ -29,7 +29,8 @@ pub struct ReconnectReport {
     pub coverage: Coverage,
     /// The figures one looks at first.
     pub headline: Headline,
-    /// The same of the period of the same length just before; none where its history was dropped.
+    /// The same of the period of the same length just before; none where its history was dropped, where it began before
+    /// the first audit did, and where no audit went to its end in it.
     pub previous: Option<Headline>,
     /// What broke, came back and is open, by toolkit and reason.
     pub breakages: Vec<Breakage>,

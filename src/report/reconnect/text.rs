@@ -62,15 +62,15 @@ fn headline(out: &mut String, report: &ReconnectReport) {
     };
     row("worked at the start", &|of| of.active_at_start.to_string());
     row("newly broken", &|of| of.newly_broken.to_string());
-    row("  of what worked", &|of| percent(of.break_rate));
+    row("  break rate", &|of| percent(of.break_rate));
     row("back again", &|of| of.recovered.to_string());
-    row("deleted by their users", &|of| of.gone.to_string());
+    row("deleted", &|of| of.gone.to_string());
     row("broken at the end", &|of| of.open.to_string());
     row("first told", &|of| of.notified.to_string());
     row("  and accepted by mail server or endpoint", &|of| of.delivered.to_string());
     row("  and back again since", &|of| of.active_again.to_string());
-    row("noticed within (half of them)", &|of| length(of.detect_median_seconds));
-    row("back within (half of them)", &|of| length(of.reconnect_median_seconds));
+    row("half noticed within", &|of| length(of.detect_median_seconds));
+    row("half back within (of at least 12 weeks)", &|of| length(of.reconnect_median_seconds));
     if report.old_news_open > 0 {
         line!(out, "{:<42} {:>12}", "broken before we came, told to nobody", report.old_news_open);
     }

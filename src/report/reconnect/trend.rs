@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::compute::ReportError;
 use super::model::{Period, REPORT_VERSION, TrendPoint};
 use super::wording::number;
-use crate::domain::{Timestamp, from_millis, millis};
-use crate::store::{DAY_MS, DayFigures, META_BASELINE, Store, Stretch, Work};
+use crate::domain::{Timestamp, millis};
+use crate::store::{DAY_MS, DayFigures, Store, Stretch, Work};
 
 /// How many weeks the report's own trend has: half a year, which a chart can show.
 pub const TREND_WEEKS: u32 = 26;
@@ -164,10 +164,8 @@ pub(super) async fn trend_of_report(
 
 async fn trend_of(work: &mut Work, asked: &TrendAsked) -> Result<Vec<TrendPoint>, ReportError> {
     let mut steps = asked.steps()?;
-    let watched_since = work.meta(META_BASELINE).await?.and_then(|at| at.parse().ok()).map(from_millis);
-    if let Some(since) = watched_since {
-        steps.retain(|begin| midnight(asked.step.next(*begin)) > since);
-    }
+    let Some(watched) = work.watched_since().await? else { return Ok(Vec::new()) };
+    steps.retain(|begin| midnight(asked.step.next(*begin)).min(asked.to) > watched);
     let Some(first) = steps.first().map(|first| midnight(*first)) else { return Ok(Vec::new()) };
     if let Some(since) = work.trend_since().await?.filter(|since| *since > first) {
         return Err(ReportError::Dropped(since.date_naive()));

@@ -90,6 +90,8 @@ fn values_at_their_bounds_are_taken() {
         ("[retention]\n", "history = \"180d\"\noperational = \"180d\""),
         ("[retention]\n", "history = \"3650d\"\noperational = \"3650d\""),
         ("[retention]\n", "operational = \"7d\""),
+        ("[retention]\n", "history = \"403d\"\n[report]\nperiod = \"366d\""),
+        ("[retention]\n", "history = \"180d\"\n[report]\nperiod = \"143d\""),
         ("[suppression]\n", &format!("key = \"{SUPPRESSION}\"")),
     ];
     all_taken(&rows);

@@ -183,7 +183,7 @@ impl Maker {
         let account = Account {
             id: self.id("ca_"),
             user: user.to_owned(),
-            auth_config: format!("ac_{toolkit}{}", self.rng.u8(0..2)),
+            auth_config: self.pick(&["ac_T0", "ac_T1", "ac_T1", ""]).replace('T', &toolkit),
             toolkit: toolkit.clone(),
             reason: self.pick(&["none", "refresh_refused", "transient"]).to_owned(),
             condition: self.pick(&["healthy", "healthy", "broken", "pending"]).to_owned(),

@@ -16,7 +16,7 @@ const QUARTERS: u32 = 8;
 const QUARTER_MS: i64 = 91 * DAY_MS;
 
 /// `n` numbers from 1 on, as the column `n` of a table `numbers`.
-fn numbers(url: &str, n: u32) -> String {
+pub fn numbers(url: &str, n: u32) -> String {
     if url.starts_with("sqlite") {
         format!("WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {n})")
     } else {

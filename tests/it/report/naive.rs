@@ -8,13 +8,14 @@ use reconnectd::report::reconnect::{
     OpenByAge, ReconnectReport, ReconnectTimes, RepeatBreakers, ReportScope, Times, ToolkitRate, TrendPoint,
 };
 
-use super::history::{DAY_MS, Delivery, HOUR_MS, History, Incident, Item, Link, Run};
+use super::history::{DAY_MS, Delivery, History, Incident, Item, Link, Run};
+use super::naive_times::{after, share, steps, survival};
 
 const WEEK_MS: i64 = 7 * DAY_MS;
 /// Monday, 2018-01-01.
 const A_MONDAY_MS: i64 = 1_514_764_800_000;
 
-pub fn report(history: &History, scope: &ReportScope, previous: bool, now: Timestamp) -> ReconnectReport {
+pub fn report(history: &History, scope: &ReportScope, now: Timestamp) -> ReconnectReport {
     let ReportScope { period, toolkit } = scope.clone();
     let everything = View { history, from: millis(period.from), to: millis(period.to) };
     let alone = scope.toolkit.as_ref().map(|toolkit| of_toolkit(history, toolkit));
@@ -28,7 +29,7 @@ pub fn report(history: &History, scope: &ReportScope, previous: bool, now: Times
         toolkit,
         generated_at: now,
         coverage: everything.coverage(),
-        previous: previous.then(|| before.headline()),
+        previous: before.was_watched().then(|| before.headline()),
         breakages: view.breakages(),
         toolkits: view.toolkits(),
         auth_configs: view.auth_configs(&headline),
@@ -70,7 +71,14 @@ pub fn trend(history: &History, begins: &[i64], to: i64) -> Vec<TrendPoint> {
             notified: headline.notified,
         }
     };
-    begins.iter().enumerate().map(point).collect()
+    let Some(watched) = watched_since(history) else { return Vec::new() };
+    let known = |(at, _): &(usize, &i64)| begins.get(at + 1).copied().unwrap_or(to) > watched;
+    begins.iter().enumerate().filter(known).map(point).collect()
+}
+
+/// When the first audit began.
+fn watched_since(history: &History) -> Option<i64> {
+    history.runs.iter().map(|run| run.started_at).min()
 }
 
 /// The history as if this were the only toolkit there is.
@@ -89,6 +97,11 @@ struct View<'a> {
 }
 
 impl View<'_> {
+    /// Since its beginning, and an audit came to its end in it.
+    fn was_watched(&self) -> bool {
+        watched_since(self.history).is_some_and(|since| since <= self.from) && self.last_run().is_some()
+    }
+
     fn within(&self, at: i64) -> bool {
         self.from <= at && at < self.to
     }
@@ -212,6 +225,9 @@ impl View<'_> {
         let mut broken: BTreeMap<(String, String), u64> = BTreeMap::new();
         for incident in self.news_since(self.from) {
             let account = self.history.accounts.iter().find(|a| a.id == incident.account).unwrap();
+            if account.auth_config.is_empty() {
+                continue; // Not known which.
+            }
             *broken.entry((account.auth_config.clone(), account.toolkit.clone())).or_default() += 1;
         }
         let mut rows: Vec<AuthConfigRate> = broken
@@ -468,33 +484,4 @@ impl View<'_> {
         }
         found.into_values().collect()
     }
-}
-
-fn share(part: u64, whole: u64) -> Option<f64> {
-    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-    (whole > 0).then(|| part as f64 / whole as f64)
-}
-
-/// Seconds in whole minutes below a day, in whole hours above.
-fn steps(ms: i64) -> i64 {
-    if ms < DAY_MS { ms / 60_000 * 60 } else { ms / HOUR_MS * 3600 }
-}
-
-/// The first moment at which at most `1 - ended` have not ended.
-fn after(seen: &[(i64, bool)], ended: f64) -> Option<u64> {
-    let reached = survival(seen).into_iter().find(|(_, left)| *left <= 1.0 - ended + 1e-9);
-    reached.map(|(moment, _)| u64::try_from(moment).unwrap())
-}
-
-/// Kaplan-Meier, one person at a time: every moment at which somebody ended, and how many have not then.
-fn survival(seen: &[(i64, bool)]) -> Vec<(i64, f64)> {
-    let moments: BTreeSet<i64> = seen.iter().filter(|(_, ended)| *ended).map(|(at, _)| *at).collect();
-    let mut left = 1.0;
-    let after = |moment: i64| {
-        let followed = seen.iter().filter(|(at, _)| *at >= moment).count() as u64;
-        let now = seen.iter().filter(|(at, ended)| *at == moment && *ended).count() as u64;
-        left *= 1.0 - share(now, followed).unwrap();
-        (moment, left)
-    };
-    moments.into_iter().map(after).collect()
 }

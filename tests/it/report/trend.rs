@@ -172,11 +172,47 @@ async fn a_trend_begins_where_a_release_without_sums_dropped_what_came_before() 
 
 #[tokio::test]
 async fn what_was_before_the_first_audit_is_not_shown_as_nothing() {
-    let (folder, path) = sqlite_path();
-    let raw = Raw::open(format!("sqlite://{}", path.display()), Some(folder)).await;
-    let began = MONDAY_MS - 10 * DAY_MS;
-    execute(&raw.url, &format!("INSERT INTO meta VALUES ('baseline_started_at', '{began}');")).await;
-    let report = reconnect_report(&raw.store, periods(0)[0], now()).await.unwrap();
-    let weeks: Vec<String> = report.trend.iter().map(|of| of.from.to_string()).collect();
-    assert_eq!(weeks, ["2026-10-19", "2026-10-26"]);
+    let run = |days: i64, state: &str, end: &str| {
+        let at = MONDAY_MS - days * DAY_MS;
+        format!(
+            "INSERT INTO runs (run_id, state, started_at, updated_at, finished_at, baseline, scan_done, holder, counters) \
+             VALUES ('{days}', '{state}', {at}, {at}, {end}, 0, 1, 'h', '{{}}');"
+        )
+    };
+    let at = |days: i64| (MONDAY_MS - days * DAY_MS).to_string();
+    let fact = |key: &str, days: i64| format!("INSERT INTO meta VALUES ('{key}', '{}');", at(days));
+    let (finished, failed) = (|days| run(days, "finished", &at(days)), |days| run(days, "failed", &at(days)));
+    for raw in Raw::both().await {
+        for (facts, weeks, compared) in [
+            (String::new(), &[][..], false),
+            (fact("baseline_started_at", 10), &["2026-10-19", "2026-10-26"], false),
+            (finished(7), &["2026-10-26"], false),
+            (finished(10) + &finished(9), &["2026-10-19", "2026-10-26"], false),
+            (failed(14) + &finished(9), &["2026-10-19", "2026-10-26"], true),
+            (failed(14) + &failed(9) + &finished(6), &["2026-10-19", "2026-10-26"], false),
+            (fact("watched_since", 14) + &finished(8), &["2026-10-19", "2026-10-26"], true),
+            (fact("watched_since", 13) + &finished(13), &["2026-10-19", "2026-10-26"], false),
+            (fact("baseline_started_at", 15) + &finished(8), &["2026-10-12", "2026-10-19", "2026-10-26"], true),
+        ] {
+            raw.hold(&History::default()).await;
+            execute(&raw.url, &facts).await;
+            let check = async |when: &str| {
+                let report = reconnect_report(&raw.store, periods(0)[0], now()).await.unwrap();
+                let found: Vec<String> = report.trend.iter().map(|of| of.from.to_string()).collect();
+                assert_eq!(
+                    (found, report.previous.is_some()),
+                    (weeks.iter().map(|of| (*of).to_owned()).collect(), compared),
+                    "{facts} {when}"
+                );
+            };
+            check("at first").await;
+            let mut work = raw.store.begin().await.unwrap();
+            work.forget_history_before(now() - TimeDelta::days(800)).await.unwrap();
+            work.watch_from(now()).await.unwrap();
+            work.commit().await.unwrap();
+            if !facts.is_empty() {
+                check("written down").await;
+            }
+        }
+    }
 }

@@ -37,7 +37,7 @@ fn the_sentence_that_matters_follows_from_the_figures() {
     let toolkits =
         |of: &[(&str, u64, u64)]| of.iter().map(|(name, broke, of)| samples::rate(name, *broke, *of)).collect();
     let rows: [(ReconnectReport, String); 11] = [
-        (with(|_| ()), format!("Slack broke most: 41 accounts, 3.2 % of those that worked. {HALF}")),
+        (with(|_| ()), format!("Slack broke most: 41 accounts, break rate 3.2 %. {HALF}")),
         (
             with(|of| of.toolkits = toolkits(&[("slack", 1, 0), ("gmail", 0, 4)])),
             format!("Only Slack broke: 1 account. {HALF}"),
@@ -53,21 +53,21 @@ fn the_sentence_that_matters_follows_from_the_figures() {
         (
             with(|of| of.previous = before(100)),
             format!(
-                "Slack broke most: 41 accounts, 3.2 % of those that worked. In all 92 broke, 8 fewer than in the period \
+                "Slack broke most: 41 accounts, break rate 3.2 %. In all 92 broke, 8 fewer than in the period \
                  before (8.0 % fewer). {HALF}"
             ),
         ),
         (
             with(|of| of.previous = before(0)),
             format!(
-                "Slack broke most: 41 accounts, 3.2 % of those that worked. In all 92 broke, 92 more than in the period \
+                "Slack broke most: 41 accounts, break rate 3.2 %. In all 92 broke, 92 more than in the period \
                  before. {HALF}"
             ),
         ),
         (
             with(|of| of.previous = before(92)),
             format!(
-                "Slack broke most: 41 accounts, 3.2 % of those that worked. In all 92 broke, as many as in the period \
+                "Slack broke most: 41 accounts, break rate 3.2 %. In all 92 broke, as many as in the period \
                  before. {HALF}"
             ),
         ),
@@ -85,7 +85,7 @@ fn the_sentence_that_matters_follows_from_the_figures() {
         (samples::nothing(), "No audit went to its end in this time, so nothing is known of it.".to_owned()),
         (
             samples::ordinary(),
-            "Slack broke most: 41 accounts, 3.2 % of those that worked. In all 92 broke, 27 more than in the period before \
+            "Slack broke most: 41 accounts, break rate 3.2 %. In all 92 broke, 27 more than in the period before \
              (41.5 % more). Half of the people are back within 2.1 days. Of the 80 whose notice was accepted, 52 (65.0 %) work \
              again. Look at your own OAuth app for Slack first: the auth config ac_9fK2slackProd has 41.3 % of what broke \
              and 8.9 % of what worked."

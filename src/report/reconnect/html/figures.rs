@@ -45,7 +45,7 @@ const ROWS: [Row; 11] = [
     Row { name: "Newly broken", more: More::Worse, of: |of| Value::Count(of.newly_broken), tile: true },
     Row { name: "Break rate", more: More::Worse, of: |of| Value::Share(of.break_rate), tile: true },
     Row { name: "Back again", more: More::Neither, of: |of| Value::Count(of.recovered), tile: true },
-    Row { name: "Deleted by their users", more: More::Neither, of: |of| Value::Count(of.gone), tile: false },
+    Row { name: "Deleted", more: More::Neither, of: |of| Value::Count(of.gone), tile: false },
     Row { name: "Broken at the end", more: More::Worse, of: |of| Value::Count(of.open), tile: true },
     Row { name: "First told", more: More::Neither, of: |of| Value::Count(of.notified), tile: false },
     Row { name: "Of them, notice accepted", more: More::Neither, of: |of| Value::Count(of.delivered), tile: false },
@@ -57,8 +57,8 @@ const ROWS: [Row; 11] = [
         tile: false,
     },
     Row {
-        name: "Half back within",
-        more: More::Worse,
+        name: "Half back within (of at least 12 weeks)",
+        more: More::Neither, // Of two periods' twelve weeks most are the same.
         of: |of| Value::Length(of.reconnect_median_seconds),
         tile: true,
     },

@@ -7,7 +7,8 @@ use crate::domain::ratio;
 
 /// An audit that learned less of the users than this is told of as a warning.
 const LEAST_COVERAGE: f64 = 0.99;
-/// So long without the end of an audit is told of as a warning: two days, where audits run daily.
+/// So long without the end of an audit is told of as a warning: two days, in which also a
+/// schedule of one a day came to nothing. The default schedule has one every hour.
 const LONGEST_GAP_SECONDS: u64 = 2 * 86_400;
 /// With fewer accounts than this a rate moves by whole percents with each of them.
 const FEW_ACCOUNTS: u64 = 100;
@@ -27,7 +28,7 @@ fn accounts(count: u64) -> String {
 }
 
 fn of_working(of: &ToolkitRate) -> String {
-    of.break_rate.map_or_else(String::new, |rate| format!(", {} of those that worked", percent(Some(rate))))
+    of.break_rate.map_or_else(String::new, |rate| format!(", break rate {}", percent(Some(rate))))
 }
 
 fn broke(report: &ReconnectReport) -> String {

@@ -142,12 +142,12 @@ fn headline(report: &ReconnectReport) -> Vec<Row> {
     vec![
         row("Worked at the start", &|of| number(of.active_at_start)),
         row("Newly broken", &|of| number(of.newly_broken)),
-        row("… of what worked", &|of| percent(of.break_rate)),
+        row("Break rate", &|of| percent(of.break_rate)),
         row("Back again", &|of| number(of.recovered)),
-        row("Deleted by their users", &|of| number(of.gone)),
+        row("Deleted", &|of| number(of.gone)),
         row("Broken at the end", &|of| number(of.open)),
-        row("Noticed within (half of them)", &|of| length(of.detect_median_seconds)),
-        row("Back within (half of them)", &|of| length(of.reconnect_median_seconds)),
+        row("Half noticed within", &|of| length(of.detect_median_seconds)),
+        row("Half back within (of at least 12 weeks)", &|of| length(of.reconnect_median_seconds)),
     ]
 }
 

@@ -124,4 +124,16 @@ pub const REFUSED: &[Refused] = &[
         "history = \"200d\"\noperational = \"201d\"",
         &["r.toml:11:1: [retention] operational: longer than history; set it to at most history"],
     ),
+    (
+        "report",
+        "period = \"164d\"\n[retention]\nhistory = \"200d\"",
+        &[
+            "r.toml:12:1: [retention] history: shorter than the reports of [report] period need; set it to at least 201d, or",
+        ],
+    ),
+    (
+        "retention",
+        "history = \"402d\"\n[report]\nperiod = \"366d\"",
+        &["[retention] history: shorter than the reports"],
+    ),
 ];
