@@ -120,6 +120,8 @@ async fn csv_and_text_say_what_the_report_says() {
         assert!(line("newly broken").contains(&format!(" {} ", headline.newly_broken)), "{page}");
         assert!(page.lines().all(|line| line.chars().count() <= 100), "{page}");
         assert_eq!(page.contains("No audit"), report.coverage.last_audit_at.is_none());
+        let asked = ReconnectReport { toolkit: Some("sl\u{1b}[2Jack".to_owned()), ..report.clone() };
+        assert!(text(&asked).contains("\nOf sl?[2Jack alone;"), "{}", text(&asked));
     }
 }
 
