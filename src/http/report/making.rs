@@ -2,7 +2,7 @@
 //!
 //! A report reads much of the history; several at once would slow down the work the database is there for, and take the
 //! connections it needs. A statement goes on in the database though nobody here waits for its answer any more: sqlx asks
-//! `PostgreSQL` for no cancellation and does not interrupt `SQLite`. So a computation is a task of its own: it keeps its
+//! PostgreSQL for no cancellation and does not interrupt SQLite. So a computation is a task of its own: it keeps its
 //! turn to its end, whoever leaves or is told to come back meanwhile, and its answer is kept for them. Who asks the same
 //! waits for the same computation; who asks anything else waits a little for the turn.
 //!
