@@ -147,7 +147,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_finds_no_room_is_not_counted_and_nobody_waits() {
-        let store = Store::open("sqlite://:memory:").await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite://{}", folder.path().join("state.db").display())).await.unwrap();
         let (tally, mut writer) = tally(store);
         for n in 0..u64::try_from(ROOM).unwrap() * 2 {
             let mut id = [0; 16];

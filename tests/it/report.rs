@@ -22,7 +22,8 @@ use reconnectd::report::reconnect::{Period, ReportScope, reconnect_report};
 use reconnectd::store::Store;
 
 use crate::support::databases::{postgres_database, sqlite_path};
-use history::{DAY_MS, DAYS, HOUR_MS, History, MONDAY_MS, execute, random, script};
+pub use history::execute;
+use history::{DAY_MS, DAYS, HOUR_MS, History, MONDAY_MS, random, script};
 
 /// A state database whose rows the test writes itself.
 struct Raw {

@@ -17,7 +17,7 @@ use reqwest::{Client, RequestBuilder, Response};
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
-use crate::report::some_history;
+use crate::report::{execute, some_history};
 use crate::support::databases::sqlite_path;
 
 const TOKEN: &str = "a-token-of-32-visible-characters";
@@ -26,6 +26,7 @@ pub struct Served {
     address: SocketAddr,
     client: Client,
     store: Store,
+    url: String,
     now: Timestamp,
     _stop: oneshot::Sender<()>,
     _folder: tempfile::TempDir,
@@ -66,7 +67,7 @@ impl Served {
         }));
         rustls::crypto::ring::default_provider().install_default().ok();
         let client = Client::builder().no_proxy().build().unwrap();
-        Self { address, client, store, now, _stop: stop, _folder: folder }
+        Self { address, client, store, url, now, _stop: stop, _folder: folder }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -223,6 +224,22 @@ async fn a_question_without_an_answer_is_told_so_in_its_form() {
         assert!(status == 400 && page.contains(words), "{path}: {status} {page}");
         assert_eq!(path.contains(".json"), page.starts_with("{\"error\":"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_trend_that_ends_within_a_day_of_sums_is_told_what_to_ask() {
+    let served = Served::with(by_token()).await;
+    let (from, to) = (served.now - chrono::TimeDelta::days(28), served.now - chrono::TimeDelta::days(7));
+    let path = format!("/report/trend?step=day&from={}&to={}", from.format("%F"), to.format("%FT12:00:00Z"));
+    assert_eq!(served.get(&path).await.status(), 200);
+    // Retention has folded everything but the last day.
+    let since = reconnectd::domain::millis(served.now - chrono::TimeDelta::days(1));
+    let folded = format!("INSERT INTO meta VALUES ('history_since', '{since}'), ('folded_before', '{since}');");
+    execute(&served.url, &folded).await;
+    let answer = served.get(&path.replace(":00:00Z", ":00:01Z")).await;
+    let (status, page) = (answer.status(), answer.text().await.unwrap());
+    assert!(status == 400 && page.contains("let the trend end at 00:00 UTC"), "{status} {page}");
+    assert_eq!(served.get(&path.replace("T12:", "T00:")).await.status(), 200);
 }
 
 #[tokio::test]

@@ -1,28 +1,38 @@
-//! Answers to questions: computed one at a time, within bounded time, and kept for a minute.
+//! Answers to questions: computed one at a time, beside the requests that wait for them, and kept for a while.
 //!
-//! A report reads much of the history; several at once would slow down the work the database is there for. Whoever asks
-//! meanwhile waits a little, then is told to come back. A client that hangs up is not noticed before its answer is sent
-//! (see [`crate::http`]'s server: what was asked whole is carried out): the computation goes on, ends within [`MOST_WORK`],
-//! and whoever asks the same again gets what it found. A stop of the server gives it up. What is given up starts no further
-//! statement; the one under way ends in the database in its own time. Guarantees: at most [`KEPT`] answers are held. A
-//! restart forgets them.
+//! A report reads much of the history; several at once would slow down the work the database is there for, and take the
+//! connections it needs. A statement goes on in the database though nobody here waits for its answer any more: sqlx asks
+//! PostgreSQL for no cancellation and does not interrupt SQLite. So a computation is a task of its own: it keeps its
+//! turn to its end, whoever leaves or is told to come back meanwhile, and its answer is kept for them. Who asks the same
+//! waits for the same computation; who asks anything else waits a little for the turn.
+//!
+//! Guarantees: at most one computation, and one connection of the database for it; an answer, if only that there is none
+//! yet, within [`MOST_WAIT`] and [`MOST_WORK`]; at most [`KEPT`] answers are held. A stop of the server ends the task; the
+//! statement under way ends in the database in its own time. A restart forgets the answers.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::asked::Question;
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, causes};
 use crate::report::reconnect::{
     PeriodError, ReconnectReport, ReportError, ReportScope, Trend, TrendAsked, reconnect_report, trend,
 };
 use crate::store::Store;
+use crate::telemetry::events;
 
 /// How long the same question has the same answer: reloading and changing the form costs nothing.
 const FRESH: Duration = Duration::from_mins(1);
+
+/// The same for an answer that its asker was told to come back for: long enough to be found by a person.
+const FRESH_IF_SLOW: Duration = Duration::from_mins(10);
 
 /// Answers held; each has some 50 kB.
 const KEPT: usize = 16;
@@ -30,7 +40,7 @@ const KEPT: usize = 16;
 /// How long one waits for the computation before it.
 const MOST_WAIT: Duration = Duration::from_secs(5);
 
-/// How long a computation may take. With the wait before it, it ends before its connection does (30 s).
+/// How long one waits for an answer. With the wait before it, that ends before the connection does (30 s).
 const MOST_WORK: Duration = Duration::from_secs(20);
 
 /// An answer.
@@ -45,12 +55,15 @@ pub(super) enum NotMade {
     /// Another one is being made.
     #[error("another report is being made")]
     Busy,
-    /// It took too long.
-    #[error("the report took longer than {} s", MOST_WORK.as_secs())]
+    /// It is still being made, and will be there later.
+    #[error("the report takes longer than {} s; it is still being made", MOST_WORK.as_secs())]
     Slow,
     /// The server is being stopped.
     #[error("the server stops")]
     Stopping,
+    /// A defect.
+    #[error("making the report ended unexpectedly")]
+    Ended,
     /// Time moved on while it waited; cannot be with a clock that does not go backwards.
     #[error(transparent)]
     Period(#[from] PeriodError),
@@ -60,64 +73,154 @@ pub(super) enum NotMade {
 }
 
 impl NotMade {
-    /// Whether the operator should know: neither the question nor the moment is at fault.
-    pub(super) fn is_ours(&self) -> bool {
-        matches!(self, Self::Slow | Self::Report(ReportError::Store(_)))
-    }
-
     /// Whether another question would do.
     pub(super) fn is_theirs(&self) -> bool {
-        matches!(self, Self::Period(_) | Self::Report(ReportError::Dropped(_) | ReportError::TooManySteps))
+        let Self::Report(error) = self else { return matches!(self, Self::Period(_)) };
+        match error {
+            ReportError::Dropped(_) | ReportError::TooManySteps | ReportError::PartOfDay(_) => true,
+            ReportError::Store(_) => false,
+        }
     }
+
+    /// Tells the operator, unless the question or the moment is at fault.
+    fn log(&self) {
+        if matches!(self, Self::Slow | Self::Ended | Self::Report(ReportError::Store(_))) {
+            let error = causes(self);
+            tracing::warn!(event = events::REPORT_FAILED, error, "A report could not be shown.");
+        }
+    }
+}
+
+/// What came of a question, for all who asked it.
+pub(super) type Answer = Result<Arc<Made>, Arc<NotMade>>;
+
+type UnderWay = Shared<BoxFuture<'static, Answer>>;
+
+struct Kept {
+    question: Question,
+    until: Instant,
+    made: Arc<Made>,
+}
+
+#[derive(Default)]
+struct Known {
+    kept: VecDeque<Kept>,
+    under_way: Option<(Question, UnderWay)>,
 }
 
 /// See the module.
 pub(super) struct Making {
-    turn: Semaphore,
-    kept: Mutex<VecDeque<(Question, Instant, Arc<Made>)>>,
+    turn: Arc<Semaphore>,
+    known: Arc<Mutex<Known>>,
 }
 
 impl Default for Making {
     fn default() -> Self {
-        Self { turn: Semaphore::new(1), kept: Mutex::default() }
+        Self { turn: Arc::new(Semaphore::new(1)), known: Arc::default() }
     }
 }
 
 impl Making {
-    /// The answer as of `now`, or of up to a minute before.
-    pub(super) async fn get(&self, store: &Store, question: &Question, now: Timestamp) -> Result<Arc<Made>, NotMade> {
-        self.get_with(question, async || make(store, question, now).await).await
+    /// The answer as of `now`, or a kept one; none once `stopping`.
+    pub(super) async fn get(
+        &self,
+        store: &Store,
+        question: &Question,
+        now: Timestamp,
+        stopping: &CancellationToken,
+    ) -> Answer {
+        let (store, asked) = (store.clone(), question.clone());
+        let compute = async move { make(&store, &asked, now).await };
+        tokio::select! {
+            answer = self.get_with(question, stopping, compute) => answer,
+            () = stopping.cancelled() => Err(Arc::new(NotMade::Stopping)),
+        }
     }
 
     async fn get_with(
         &self,
         question: &Question,
-        compute: impl AsyncFnOnce() -> Result<Made, NotMade>,
-    ) -> Result<Arc<Made>, NotMade> {
-        if let Some(made) = self.kept(question) {
-            return Ok(made);
-        }
-        // The semaphore is never closed.
-        let turn = timeout(MOST_WAIT, self.turn.acquire()).await.map_err(|_| NotMade::Busy)?;
-        if let Some(made) = self.kept(question) {
-            return Ok(made);
-        }
-        let made = Arc::new(timeout(MOST_WORK, compute()).await.map_err(|_| NotMade::Slow)??);
-        drop(turn);
-        self.keep(question, &made);
-        Ok(made)
+        stopping: &CancellationToken,
+        compute: impl Future<Output = Result<Made, NotMade>> + Send + 'static,
+    ) -> Answer {
+        let known = self.known().find(question);
+        let answer = if let Some(known) = known {
+            known
+        } else {
+            let turn = timeout(MOST_WAIT, Arc::clone(&self.turn).acquire_owned()).await;
+            // The semaphore is never closed.
+            let Ok(Ok(turn)) = turn else { return Err(Arc::new(NotMade::Busy)) };
+            self.begin(question, turn, stopping.clone(), compute)
+        };
+        timeout(MOST_WORK, answer).await.unwrap_or_else(|_| {
+            NotMade::Slow.log();
+            Err(Arc::new(NotMade::Slow))
+        })
     }
 
-    fn kept(&self, question: &Question) -> Option<Arc<Made>> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|(_, since, _)| since.elapsed() < FRESH);
-        kept.iter().find(|(of, ..)| of == question).map(|(.., made)| Arc::clone(made))
+    /// Computes it in a task that holds `turn`, unless whoever had the turn before asked the same.
+    fn begin(
+        &self,
+        question: &Question,
+        turn: OwnedSemaphorePermit,
+        stopping: CancellationToken,
+        compute: impl Future<Output = Result<Made, NotMade>> + Send + 'static,
+    ) -> UnderWay {
+        // Held until the task is written down, so that it does not end before.
+        let mut known = self.known();
+        if let Some(found) = known.find(question) {
+            return found;
+        }
+        let (begun, asked, to_keep) = (Instant::now(), question.clone(), Arc::clone(&self.known));
+        let task = tokio::spawn(async move {
+            let made = tokio::select! {
+                made = compute => made,
+                () = stopping.cancelled() => Err(NotMade::Stopping),
+            };
+            let answer = made.map(Arc::new).map_err(|error| {
+                error.log(); // Here, because all who asked may have left.
+                Arc::new(error)
+            });
+            to_keep.lock().unwrap_or_else(PoisonError::into_inner).end(asked, begun, &answer);
+            drop(turn);
+            answer
+        });
+        let answer = task.map(|ended| {
+            ended.unwrap_or_else(|_| {
+                NotMade::Ended.log();
+                Err(Arc::new(NotMade::Ended))
+            })
+        });
+        let answer = answer.boxed().shared();
+        known.under_way = Some((question.clone(), answer.clone()));
+        answer
     }
 
-    fn keep(&self, question: &Question, made: &Arc<Made>) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.truncate(KEPT - 1);
-        kept.push_front((question.clone(), Instant::now(), Arc::clone(made)));
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// The answer that is kept, or under way.
+    fn find(&mut self, question: &Question) -> Option<UnderWay> {
+        self.kept.retain(|kept| kept.until > Instant::now());
+        if let Some(kept) = self.kept.iter().find(|kept| kept.question == *question) {
+            let made = Ok(Arc::clone(&kept.made));
+            return Some(std::future::ready(made).boxed().shared());
+        }
+        // One that has an answer and is still here panicked.
+        let under_way = self.under_way.as_ref().filter(|(of, answer)| of == question && answer.peek().is_none());
+        under_way.map(|(_, answer)| answer.clone())
+    }
+
+    fn end(&mut self, question: Question, begun: Instant, answer: &Answer) {
+        self.under_way = None;
+        if let Ok(made) = answer {
+            let fresh = if begun.elapsed() < MOST_WORK { FRESH } else { FRESH_IF_SLOW };
+            self.kept.truncate(KEPT - 1);
+            self.kept.push_front(Kept { question, until: Instant::now() + fresh, made: Arc::clone(made) });
+        }
     }
 }
 

@@ -7,9 +7,9 @@
 //!
 //! Turns a request into a question (`asked`), asks whether whoever sends it may know (`access`), has it answered by
 //! the code that writes the files (`making`), and shows the answer (`shown`). Guarantees: without `[http] report_auth`
-//! there is no such page; nothing is written but a line of the log; one answer is computed at a time, within bounded
-//! time, though its reader leaves; no browser or proxy keeps what it was shown. No answer holds
-//! an address or a user's id. A crash leaves nothing.
+//! there is no such page; nothing is written but a line of the log; one answer is computed at a time, beside
+//! the request, which waits for it within bounded time; no browser or proxy keeps what it was shown. No answer holds an
+//! address or a user's id. A crash leaves nothing.
 
 mod access;
 mod asked;
@@ -29,11 +29,10 @@ pub use access::Access;
 
 use self::access::Refused;
 use self::asked::{Asked, Form, Question, View};
-use self::making::{Making, NotMade};
+use self::making::Making;
 use super::Shared;
 use super::rate::Peer;
 use super::server::Stopping;
-use crate::domain::causes;
 use crate::telemetry::events;
 
 /// What the report's pages are made of.
@@ -92,22 +91,12 @@ async fn answer(
         Err(wrong) => return reports.pages.wrong(&wrong, view, form),
     };
     let begun = (shared.site.now)();
-    let made = tokio::select! {
-        made = reports.making.get(&shared.site.store, &asked.question, now) => made,
-        () = stopping.0.cancelled() => Err(NotMade::Stopping),
-    };
-    match made {
+    match reports.making.get(&shared.site.store, &asked.question, now, &stopping.0).await {
         Ok(made) => {
             viewed(&reader, &asked.question, form, (shared.site.now)() - begun);
             reports.pages.show(&made, &asked, form)
         }
-        Err(error) => {
-            if error.is_ours() {
-                let error = causes(&error);
-                tracing::warn!(event = events::REPORT_FAILED, error, "A report could not be shown.");
-            }
-            reports.pages.not_made(&error, view, form)
-        }
+        Err(error) => reports.pages.not_made(&error, view, form),
     }
 }
 

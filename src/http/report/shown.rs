@@ -106,9 +106,9 @@ impl Pages {
             NotMade::Busy => ("Another report is being made. Please try again in a moment.", "5"),
             NotMade::Stopping => ("The server is being restarted. Please try again in a moment.", "5"),
             NotMade::Slow => (
-                "This report takes longer than a page may. Ask for a shorter period, or have it made as a file: \
-                 reconnectd report --output FILE.",
-                "60",
+                "This report takes longer than a page may wait. It is still being made: please try again in a minute. Or \
+                 ask for a shorter period, or have it made as a file: reconnectd report --output FILE.",
+                "30",
             ),
             _ => ("The report cannot be made just now; the log says why.", "60"),
         };

@@ -13,7 +13,7 @@ const HEADER: [&str; 5] = ["section", "subject", "detail", "figure", "value"];
 
 /// A cell that no spreadsheet calculates.
 pub fn safe_cell(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{text}") } else { text.to_owned() }
 }
 
 /// A trend as CSV with a header: the rows the report has for its own.
@@ -234,6 +234,7 @@ mod tests {
             ("@SUM(A1)", "'@SUM(A1)"),
             ("\t=1", "'\t=1"),
             ("\r=1", "'\r=1"),
+            ("\n=1", "'\n=1"),
             ("slack", "slack"),
             ("a=1", "a=1"),
             ("", ""),

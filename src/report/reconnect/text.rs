@@ -28,6 +28,7 @@ fn head(out: &mut String, report: &ReconnectReport) {
     let (period, c) = (report.period, &report.coverage);
     line!(out, "Reconnect report, {} to {}", day(period.from), day(period.to));
     if let Some(toolkit) = &report.toolkit {
+        let toolkit = plain(toolkit, 23); // So that the line has 100 columns at most.
         line!(out, "Of {toolkit} alone; audits, whom nobody told and deliveries are those of all toolkits.");
     }
     let share = c.share.map_or_else(|| "none".to_owned(), |share| percent(Some(share)));

@@ -45,7 +45,9 @@ pub async fn users_csv(
     to: impl std::io::Write,
 ) -> Result<u64, UsersError> {
     let ReportScope { period, toolkit } = scope.into();
-    let mut rows = csv::Writer::from_writer(to);
+    // An id is anything the product calls its users. Unquoted, "x;=1+1" is two cells where a semicolon parts them, as in
+    // much of Europe, and the second one calculates.
+    let mut rows = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(to);
     rows.write_record(HEADER)?;
     let mut work = store.begin_snapshot().await.map_err(ReportError::from)?;
     if let Some(since) = work.history_since().await.map_err(ReportError::from)?

@@ -42,7 +42,7 @@ async fn the_report_is_given_in_every_form_and_names_nobody() {
         assert!(!form.contains("kim") && !form.contains("ben"), "{form}");
     }
     let list = setup.run(&["report", "--with-users", "--format", "csv"]).await.expect(0).stdout;
-    assert!(list.contains("\nben@example.com,gmail,") && list.contains("\nkim,slack,"), "{list}");
+    assert!(list.contains("\n\"ben@example.com\",\"gmail\",") && list.contains("\n\"kim\",\"slack\","), "{list}");
 }
 
 #[tokio::test]

@@ -120,6 +120,8 @@ async fn csv_and_text_say_what_the_report_says() {
         assert!(line("newly broken").contains(&format!(" {} ", headline.newly_broken)), "{page}");
         assert!(page.lines().all(|line| line.chars().count() <= 100), "{page}");
         assert_eq!(page.contains("No audit"), report.coverage.last_audit_at.is_none());
+        let asked = ReconnectReport { toolkit: Some("sl\u{1b}[2Jack".to_owned()), ..report.clone() };
+        assert!(text(&asked).contains("\nOf sl?[2Jack alone;"), "{}", text(&asked));
     }
 }
 
@@ -130,7 +132,7 @@ async fn the_list_for_support_has_every_incident_of_the_period_and_no_formula() 
     let mut history = random(7);
     history.incidents.truncate(3);
     for (n, incident) in history.incidents.iter_mut().enumerate() {
-        incident.user = format!("=user-{n},\"x\"");
+        incident.user = ["=user-0,\"x\"", "x;=1+1", "later"][n].to_owned();
         incident.opened_at = MONDAY_MS - DAY_MS;
         (incident.closed_at, incident.evidence) = (None, None);
     }
@@ -139,10 +141,12 @@ async fn the_list_for_support_has_every_incident_of_the_period_and_no_formula() 
     raw.hold(&history).await;
     let mut out = Vec::new();
     let written = users_csv(&raw.store, periods(0)[0], &mut out).await.unwrap();
-    let rows = csv_row::parse(&String::from_utf8(out).unwrap());
+    let out = String::from_utf8(out).unwrap();
+    let rows = csv_row::parse(&out);
     assert_eq!((written, rows.len()), (2, 3), "what was opened when the period ended is not in it");
     let users: Vec<&String> = rows[1..].iter().map(|row| &row[0]).collect();
-    assert_eq!(users, ["'=user-0,\"x\"", "'=user-1,\"x\""]);
+    assert_eq!(users, ["'=user-0,\"x\"", "x;=1+1"]);
+    assert!(out.contains("\n\"x;=1+1\",\""), "a semicolon begins a cell where it parts them: {out}");
     assert!(rows[1..].iter().all(|row| row[3] == "open"));
 }
 

@@ -2,12 +2,19 @@
 //! job held in memory or wrote to files, so that any process can send it, also days later and on another machine.
 //!
 //! Guarantees: a report is as of the end of its period, so every attempt has the same figures; one report is computed at a
-//! time, and the last letter is kept, so that the addresses of a list cost one computation and one letter's memory. A crash
-//! loses nothing: it is computed again.
+//! time, and the last letters are kept, so that the addresses of a list cost one computation. It is computed in a task of
+//! its own that outlives the attempt: where an attempt has no more time, it is put off, and a later one finds the letter.
+//! Dropping [`MailedReports`] ends the task. A crash loses nothing: it is computed again.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::super::compute::{ReportError, reconnect_report};
 use super::super::model::Period;
@@ -18,6 +25,13 @@ use crate::store::Store;
 
 /// The longest detail of a failure.
 const MAX_DETAIL_CHARS: usize = 300;
+
+/// How long an attempt waits for its letter: what it may take in all (`deliver::attempt`, 2 min) leaves the rest for the
+/// mail server.
+const MOST_WAIT: Duration = Duration::from_mins(1);
+
+/// Letters kept: reports of several periods wait where a mail server was away. Each has some 100 kB.
+const KEPT: usize = 4;
 
 /// Where the state database is put once it is open.
 #[derive(Clone, Default)]
@@ -34,48 +48,137 @@ impl StateSlot {
     }
 }
 
-type Made = ((Timestamp, Timestamp, Timestamp), Arc<Letter>);
+/// From, to and made at.
+type Asked = (Timestamp, Timestamp, Timestamp);
+
+type Making = Shared<BoxFuture<'static, Result<Arc<Letter>, SendError>>>;
 
 /// Makes letters of reports about the users of one product.
 pub struct MailedReports {
     product: String,
     state: StateSlot,
-    latest: tokio::sync::Mutex<Option<Made>>,
+    latest: Mutex<VecDeque<(Asked, Making)>>,
 }
 
 impl MailedReports {
     /// Reads from what `state` holds when a letter is asked for.
     pub fn new(product: String, state: StateSlot) -> Self {
-        Self { product, state, latest: tokio::sync::Mutex::default() }
+        Self { product, state, latest: Mutex::default() }
+    }
+
+    /// The letter, once those that are being made are.
+    async fn made(&self, asked: Asked) -> Result<Arc<Letter>, SendError> {
+        loop {
+            let (of, making) = self.next(asked);
+            let made = making.await;
+            if made.is_err() {
+                self.forget(of); // The next attempt tries anew.
+            }
+            if of == asked {
+                return made;
+            }
+        }
+    }
+
+    /// This letter, or one that is being made; where there is neither, begins this one.
+    fn next(&self, asked: Asked) -> (Asked, Making) {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = latest.iter().find(|(of, _)| *of == asked);
+        // Nobody has seen how it ended: it goes on, or did until now.
+        let known = known.or_else(|| latest.iter().find(|(_, making)| making.peek().is_none()));
+        if let Some(known) = known {
+            return known.clone();
+        }
+        let task = AbortOnDropHandle::new(tokio::spawn(make(self.state.get(), self.product.clone(), asked)));
+        let ended = || failed(FailureClass::Refused, "making the report ended unexpectedly");
+        let making = task.map(move |made| made.unwrap_or_else(|_| Err(ended()))).boxed().shared();
+        latest.truncate(KEPT - 1);
+        latest.push_front((asked, making.clone()));
+        (asked, making)
+    }
+
+    fn forget(&self, asked: Asked) {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.retain(|(of, making)| *of != asked || making.peek().is_none());
     }
 }
 
 #[async_trait]
 impl Letters for MailedReports {
     async fn letter(&self, from: Timestamp, to: Timestamp, at: Timestamp) -> Result<Arc<Letter>, SendError> {
-        let asked = (from, to, at);
-        let mut latest = self.latest.lock().await;
-        if let Some((_, letter)) = latest.as_ref().filter(|(made, _)| *made == asked) {
-            return Ok(Arc::clone(letter));
+        let made = timeout(MOST_WAIT, self.made((from, to, at))).await;
+        made.unwrap_or_else(|_| Err(failed(FailureClass::Transient, "the report is still being made")))
+    }
+}
+
+async fn make(store: Option<Store>, product: String, (from, to, at): Asked) -> Result<Arc<Letter>, SendError> {
+    let store = store.ok_or_else(|| failed(FailureClass::Transient, "the state database is not open"))?;
+    let report = reconnect_report(&store, Period { from, to }, at).await.map_err(|error| {
+        // What was dropped stays dropped; a database that is away comes back.
+        let class = match error {
+            ReportError::Store(_) => FailureClass::Transient,
+            _ => FailureClass::Refused,
+        };
+        failed(class, &format!("the report could not be made: {}", causes(&error)))
+    })?;
+    let drawn = tokio::task::spawn_blocking(move || letter(&report, &product)).await;
+    let drawn = drawn.map_err(|_| failed(FailureClass::Refused, "making the report's letter ended unexpectedly"))?;
+    Ok(Arc::new(drawn.map_err(|error| failed(FailureClass::Refused, &causes(&error)))?))
+}
+
+fn failed(class: FailureClass, words: &str) -> SendError {
+    SendError { class, detail: scrub(words, MAX_DETAIL_CHARS) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::from_millis;
+
+    async fn store(folder: &tempfile::TempDir, name: &str) -> Store {
+        Store::open(&format!("sqlite://{}", folder.path().join(name).display())).await.unwrap()
+    }
+
+    fn day(n: i64) -> Timestamp {
+        from_millis(1_793_577_600_000 + n * 86_400_000)
+    }
+
+    #[tokio::test]
+    async fn a_letter_that_takes_longer_than_an_attempt_is_there_for_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (good, empty) = (store(&folder, "good.db").await, store(&folder, "empty.db").await);
+        good.migrate().await.unwrap();
+        let slot = StateSlot::default();
+        let letters = MailedReports::new("Acme".to_owned(), slot.clone());
+        let ask = |week: i64| letters.letter(day(week * 7), day(week * 7 + 7), day(week * 7 + 7));
+        let failed = ask(0).await.unwrap_err();
+        assert_eq!((failed.class, failed.detail.as_str()), (FailureClass::Transient, "the state database is not open"));
+        slot.put(good.clone());
+        assert!(ask(0).now_or_never().is_none(), "an attempt that is given up");
+        // What is begun from now on fails.
+        slot.put(empty);
+        assert!(ask(0).await.unwrap().subject.contains("Acme"), "found");
+        assert_eq!(ask(1).await.unwrap_err().class, FailureClass::Transient);
+        slot.put(good);
+        assert_ne!(ask(1).await.unwrap(), ask(0).await.unwrap(), "a failure is not kept, and a letter is");
+        for week in 2..10 {
+            ask(week).await.unwrap();
         }
-        let failed = |class, words: &str| SendError { class, detail: scrub(words, MAX_DETAIL_CHARS) };
-        let store = self.state.get();
-        let store = store.ok_or_else(|| failed(FailureClass::Transient, "the state database is not open"))?;
-        let report = reconnect_report(&store, Period { from, to }, at).await.map_err(|error| {
-            // What was dropped stays dropped; a database that is away comes back.
-            let class = match error {
-                ReportError::Store(_) => FailureClass::Transient,
-                _ => FailureClass::Refused,
-            };
-            failed(class, &format!("the report could not be made: {}", causes(&error)))
-        })?;
-        let product = self.product.clone();
-        let drawn = tokio::task::spawn_blocking(move || letter(&report, &product)).await;
-        let drawn =
-            drawn.map_err(|_| failed(FailureClass::Refused, "making the report's letter ended unexpectedly"))?;
-        let drawn = drawn.map_err(|error| failed(FailureClass::Refused, &causes(&error)))?;
-        let letter = Arc::new(drawn);
-        *latest = Some((asked, Arc::clone(&letter)));
-        Ok(letter)
+        assert_eq!(letters.latest.lock().unwrap().len(), KEPT);
+    }
+
+    #[tokio::test]
+    async fn reports_are_computed_one_after_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let good = store(&folder, "good.db").await;
+        good.migrate().await.unwrap();
+        let slot = StateSlot::default();
+        slot.put(good);
+        let letters = MailedReports::new("Acme".to_owned(), slot);
+        let (one, other) = ((day(0), day(7), day(7)), (day(7), day(14), day(14)));
+        let (begun, first) = letters.next(one);
+        assert_eq!((begun, letters.next(other).0, letters.next(one).0), (one, one, one), "this one is under way");
+        first.await.unwrap();
+        assert_eq!((letters.next(one).0, letters.next(other).0), (one, other));
     }
 }
