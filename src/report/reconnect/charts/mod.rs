@@ -19,7 +19,9 @@ mod lines;
 mod scale;
 
 use super::model::ReconnectReport;
-use super::wording::{length, name, number, percent};
+use super::trend::Step;
+use super::trend_forms::{comparable, not_whole};
+use super::wording::{instant, length, name, number, percent};
 
 pub use canvas::{Chart, ChartError};
 pub(super) use ink::dark_style;
@@ -36,7 +38,8 @@ pub fn charts(report: &ReconnectReport) -> Result<Vec<Chart>, ChartError> {
 type Maybe = Result<Option<Chart>, ChartError>;
 
 fn trend(report: &ReconnectReport) -> Maybe {
-    let points = &report.trend;
+    let (all, to) = (&report.trend, report.period.to);
+    let points = comparable(Step::Week, all, to);
     if points.iter().all(|of| of.newly_broken + of.recovered == 0) {
         return Ok(None);
     }
@@ -53,9 +56,16 @@ fn trend(report: &ReconnectReport) -> Maybe {
         most.1,
         number(most.0)
     );
+    let (title, cut) = match all.get(points.len()) {
+        Some(left_out) => {
+            let cut = format!(" The one from {}, of which {} is the end, is left out.", left_out.from, instant(to));
+            (", in whole weeks", cut)
+        }
+        None => ("", not_whole(Step::Week, all, to).map_or_else(String::new, |cut| format!(" {cut}"))),
+    };
+    let (title, summary) = (format!("Newly broken and back again{title}"), summary + &cut);
     let groups: Vec<_> = points.iter().map(|of| (of.from, [of.newly_broken, of.recovered])).collect();
-    columns::pairs(("trend", "Newly broken and back again", &summary), ["newly broken", "back again"], &groups)
-        .map(Some)
+    columns::pairs(("trend", &title, &summary), ["newly broken", "back again"], &groups).map(Some)
 }
 
 fn open_trend(report: &ReconnectReport) -> Maybe {
@@ -64,8 +74,11 @@ fn open_trend(report: &ReconnectReport) -> Maybe {
     if points.iter().all(|(_, open)| *open == 0) {
         return Ok(None);
     }
+    // A level can be read off at any instant: the last step stands, cut or not.
     let summary =
         format!("From {} at the end of the first step to {} at the end of the last.", number(first.1), number(last.1));
+    let cut = not_whole(Step::Week, &report.trend, report.period.to);
+    let summary = cut.map_or(summary.clone(), |cut| format!("{summary} {cut}"));
     lines::course(("open", "Broken at the end of each step", &summary), &points).map(Some)
 }
 
@@ -76,8 +89,11 @@ fn toolkits(report: &ReconnectReport) -> Maybe {
     rows.sort_by(|one, other| other.break_rate.unwrap_or(0.0).total_cmp(&one.break_rate.unwrap_or(0.0)));
     let Some(worst) = rows.first() else { return Ok(None) };
     let summary = format!(
-        "{} toolkits; the highest rate is that of {}: {}, {} of {} accounts.",
-        rows.len(),
+        "{}{}: {}, {} of {} accounts.",
+        match rows.len() {
+            1 => String::new(),
+            toolkits => format!("{toolkits} toolkits; the highest rate is that of "),
+        },
         name(&worst.toolkit),
         percent(worst.break_rate),
         number(worst.newly_broken),
@@ -155,6 +171,12 @@ fn curve(report: &ReconnectReport) -> Maybe {
         )
     };
     let (half, most) = (within(times.median_seconds, "half"), within(times.p90_seconds, "nine in ten"));
-    let summary = format!("The share grows with the days: {half}; {most}.");
+    let longest = points.last().map_or(0, |(longest, _)| *longest);
+    let ends = if longest < lines::SECONDS_SHOWN {
+        format!(" It ends where nobody was followed longer: at {}.", length(Some(longest)))
+    } else {
+        String::new()
+    };
+    let summary = format!("The share grows with the days: {half}; {most}.{ends}");
     lines::curve(("curve", "Share of people that is back", &summary), &points).map(Some)
 }

@@ -3,7 +3,9 @@
 
 use super::super::charts::Chart;
 use super::super::model::{OpenByAge, ReconnectReport};
-use super::super::wording::{name, number, percent, plain};
+use super::super::trend::Step;
+use super::super::trend_forms::not_whole;
+use super::super::wording::{name, none_did, number, percent, plain};
 use super::figures::share_of;
 use super::page::{Cell, Part, Section, Table, figure, words};
 use super::{chart, lead, people, told};
@@ -45,12 +47,16 @@ fn trend(report: &ReconnectReport, charts: &[Chart]) -> Section {
     Section {
         id: "trend",
         heading: "Trend",
+        text: not_whole(Step::Week, &report.trend, report.period.to).into_iter().collect(),
         parts: vec![
             Part::new(chart(charts, "trend"), None),
             Part::new(chart(charts, "open"), None),
             Part::new(None, Some(table)).folded(),
         ],
-        notes: vec!["Steps begin at 00:00 UTC, weeks on Monday. The last one may end before it is over."],
+        notes: vec![
+            "Steps begin at 00:00 UTC, weeks on Monday. Of a last one that is not whole the table has what there is, and \
+             the bars leave it out.",
+        ],
         ..Section::default()
     }
 }
@@ -70,15 +76,15 @@ fn toolkits(report: &ReconnectReport, charts: &[Chart]) -> Section {
     let table = Table::new("Toolkits, those of which most broke first", &columns, rows.collect());
     let quiet = report.toolkits.iter().filter(|of| of.newly_broken == 0).count();
     let text = match (rates.len(), quiet) {
-        (0, 0) => "No account worked or broke.".to_owned(),
-        (0, _) => "Nothing broke.".to_owned(),
+        (0, 0) => none_did(report.toolkit.as_deref(), "worked or broke") + ".",
+        (0, _) => none_did(report.toolkit.as_deref(), "broke") + ".",
         (_, 0) => String::new(),
         (_, 1) => "1 more toolkit worked without a breakage.".to_owned(),
         (_, quiet) => format!("{quiet} more toolkits worked without a breakage."),
     };
     Section {
         id: "toolkits",
-        heading: "Which toolkits broke",
+        heading: if report.toolkit.is_some() { "How much of it broke" } else { "Which toolkits broke" },
         text: Some(text).filter(|text| !text.is_empty()).into_iter().collect(),
         parts: vec![Part::new(chart(charts, "rates"), Some(table))],
         notes: vec![
@@ -148,7 +154,11 @@ fn open(report: &ReconnectReport, charts: &[Chart]) -> Section {
     ];
     let by_age = by_age.map(|(age, count)| vec![words(age), figure(number(count)), figure(share_of(count, total))]);
     let by_age = Table::whole("Broken at the end, by how long", &["broken for", "#accounts", "#share"], by_age.into());
-    let text = if found.is_empty() { vec!["Nothing broke, came back or is open.".to_owned()] } else { Vec::new() };
+    let text = if found.is_empty() {
+        vec![none_did(report.toolkit.as_deref(), "broke, came back or is open") + "."]
+    } else {
+        Vec::new()
+    };
     Section {
         id: "open",
         heading: "What is broken, and for how long",
