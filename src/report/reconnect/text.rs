@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::model::{CameBack, Headline, ReconnectReport};
 use super::trend_forms::of_report;
+use super::wording::none_did;
 use crate::domain::Timestamp;
 
 /// Rows of a table on a terminal; JSON and CSV hold all of them.
@@ -79,7 +80,7 @@ fn headline(out: &mut String, report: &ReconnectReport) {
 
 fn breakages(out: &mut String, report: &ReconnectReport) {
     if report.breakages.is_empty() {
-        line!(out, "\nNothing broke, came back or is open.");
+        line!(out, "\n{}.", none_did(report.toolkit.as_deref(), "broke, came back or is open"));
         return;
     }
     line!(

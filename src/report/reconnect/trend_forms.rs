@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::model::{ReconnectReport, TrendPoint};
 use super::table::trend_csv;
 use super::trend::{Step, Trend};
+use super::wording::instant;
 use crate::domain::Timestamp;
 
 /// Weeks a report for a terminal shows: two months; JSON and CSV hold all of them.
@@ -56,8 +57,61 @@ fn table(out: &mut String, step: Step, points: &[TrendPoint], to: Timestamp) {
         )
         .ok(); // Writing to a String does not fail.
     }
-    if !step.begins_at(to) && !points.is_empty() {
-        let to = to.format("%Y-%m-%d %H:%M UTC");
-        writeln!(out, "The last {} is not whole: it is counted up to {to}.", step.code()).ok(); // As above.
+    if let Some(cut) = not_whole(step, points, to) {
+        writeln!(out, "{cut}").ok(); // As above.
+    }
+}
+
+/// What must be known of the last of a trend's steps where its end cuts it.
+pub(super) fn not_whole(step: Step, points: &[TrendPoint], to: Timestamp) -> Option<String> {
+    let cut = !step.begins_at(to) && !points.is_empty();
+    cut.then(|| format!("The last {} is not whole: it is counted up to {}.", step.code(), instant(to)))
+}
+
+/// Of a trend's steps those whose sums can stand beside each other: without a last one that is cut, which would look like
+/// a fall in every report that ends in the first hours of a week. The only step there is stays, cut or not.
+pub(super) fn comparable(step: Step, points: &[TrendPoint], to: Timestamp) -> &[TrendPoint] {
+    match points {
+        [whole @ .., _] if !whole.is_empty() && !step.begins_at(to) => whole,
+        all => all,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_is_cut_is_left_out_of_what_is_compared_and_said() {
+        let day = |text: &str| text.parse().unwrap();
+        let at = |from| TrendPoint { from: day(from), newly_broken: 1, recovered: 0, gone: 0, open: 1, notified: 0 };
+        let (one, two) = (vec![at("2026-11-09")], vec![at("2026-11-09"), at("2026-11-16")]);
+        for (points, to, compared, said) in [
+            (&two, "2026-11-23T00:00:00Z", 2, None),
+            (
+                &two,
+                "2026-11-16T07:00:00Z",
+                1,
+                Some("The last week is not whole: it is counted up to 2026-11-16 07:00 UTC."),
+            ),
+            (
+                &two,
+                "2026-11-22T23:59:59Z",
+                1,
+                Some("The last week is not whole: it is counted up to 2026-11-22 23:59 UTC."),
+            ),
+            (&one, "2026-11-16T00:00:00Z", 1, None),
+            (
+                &one,
+                "2026-11-12T09:00:00Z",
+                1,
+                Some("The last week is not whole: it is counted up to 2026-11-12 09:00 UTC."),
+            ),
+            (&vec![], "2026-11-12T09:00:00Z", 0, None),
+        ] {
+            let to: Timestamp = to.parse().unwrap();
+            assert_eq!(comparable(Step::Week, points, to), &points[..compared], "{to}");
+            assert_eq!(not_whole(Step::Week, points, to).as_deref(), said, "{to}");
+        }
     }
 }

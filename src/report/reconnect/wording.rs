@@ -11,6 +11,17 @@ pub(super) fn name(toolkit: &str) -> String {
     plain(&toolkit_name(toolkit).unwrap_or_else(|| toolkit.to_owned()))
 }
 
+/// What a report says where nothing did this: `Nothing broke`, or `No Slack account broke` in one about Slack alone.
+pub(super) fn none_did(toolkit: Option<&str>, this: &str) -> String {
+    toolkit.map_or_else(|| format!("Nothing {this}"), |toolkit| format!("No {} account {this}", name(toolkit)))
+}
+
+/// `12 accounts`, or `12 Slack accounts` in a report about Slack alone.
+pub(super) fn accounts(count: u64, toolkit: Option<&str>) -> String {
+    let of = toolkit.map_or_else(String::new, |toolkit| format!("{} ", name(toolkit)));
+    format!("{} {of}account{}", number(count), if count == 1 { "" } else { "s" })
+}
+
 /// A word of others on one line, without what hides or reorders what stands around it, and without the characters that
 /// XML knows none of (section 2.2). A question mark where nothing is left.
 pub(super) fn plain(text: &str) -> String {

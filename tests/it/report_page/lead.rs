@@ -115,3 +115,57 @@ fn little_to_rest_on_is_said_and_enough_is_not() {
     let no_users = with(|of| (of.coverage.users_scanned, of.coverage.share) = (0, None));
     assert_eq!(warnings(&no_users), ["The last audit found no user in the directory."]);
 }
+
+#[test]
+fn a_report_about_one_toolkit_speaks_of_it_alone() {
+    let of = |change: &dyn Fn(&mut ReconnectReport)| {
+        let mut report = samples::one_toolkit();
+        report.time_to_reconnect.incidents = 0;
+        report.funnel.delivered = 0;
+        change(&mut report);
+        report
+    };
+    let quiet = |open| {
+        of(&|report| {
+            (report.headline.newly_broken, report.headline.open) = (0, open);
+            report.toolkits[0].newly_broken = 0;
+        })
+    };
+    let rows = [
+        (
+            of(&|_| ()),
+            "41 Slack accounts broke, 3.2 % of those that worked. That is 27 more than in the period before (192.9 % more).",
+        ),
+        (of(&|report| report.previous = None), "41 Slack accounts broke, 3.2 % of those that worked."),
+        (quiet(0), "No Slack account broke; none is broken. In the period before, 14 broke."),
+        (
+            quiet(3),
+            "No Slack account broke; 3 accounts that broke before are still broken. In the period before, 14 broke.",
+        ),
+        (
+            of(&|report| (report.headline.newly_broken, report.previous, report.toolkits) = (1, None, Vec::new())),
+            "1 Slack account broke.",
+        ),
+    ];
+    for (report, expected) in rows {
+        assert_eq!(lead(&report).replace('\u{a0}', " "), expected);
+        let page = page(&report);
+        for wrong in ["Only Slack", "Nothing broke", "nothing is broken", "Which toolkits"] {
+            assert!(!page.contains(wrong), "{wrong}: {expected}");
+        }
+    }
+    let mut none = samples::nothing();
+    none.toolkit = Some("<b>slack".to_owned());
+    none.coverage = samples::ordinary().coverage;
+    let said = text(parsed(&page(&none)).root());
+    for sentence in [
+        "No <b>slack account worked or broke.",
+        "No <b>slack account broke, came back or is open.",
+        "Nobody was told of <b>slack for the first time.",
+        "No <b>slack account worked at the start",
+    ] {
+        assert!(said.contains(sentence), "{sentence}: {said}");
+    }
+    let terminal = reconnectd::report::reconnect::text(&none);
+    assert!(terminal.contains("No <b>slack account broke, came back or is open."), "{terminal}");
+}

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a step that fails ends its test")]
 
+mod ends;
 mod figures;
 mod lead;
 pub mod samples;

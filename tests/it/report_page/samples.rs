@@ -41,7 +41,7 @@ pub fn nothing() -> ReconnectReport {
         cohorts: Vec::new(),
         time_to_detect: Times::default(),
         time_to_reconnect: ReconnectTimes {
-            followed_since: period.from - TimeDelta::days(84),
+            followed_since: period.to - TimeDelta::weeks(12),
             incidents: 0,
             recovered: 0,
             median_seconds: None,
@@ -66,7 +66,7 @@ fn breakage(toolkit: &str, reason: &str, newly_broken: u64, open: [u64; 4]) -> B
         toolkit: toolkit.to_owned(),
         reason: reason.to_owned(),
         newly_broken,
-        recovered: newly_broken / 2,
+        recovered: newly_broken * 2 / 3,
         gone: newly_broken / 20,
         open: OpenByAge { under_1_day, under_7_days, under_30_days, older },
     }
@@ -116,31 +116,68 @@ pub fn trends() -> [(&'static str, Trend); 6] {
     ]
 }
 
-fn cohorts() -> Vec<Cohort> {
-    let one = |week: i64| {
-        let opened = 60 + u64::try_from(week).unwrap() * 7 % 40;
-        let back = |share: u64, days: i64| {
-            let recovered = opened * (share + u64::try_from(week * 5 % 21).unwrap()) / 100;
-            CameBack { recovered, rate: (week * 7 >= days).then(|| ratio(recovered, opened)) }
-        };
-        Cohort {
-            week: monday() - TimeDelta::weeks(week),
-            opened,
-            gone: 2,
-            within_1_day: back(22, 1),
-            within_3_days: back(45, 3),
-            within_7_days: back(62, 7),
-            within_30_days: back(79, 30),
+/// The week from a Monday on, as its headline says it.
+fn week(from: NaiveDate, of: &Headline) -> TrendPoint {
+    let Headline { newly_broken, recovered, gone, open, notified, .. } = *of;
+    TrendPoint { from, newly_broken, recovered, gone, open, notified }
+}
+
+/// What follows from what broke in a week and the one before: half a year of weeks that ends with both, the cohorts of its
+/// last twelve, and how soon people are back.
+fn with_history(mut report: ReconnectReport) -> ReconnectReport {
+    let before = report.previous.clone().unwrap();
+    let mut points = vec![week(monday(), &report.headline), week(monday() - TimeDelta::weeks(1), &before)];
+    let mut rng = fastrand::Rng::with_seed(4);
+    // Backwards: a week has at its end what was open at its begin, and what broke, less what came back or was deleted.
+    let begin_of = |of: &TrendPoint| of.open + of.recovered + of.gone - of.newly_broken;
+    for back in 2..26 {
+        let open = points.last().map(begin_of).unwrap();
+        let newly_broken = before.newly_broken * rng.u64(60..150) / 100 * if back == 4 { 3 } else { 1 };
+        let (gone, notified) = (newly_broken / 30, newly_broken * 9 / 10);
+        let begin = (open + newly_broken * rng.u64(0..50) / 100).saturating_sub(newly_broken / 5);
+        let recovered = (begin + newly_broken).saturating_sub(open + gone);
+        let from = monday() - TimeDelta::weeks(back);
+        points.push(TrendPoint { from, newly_broken, recovered, gone, open, notified });
+    }
+    points.reverse();
+    report.cohorts = points[14..].iter().map(|of| cohort(of.from, of.newly_broken, of.gone)).collect();
+    let sum = |of: fn(&Cohort) -> u64| report.cohorts.iter().map(of).sum::<u64>();
+    let (incidents, gone) = (sum(|of| of.opened), sum(|of| of.gone));
+    let after = |share: f64| report.reconnect_curve.iter().find(|of| of.back >= share).map(|of| of.after_seconds);
+    let (median_seconds, p90_seconds) = (after(0.5), after(0.9));
+    report.headline.reconnect_median_seconds = median_seconds;
+    let recovered = incidents - gone - report.headline.open.min(incidents / 10);
+    report.time_to_reconnect =
+        ReconnectTimes { incidents, recovered, median_seconds, p90_seconds, ..report.time_to_reconnect };
+    report.trend = points;
+    report
+}
+
+fn cohort(week: NaiveDate, opened: u64, gone: u64) -> Cohort {
+    let weeks = (monday() - week).num_weeks();
+    let back = |share: u64, days: i64| {
+        if weeks * 7 < days || opened == 0 {
+            return CameBack { recovered: 0, rate: None };
         }
+        let recovered = opened * (share + u64::try_from(weeks * 5 % 11).unwrap()) / 100;
+        CameBack { recovered, rate: Some(ratio(recovered, opened)) }
     };
-    (0..13).rev().map(one).collect()
+    Cohort {
+        week,
+        opened,
+        gone,
+        within_1_day: back(22, 1),
+        within_3_days: back(45, 3),
+        within_7_days: back(62, 7),
+        within_30_days: back(79, 30),
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "hours of a quarter of a year")]
 fn curve() -> Vec<CurvePoint> {
-    let back = |hours: u64| 0.93 * (1.0 - (-(hours as f64) / 60.0).exp());
-    let steps = (0..=24 * 84).step_by(9).map(|hours| CurvePoint { after_seconds: hours * 3600, back: back(hours) });
-    steps.collect()
+    let back = |hours: u64| 0.93 * (1.0 - (-(hours as f64) / 65.0).exp());
+    let hours = (0..24 * 30).step_by(4).chain([24 * 84]);
+    hours.map(|hours| CurvePoint { after_seconds: hours * 3600, back: back(hours) }).collect()
 }
 
 fn health(channel: &str, planned: u64) -> ChannelHealth {
@@ -172,7 +209,7 @@ pub fn ordinary() -> ReconnectReport {
         share_of_active: ratio(active, 7180),
         stands_out,
     };
-    ReconnectReport {
+    with_history(ReconnectReport {
         coverage: Coverage {
             audits_finished: 7,
             audits_failed: 1,
@@ -211,7 +248,8 @@ pub fn ordinary() -> ReconnectReport {
             reconnect_median_seconds: Some(61 * 3600),
         }),
         breakages: vec![
-            breakage("slack", "token_revoked", 36, [6, 14, 5, 3]),
+            // Of them came back, and were deleted, some that had broken before.
+            Breakage { recovered: 36, gone: 2, ..breakage("slack", "token_revoked", 36, [6, 14, 5, 3]) },
             breakage("slack", "refresh_failed", 5, [0, 2, 0, 0]),
             breakage("gmail", "token_expired", 24, [3, 8, 4, 2]),
             breakage("googlecalendar", "token_expired", 11, [1, 3, 2, 0]),
@@ -237,17 +275,8 @@ pub fn ordinary() -> ReconnectReport {
         brought_back: [(None, 9), (Some(0), 44), (Some(1), 14), (Some(2), 4)]
             .map(|(after_notice, recovered)| BroughtBack { after_notice, recovered })
             .to_vec(),
-        cohorts: cohorts(),
         time_to_detect: Times { count: 92, median_seconds: Some(11 * 3600), p90_seconds: Some(23 * 3600) },
-        time_to_reconnect: ReconnectTimes {
-            incidents: 1040,
-            recovered: 902,
-            median_seconds: Some(52 * 3600),
-            p90_seconds: Some(16 * DAY),
-            ..nothing().time_to_reconnect
-        },
         reconnect_curve: curve(),
-        trend: trend(26),
         repeat_breakers: RepeatBreakers { incidents: 6, users: 4 },
         silenced: [
             ("already_notified", 44),
@@ -262,7 +291,41 @@ pub fn ordinary() -> ReconnectReport {
         .into(),
         deliveries: vec![health("email", 118), health("webhook:product", 92)],
         ..nothing()
-    }
+    })
+}
+
+/// The same as the schedule makes it by default, on Monday at 07:00: with seven hours of the next week.
+pub fn scheduled() -> ReconnectReport {
+    let mut report = ordinary();
+    let late = TimeDelta::hours(7);
+    report.period = Period { from: report.period.from + late, to: report.period.to + late };
+    let from = monday() + TimeDelta::weeks(1);
+    let open = report.headline.open;
+    report.trend.remove(0);
+    report.trend.push(TrendPoint { from, newly_broken: 1, recovered: 1, gone: 0, open, notified: 1 });
+    report.cohorts.push(cohort(from, 1, 0));
+    report.time_to_reconnect.incidents += 1;
+    report.time_to_reconnect.recovered += 1;
+    report
+}
+
+/// An ordinary week of Slack alone.
+pub fn one_toolkit() -> ReconnectReport {
+    let mut report = ordinary();
+    report.toolkit = Some("slack".to_owned());
+    report.toolkits.retain(|of| of.toolkit == "slack");
+    report.breakages.retain(|of| of.toolkit == "slack");
+    report.auth_configs.clear();
+    let sum = |of: fn(&Breakage) -> u64| report.breakages.iter().map(of).sum::<u64>();
+    let (recovered, gone, open) = (sum(|of| of.recovered), sum(|of| of.gone), sum(|of| of.open.total()));
+    let active_at_start = report.toolkits[0].active_at_start;
+    let break_rate = report.toolkits[0].break_rate;
+    let headline = Headline { newly_broken: 41, active_at_start, break_rate, recovered, gone, open, ..report.headline };
+    let before = Headline { newly_broken: 14, recovered: 9, gone: 1, open: open + recovered + gone - 41, ..headline };
+    report.brought_back = vec![BroughtBack { after_notice: Some(0), recovered }];
+    report.time_to_detect.count = 41;
+    (report.headline, report.previous) = (headline, Some(before));
+    with_history(report)
 }
 
 /// A large product: 200 toolkits, and figures of many digits.
@@ -283,9 +346,20 @@ pub fn large() -> ReconnectReport {
     let newly_broken = report.toolkits.iter().map(|of| of.newly_broken).sum();
     let active_at_start = report.toolkits.iter().map(|of| of.active_at_start).sum();
     let open = report.breakages.iter().map(|of| of.open.total()).sum();
-    report.headline = Headline { newly_broken, active_at_start, open, ..report.headline };
+    let recovered = report.breakages.iter().map(|of| of.recovered).sum();
+    let gone = report.breakages.iter().map(|of| of.gone).sum();
+    report.headline = Headline { newly_broken, active_at_start, open, recovered, gone, ..report.headline };
     report.headline.break_rate = Some(ratio(newly_broken, active_at_start));
-    report.trend = trend(104);
+    let begin = open + recovered + gone - newly_broken;
+    let newly_before = newly_broken * 9 / 10;
+    report.previous = Some(Headline { newly_broken: newly_before, open: begin, ..report.headline.clone() });
+    report.brought_back = vec![BroughtBack { after_notice: None, recovered }];
+    for of in &mut report.auth_configs {
+        of.share_of_breakages = ratio(of.newly_broken, newly_broken);
+        of.share_of_active = ratio(of.active_at_start, active_at_start);
+        of.stands_out = false;
+    }
+    report = with_history(report);
     report.deliveries = (0..30).map(|n| health(&format!("webhook:tenant-{n}"), 1_000_000 + n)).collect();
     report
 }
@@ -318,6 +392,15 @@ pub fn hostile() -> ReconnectReport {
 /// An audit that saw little, and nothing to compare with.
 pub fn thin() -> ReconnectReport {
     let ordinary = ordinary();
+    let headline = Headline {
+        active_at_start: 12,
+        newly_broken: 3,
+        break_rate: Some(0.25),
+        open: 3,
+        notified: 3,
+        delivered: 3,
+        ..Headline::default()
+    };
     ReconnectReport {
         coverage: Coverage {
             audits_finished: 1,
@@ -327,23 +410,32 @@ pub fn thin() -> ReconnectReport {
             share: Some(0.5388),
             ..ordinary.coverage.clone()
         },
-        headline: Headline { active_at_start: 12, newly_broken: 3, break_rate: Some(0.25), ..Headline::default() },
+        headline: headline.clone(),
         previous: None,
-        toolkits: vec![rate("slack", 2, 9), rate("new_one", 1, 0)],
-        breakages: vec![breakage("slack", "token_expired", 2, [2, 0, 0, 0])],
+        toolkits: vec![rate("slack", 2, 12), rate("new_one", 1, 0)],
+        breakages: vec![
+            Breakage { recovered: 0, ..breakage("slack", "token_expired", 2, [2, 0, 0, 0]) },
+            breakage("new_one", "token_expired", 1, [1, 0, 0, 0]),
+        ],
+        cohorts: vec![cohort(monday(), 3, 0)],
         auth_configs: Vec::new(),
         funnel: Funnel { notified: 3, delivered: 3, link_opened: None, attempt_started: None, active_again: 0 },
-        trend: trend(1),
-        reconnect_curve: Vec::new(),
+        trend: vec![week(monday(), &headline)],
+        reconnect_curve: vec![
+            CurvePoint { after_seconds: 0, back: 0.0 },
+            CurvePoint { after_seconds: 5 * DAY, back: 0.0 },
+        ],
         time_to_reconnect: ReconnectTimes { incidents: 3, ..nothing().time_to_reconnect },
         ..nothing()
     }
 }
 
 /// All of them, with what they are.
-pub fn all() -> [(&'static str, ReconnectReport); 6] {
+pub fn all() -> [(&'static str, ReconnectReport); 8] {
     [
         ("ordinary", ordinary()),
+        ("scheduled", scheduled()),
+        ("toolkit", one_toolkit()),
         ("nothing", nothing()),
         ("large", large()),
         ("hostile", hostile()),

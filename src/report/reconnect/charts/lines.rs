@@ -15,6 +15,8 @@ const HEIGHT: u32 = 220;
 /// The curve is drawn up to here: what comes later is in the table.
 const DAYS_SHOWN: f64 = 30.0;
 const DAY_SECONDS: f64 = 86_400.0;
+/// The same in seconds.
+pub(super) const SECONDS_SHOWN: u64 = 30 * 86_400;
 
 /// A figure at the end of each step of a trend, with dots where there is room for them.
 #[expect(clippy::cast_precision_loss, reason = "heights on a screen")]
@@ -38,7 +40,8 @@ pub(super) fn course(about: About<'_>, steps: &[(NaiveDate, u64)], dots: bool) -
     })
 }
 
-/// The share of people that is back after so many seconds: level until somebody comes back.
+/// The share of people that is back after so many seconds: level until somebody comes back, and no longer than anybody was
+/// followed.
 pub(super) fn curve(about: About<'_>, points: &[(u64, f64)]) -> Result<Chart, ChartError> {
     let scale = Scale::to(100.0, 1.0);
     chart(about, HEIGHT, |sheet| {
@@ -53,7 +56,8 @@ pub(super) fn curve(about: About<'_>, points: &[(u64, f64)]) -> Result<Chart, Ch
     })
 }
 
-/// The corners of the stairs, in days and hundredths, up to the last day shown.
+/// The corners of the stairs, in days and hundredths, up to the last point or the last day shown: of what nobody was
+/// followed for, nothing is known.
 #[expect(clippy::cast_precision_loss, reason = "a place on a screen")]
 fn stairs(points: &[(u64, f64)]) -> Vec<(f64, f64)> {
     let mut path = vec![(0.0, 0.0)];
@@ -61,12 +65,12 @@ fn stairs(points: &[(u64, f64)]) -> Vec<(f64, f64)> {
     for (after, back) in points {
         let day = *after as f64 / DAY_SECONDS;
         if day > DAYS_SHOWN {
+            path.push((DAYS_SHOWN, level));
             break;
         }
         path.push((day, level));
         level = (back * 100.0).clamp(0.0, 100.0);
         path.push((day, level));
     }
-    path.push((DAYS_SHOWN, level));
     path
 }

@@ -32,7 +32,7 @@ pub(super) const MOST_TOOLKITS: usize = 40;
 
 /// The charts of a report, in the order in which it shows them; those that would be empty are left out.
 pub fn charts(report: &ReconnectReport) -> Result<Vec<Chart>, ChartError> {
-    let mut all = trend_charts(&report.trend, Step::Week)?;
+    let mut all = trend_charts(&report.trend, Step::Week, report.period.to)?;
     for chart in [toolkits(report), ages(report), funnel(report), curve(report)] {
         all.extend(chart?);
     }
@@ -48,8 +48,11 @@ fn toolkits(report: &ReconnectReport) -> Maybe {
     rows.sort_by(|one, other| other.break_rate.unwrap_or(0.0).total_cmp(&one.break_rate.unwrap_or(0.0)));
     let Some(worst) = rows.first() else { return Ok(None) };
     let summary = format!(
-        "{} toolkits; the highest rate is that of {}: {}, {} of {} accounts.",
-        rows.len(),
+        "{}{}: {}, {} of {} accounts.",
+        match rows.len() {
+            1 => String::new(),
+            toolkits => format!("{toolkits} toolkits; the highest rate is that of "),
+        },
         name(&worst.toolkit),
         percent(worst.break_rate),
         number(worst.newly_broken),
@@ -127,6 +130,12 @@ fn curve(report: &ReconnectReport) -> Maybe {
         )
     };
     let (half, most) = (within(times.median_seconds, "half"), within(times.p90_seconds, "nine in ten"));
-    let summary = format!("The share grows with the days: {half}; {most}.");
+    let longest = points.last().map_or(0, |(longest, _)| *longest);
+    let ends = if longest < lines::SECONDS_SHOWN {
+        format!(" It ends where nobody was followed longer: at {}.", length(Some(longest)))
+    } else {
+        String::new()
+    };
+    let summary = format!("The share grows with the days: {half}; {most}.{ends}");
     lines::curve(("curve", "Share of people that is back", &summary), &points).map(Some)
 }

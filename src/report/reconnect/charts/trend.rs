@@ -2,24 +2,32 @@
 //!
 //! Columns stay wide enough to be told apart, however many steps there are: more than [`MOST_COLUMNS`] are gathered, each
 //! column being the sum of so many. They are counted back from the last step, so that the newest column is not smaller for
-//! being cut; the oldest may hold fewer. The line of what is broken has every step.
+//! being cut; the oldest may hold fewer. A last step that the trend's end cuts has no column beside whole ones: it would
+//! look like a fall. The line of what is broken has every step, because a level can be read off at any instant.
 
 use chrono::NaiveDate;
 
 use super::super::model::TrendPoint;
 use super::super::trend::Step;
-use super::super::wording::number;
+use super::super::trend_forms::{comparable, not_whole};
+use super::super::wording::{instant, number};
 use super::{Chart, ChartError, Maybe, columns, lines};
+use crate::domain::Timestamp;
 
 /// Columns of a chart at most: of more they would be hairs.
 const MOST_COLUMNS: usize = 53;
 
 /// What broke and came back, and what is broken; without those that would be empty.
-pub(in super::super) fn trend_charts(points: &[TrendPoint], step: Step) -> Result<Vec<Chart>, ChartError> {
-    Ok([course(points, step)?, open(points, step)?].into_iter().flatten().collect())
+pub(in super::super) fn trend_charts(
+    points: &[TrendPoint],
+    step: Step,
+    to: Timestamp,
+) -> Result<Vec<Chart>, ChartError> {
+    Ok([course(points, step, to)?, open(points, step, to)?].into_iter().flatten().collect())
 }
 
-fn course(points: &[TrendPoint], step: Step) -> Maybe {
+fn course(all: &[TrendPoint], step: Step, to: Timestamp) -> Maybe {
+    let points = comparable(step, all, to);
     let Some(most) = points.iter().max_by_key(|of| of.newly_broken) else { return Ok(None) };
     if points.iter().all(|of| of.newly_broken + of.recovered == 0) {
         return Ok(None);
@@ -34,12 +42,22 @@ fn course(points: &[TrendPoint], step: Step) -> Maybe {
         step.during(most.from),
         number(most.newly_broken)
     );
-    let gathered = if per > 1 { format!(", in columns of {}", step.so_many(per)) } else { String::new() };
-    let title = format!("Newly broken and back again{gathered}");
+    let cut = match all.get(points.len()) {
+        Some(left_out) => {
+            Some(format!("The one from {}, of which {} is the end, is left out.", left_out.from, instant(to)))
+        }
+        None => not_whole(step, all, to),
+    };
+    let gathered = match per {
+        1 if points.len() < all.len() => format!(", in whole {}s", step.code()),
+        1 => String::new(),
+        _ => format!(", in columns of {}", step.so_many(per)),
+    };
+    let (title, summary) = (format!("Newly broken and back again{gathered}"), with(summary, cut));
     columns::pairs(("trend", &title, &summary), ["newly broken", "back again"], &gather(points, per)).map(Some)
 }
 
-fn open(points: &[TrendPoint], step: Step) -> Maybe {
+fn open(points: &[TrendPoint], step: Step, to: Timestamp) -> Maybe {
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return Ok(None) };
     if points.iter().all(|of| of.open == 0) {
         return Ok(None);
@@ -50,8 +68,13 @@ fn open(points: &[TrendPoint], step: Step) -> Maybe {
         number(first.open),
         number(last.open)
     );
+    let summary = with(summary, not_whole(step, points, to));
     let points: Vec<_> = points.iter().map(|of| (of.from, of.open)).collect();
     lines::course(("open", &title, &summary), &points, points.len() <= MOST_COLUMNS).map(Some)
+}
+
+fn with(summary: String, more: Option<String>) -> String {
+    more.map_or(summary.clone(), |more| format!("{summary} {more}"))
 }
 
 /// How many steps a column holds. Of days whole weeks: otherwise some would hold more weekends than others.

@@ -1,8 +1,8 @@
 //! What a person should know who reads nothing else: two or three sentences built from the figures by rules, and what the
 //! report cannot know.
 
-use super::super::model::{Headline, ReconnectReport, ToolkitRate};
-use super::super::wording::{instant, length, name, number, percent, plain};
+use super::super::model::{ReconnectReport, ToolkitRate};
+use super::super::wording::{accounts, instant, length, name, none_did, number, percent, plain};
 use crate::domain::ratio;
 
 /// An audit that learned less of the users than this is told of as a warning.
@@ -19,12 +19,8 @@ pub(super) fn sentences(report: &ReconnectReport) -> Vec<String> {
     if report.coverage.last_audit_at.is_none() && now.newly_broken == 0 {
         return vec!["No audit went to its end in this time, so nothing is known of it.".to_owned()];
     }
-    let told = [Some(broke(report)), compared(now, report.previous.as_ref()), back(report), own_app(report)];
+    let told = [Some(broke(report)), compared(report), back(report), own_app(report)];
     told.into_iter().flatten().collect()
-}
-
-fn accounts(count: u64) -> String {
-    format!("{} account{}", number(count), if count == 1 { "" } else { "s" })
 }
 
 fn of_working(of: &ToolkitRate) -> String {
@@ -32,47 +28,65 @@ fn of_working(of: &ToolkitRate) -> String {
 }
 
 fn broke(report: &ReconnectReport) -> String {
-    let now = &report.headline;
+    let (now, about) = (&report.headline, report.toolkit.as_deref());
     if now.newly_broken == 0 {
         let open = match now.open {
-            0 => "nothing is broken".to_owned(),
+            0 => match about {
+                None => "nothing is broken".to_owned(),
+                Some(_) => "none is broken".to_owned(),
+            },
             1 => "1 account that broke before is still broken".to_owned(),
             open => format!("{} accounts that broke before are still broken", number(open)),
         };
-        return format!("Nothing broke; {open}.");
+        return format!("{}; {open}.", none_did(about, "broke"));
+    }
+    if let Some(toolkit) = about {
+        let rate = report.toolkits.iter().find(|of| of.toolkit == toolkit).map_or_else(String::new, of_working);
+        return format!("{} broke{rate}.", accounts(now.newly_broken, about));
     }
     let most = report.toolkits.iter().map(|of| of.newly_broken).max().unwrap_or(0);
     let worst: Vec<&ToolkitRate> =
         report.toolkits.iter().filter(|of| of.newly_broken == most && of.newly_broken > 0).collect();
     let others = report.toolkits.iter().any(|of| of.newly_broken > 0 && of.newly_broken < most);
     match worst.as_slice() {
-        [] => format!("{} broke.", accounts(now.newly_broken)),
-        [one] if others => format!("{} broke most: {}{}.", name(&one.toolkit), accounts(most), of_working(one)),
-        [one] => format!("Only {} broke: {}{}.", name(&one.toolkit), accounts(most), of_working(one)),
+        [] => format!("{} broke.", accounts(now.newly_broken, None)),
+        [one] if others => format!("{} broke most: {}{}.", name(&one.toolkit), accounts(most, None), of_working(one)),
+        [one] => format!("Only {} broke: {}{}.", name(&one.toolkit), accounts(most, None), of_working(one)),
         [one, other] => {
-            format!("{} and {} broke most: {} each.", name(&one.toolkit), name(&other.toolkit), accounts(most))
+            format!("{} and {} broke most: {} each.", name(&one.toolkit), name(&other.toolkit), accounts(most, None))
         }
         [first, rest @ ..] => {
-            format!("{} and {} other toolkits broke most: {} each.", name(&first.toolkit), rest.len(), accounts(most))
+            format!(
+                "{} and {} other toolkits broke most: {} each.",
+                name(&first.toolkit),
+                rest.len(),
+                accounts(most, None)
+            )
         }
     }
 }
 
-fn compared(now: &Headline, before: Option<&Headline>) -> Option<String> {
-    let before = before.filter(|before| before.newly_broken + now.newly_broken > 0)?;
-    let all = number(now.newly_broken);
+fn compared(report: &ReconnectReport) -> Option<String> {
+    let now = &report.headline;
+    let before = report.previous.as_ref().filter(|before| before.newly_broken + now.newly_broken > 0)?;
+    let all = match (&report.toolkit, now.newly_broken) {
+        (None, newly_broken) => format!("In all {} broke,", number(newly_broken)),
+        (Some(_), 0) => return Some(format!("In the period before, {} broke.", number(before.newly_broken))),
+        // The sentence before this one has the figure.
+        (Some(_), _) => "That is".to_owned(),
+    };
     let than = |count: u64, word: &str| {
         let share = if before.newly_broken > 0 {
             format!(" ({} {word})", percent(Some(ratio(count, before.newly_broken))))
         } else {
             String::new()
         };
-        format!("In all {all} broke, {} {word} than in the period before{share}.", number(count))
+        format!("{all} {} {word} than in the period before{share}.", number(count))
     };
     Some(match (now.newly_broken, before.newly_broken) {
         (now, before) if now > before => than(now - before, "more"),
         (now, before) if now < before => than(before - now, "fewer"),
-        _ => format!("In all {all} broke, as many as in the period before."),
+        _ => format!("{all} as many as in the period before."),
     })
 }
 
@@ -153,7 +167,9 @@ pub(super) fn warnings(report: &ReconnectReport) -> Vec<String> {
     }
     let active = report.headline.active_at_start;
     if active < FEW_ACCOUNTS {
-        let all = if active == 0 { "No account".to_owned() } else { format!("Only {}", accounts(active)) };
+        let about = report.toolkit.as_deref();
+        let of = about.map_or_else(String::new, |toolkit| format!("{} ", name(toolkit)));
+        let all = if active == 0 { format!("No {of}account") } else { format!("Only {}", accounts(active, about)) };
         found.push(format!("{all} worked at the start: one more or less changes a rate a lot."));
     }
     found

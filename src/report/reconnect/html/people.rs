@@ -3,7 +3,7 @@
 
 use super::super::charts::Chart;
 use super::super::model::{CameBack, ReconnectReport};
-use super::super::wording::{instant, length, number, percent};
+use super::super::wording::{instant, length, name, none_did, number, percent};
 use super::chart;
 use super::figures::share_of;
 use super::page::{Cell, Part, Section, Table, figure, words};
@@ -36,7 +36,8 @@ pub(super) fn funnel(report: &ReconnectReport, charts: &[Chart]) -> Section {
     if of.link_opened.is_none() || of.attempt_started.is_none() {
         notes.push("Not known: links lead to the product's own page, which does not tell us what happens there.");
     }
-    let nobody = vec!["Nobody was told for the first time.".to_owned()];
+    let of_it = report.toolkit.as_deref().map_or_else(String::new, |toolkit| format!(" of {}", name(toolkit)));
+    let nobody = vec![format!("Nobody was told{of_it} for the first time.")];
     Section {
         id: "funnel",
         heading: "From being told to working again",
@@ -65,17 +66,7 @@ pub(super) fn curve(report: &ReconnectReport, charts: &[Chart]) -> Section {
     ];
     let columns = ["how long", "#accounts", "#half within", "#nine in ten within"];
     let times = Table::whole("How long it takes", &columns, rows);
-    let last = report.reconnect_curve.last().map_or(0, |of| of.after_seconds);
-    let by = |days: u64| report.reconnect_curve.iter().take_while(|of| of.after_seconds <= days * 86_400).last();
-    let steps = DAYS.iter().filter(|days| last > 0 && (**days == 1 || **days * 86_400 <= last));
-    let read = steps.filter_map(|days| {
-        let at = by(*days)?;
-        Some(vec![
-            words(if *days == 1 { "1 day".to_owned() } else { format!("{days} days") }),
-            figure(percent(Some(at.back))),
-        ])
-    });
-    let read = Table::whole("Share back, read off the curve", &["within", "#back again"], read.collect());
+    let read = Table::whole("Share back, read off the curve", &["within", "#back again"], read_off(report));
     let text = format!(
         "{} of {} accounts that broke since {} came back.",
         number(back.recovered),
@@ -93,6 +84,25 @@ pub(super) fn curve(report: &ReconnectReport, charts: &[Chart]) -> Section {
         ],
         ..Section::default()
     }
+}
+
+/// The share that was back after so many days, as far as anybody was followed, and at the end of the curve.
+fn read_off(report: &ReconnectReport) -> Vec<Vec<Cell>> {
+    let curve = &report.reconnect_curve;
+    let Some(end) = curve.last() else { return Vec::new() };
+    let by = |seconds: u64| curve.iter().take_while(|of| of.after_seconds <= seconds).last();
+    let steps = DAYS.iter().map(|days| days * 86_400).filter(|seconds| *seconds < end.after_seconds);
+    let mut rows: Vec<_> = steps
+        .filter_map(|seconds| Some(vec![words(days_of(seconds)), figure(percent(Some(by(seconds)?.back)))]))
+        .collect();
+    let longest = format!("{}, the longest anybody was followed", days_of(end.after_seconds));
+    rows.push(vec![words(longest), figure(percent(Some(end.back)))]);
+    rows
+}
+
+/// Whole days as such, also the first: the others in one unit.
+fn days_of(seconds: u64) -> String {
+    if seconds == 86_400 { "1 day".to_owned() } else { length(Some(seconds)) }
 }
 
 /// Text on every shade stands out (`page.css` has them, a test in the browser looks).
@@ -136,7 +146,7 @@ pub(super) fn brought_back(report: &ReconnectReport) -> Section {
     let repeats = report.repeat_breakers;
     let text = match (repeats.incidents, report.headline.newly_broken) {
         (0, 0) => Vec::new(),
-        (0, _) => vec!["Nothing broke again within 30 days of coming back.".to_owned()],
+        (0, _) => vec![none_did(report.toolkit.as_deref(), "broke again within 30 days of coming back") + "."],
         (incidents, broken) => vec![format!(
             "{} of what broke ({}) had come back at most 30 days before, of {} {}.",
             number(incidents),

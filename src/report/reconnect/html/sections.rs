@@ -3,7 +3,7 @@
 
 use super::super::charts::Chart;
 use super::super::model::{OpenByAge, ReconnectReport};
-use super::super::wording::{name, number, percent, plain};
+use super::super::wording::{name, none_did, number, percent, plain};
 use super::figures::share_of;
 use super::page::{Cell, Part, Section, Table, figure, words};
 use super::{chart, lead, people, told, trend};
@@ -48,15 +48,15 @@ fn toolkits(report: &ReconnectReport, charts: &[Chart]) -> Section {
     let table = Table::new("Toolkits, those of which most broke first", &columns, rows.collect());
     let quiet = report.toolkits.iter().filter(|of| of.newly_broken == 0).count();
     let text = match (rates.len(), quiet) {
-        (0, 0) => "No account worked or broke.".to_owned(),
-        (0, _) => "Nothing broke.".to_owned(),
+        (0, 0) => none_did(report.toolkit.as_deref(), "worked or broke") + ".",
+        (0, _) => none_did(report.toolkit.as_deref(), "broke") + ".",
         (_, 0) => String::new(),
         (_, 1) => "1 more toolkit worked without a breakage.".to_owned(),
         (_, quiet) => format!("{quiet} more toolkits worked without a breakage."),
     };
     Section {
         id: "toolkits",
-        heading: "Which toolkits broke",
+        heading: if report.toolkit.is_some() { "How much of it broke" } else { "Which toolkits broke" },
         text: Some(text).filter(|text| !text.is_empty()).into_iter().collect(),
         parts: vec![Part::new(chart(charts, "rates"), Some(table))],
         notes: vec![
@@ -126,7 +126,11 @@ fn open(report: &ReconnectReport, charts: &[Chart]) -> Section {
     ];
     let by_age = by_age.map(|(age, count)| vec![words(age), figure(number(count)), figure(share_of(count, total))]);
     let by_age = Table::whole("Broken at the end, by how long", &["broken for", "#accounts", "#share"], by_age.into());
-    let text = if found.is_empty() { vec!["Nothing broke, came back or is open.".to_owned()] } else { Vec::new() };
+    let text = if found.is_empty() {
+        vec![none_did(report.toolkit.as_deref(), "broke, came back or is open") + "."]
+    } else {
+        Vec::new()
+    };
     Section {
         id: "open",
         heading: "What is broken, and for how long",

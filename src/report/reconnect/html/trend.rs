@@ -3,6 +3,7 @@
 use super::super::charts::{Chart, trend_charts};
 use super::super::model::TrendPoint;
 use super::super::trend::{Step, Trend};
+use super::super::trend_forms::not_whole;
 use super::super::wording::{instant, number};
 use super::figures::Tile;
 use super::frame::Frame;
@@ -14,7 +15,7 @@ const MOST_SHOWN: usize = 31;
 
 /// A trend as a page: a whole file, or what `GET /report/trend` answers with.
 pub fn trend_html(trend: &Trend, frame: &Frame) -> Result<String, HtmlError> {
-    let charts = trend_charts(&trend.points, trend.step)?;
+    let charts = trend_charts(&trend.points, trend.step, trend.to)?;
     let heading = match trend.step {
         Step::Day => "Day by day",
         Step::Week => "Week by week",
@@ -52,7 +53,10 @@ pub(super) fn section((heading, folded): (&'static str, bool), points: &[TrendPo
             Part::new(chart(charts, "open"), None),
             if folded { table.folded() } else { table },
         ],
-        notes: vec!["Steps begin at 00:00 UTC, weeks on Monday. The last one may end before it is over."],
+        notes: vec![
+            "Steps begin at 00:00 UTC, weeks on Monday. Of a last one that is not whole the table has what there is, and \
+             the bars leave it out.",
+        ],
         ..Section::default()
     }
 }
@@ -95,9 +99,7 @@ fn edges(trend: &Trend) -> Vec<String> {
     let known = known.map(|from| {
         format!("Nothing is known from before {from}: the first audit began in that {}.", trend.step.code())
     });
-    let cut = (!trend.step.begins_at(trend.to))
-        .then(|| format!("The last {} is not whole: it is counted up to {}.", trend.step.code(), instant(trend.to)));
-    known.into_iter().chain(cut).collect()
+    known.into_iter().chain(not_whole(trend.step, &trend.points, trend.to)).collect()
 }
 
 fn tiles(points: &[TrendPoint]) -> Vec<Tile> {
@@ -105,7 +107,7 @@ fn tiles(points: &[TrendPoint]) -> Vec<Tile> {
     vec![
         tile("Newly broken", sum(points, |of| of.newly_broken)),
         tile("Back again", sum(points, |of| of.recovered)),
-        tile("Deleted by their users", sum(points, |of| of.gone)),
+        tile("Deleted", sum(points, |of| of.gone)),
         tile("First told", sum(points, |of| of.notified)),
         tile("Broken at the end", points.last().map_or(0, |last| last.open)),
     ]
