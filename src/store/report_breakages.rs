@@ -18,7 +18,7 @@ pub struct Stretch {
 
 /// Rows of one answer at most. Composio has about a thousand toolkits, and there are 11 reasons: four times what all of them
 /// would have. An answer that is as long is an error, because its figures are summed up.
-pub(super) const MOST_ROWS: i64 = 50_000;
+const MOST_ROWS: i64 = 50_000;
 /// Monday 1970-01-05, 00:00 UTC, in milliseconds: weeks are counted from there.
 pub const FIRST_MONDAY_MS: i64 = 4 * 86_400_000;
 /// One week in milliseconds.

@@ -37,7 +37,7 @@ pub(super) enum Unit {
 /// The chart of all bars, the first at the top. There must be one.
 pub(super) fn chart_of(about: About<'_>, unit: Unit, bars: &[Bar]) -> Result<Chart, ChartError> {
     let (least_step, below) = match unit {
-        Unit::Percent => (0.1, "% of those that worked at the start"),
+        Unit::Percent => (0.1, "broken for each 100 that worked at the start"),
         Unit::Count => (1.0, "accounts"),
     };
     let rows = u32::try_from(bars.len()).unwrap_or(u32::MAX / ROW);
