@@ -65,30 +65,65 @@ pub struct WeekFigures {
     pub recovered: [u64; 4],
 }
 
+/// The sums by toolkit, reason and auth config, and from them those by toolkit and reason, and the auth configs of which
+/// most broke; not the empty one, which stands for none known.
+const BREAKAGES: &str = "\
+    WITH sums AS MATERIALIZED (SELECT i.toolkit, COALESCE(a.reason, 'other') AS reason, a.auth_config, \
+    a.toolkit AS account_toolkit, \
+    count(CASE WHEN i.opened_at >= $1 AND i.released_at IS NULL THEN 1 END) AS newly_broken, \
+    count(CASE WHEN i.closed_at < $2 AND i.close_evidence IN ('active', 'superseded') THEN 1 END) AS recovered, \
+    count(CASE WHEN i.closed_at < $2 AND i.close_evidence = 'gone' THEN 1 END) AS gone, \
+    count(CASE WHEN (i.closed_at IS NULL OR i.closed_at >= $2) AND $2 - i.broke_at < 86400000 THEN 1 END) AS open_1, \
+    count(CASE WHEN (i.closed_at IS NULL OR i.closed_at >= $2) AND $2 - i.broke_at >= 86400000 \
+    AND $2 - i.broke_at < 604800000 THEN 1 END) AS open_7, \
+    count(CASE WHEN (i.closed_at IS NULL OR i.closed_at >= $2) AND $2 - i.broke_at >= 604800000 \
+    AND $2 - i.broke_at < 2592000000 THEN 1 END) AS open_30, \
+    count(CASE WHEN (i.closed_at IS NULL OR i.closed_at >= $2) AND $2 - i.broke_at >= 2592000000 THEN 1 END) AS open_more \
+    FROM incidents i LEFT JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
+    WHERE i.baseline = 0 AND +i.opened_at < $2 AND (i.released_at IS NULL OR i.released_at < $2) \
+    AND (i.closed_at IS NULL OR i.closed_at >= $1) AND ($3 IS NULL OR i.toolkit = $3) \
+    GROUP BY i.toolkit, COALESCE(a.reason, 'other'), a.auth_config, a.toolkit) \
+    SELECT * FROM (SELECT toolkit, reason, CAST(NULL AS TEXT) AS auth_config, \
+    CAST(sum(newly_broken) AS BIGINT) AS newly_broken, CAST(sum(recovered) AS BIGINT) AS recovered, \
+    CAST(sum(gone) AS BIGINT) AS gone, CAST(sum(open_1) AS BIGINT) AS open_1, CAST(sum(open_7) AS BIGINT) AS open_7, \
+    CAST(sum(open_30) AS BIGINT) AS open_30, CAST(sum(open_more) AS BIGINT) AS open_more FROM sums \
+    GROUP BY toolkit, reason ORDER BY toolkit, reason LIMIT $4) figures \
+    UNION ALL SELECT * FROM (SELECT account_toolkit, '' AS reason, auth_config, CAST(sum(newly_broken) AS BIGINT) AS n, \
+    0, 0, 0, 0, 0, 0 FROM sums WHERE auth_config <> '' AND newly_broken > 0 GROUP BY auth_config, account_toolkit \
+    ORDER BY n DESC, auth_config, account_toolkit LIMIT $5) most";
+
 impl Work {
-    /// What broke, recovered and is open, by toolkit and reason. (`+` keeps a database from looking through everything that
-    /// was ever opened: what had not ended before is little.)
+    /// What broke, recovered and is open, by toolkit and reason; and the auth configs of which most broke, `auth_configs` of
+    /// them, the most first. One look at the incidents for both, because each must be looked up among the accounts, which
+    /// is most of the work. (`+` keeps a database from looking through everything that was ever opened: what had not ended
+    /// before is little.)
     pub async fn report_breakages(
         &mut self,
         stretch: Stretch,
         toolkit: Option<&str>,
-    ) -> Result<Vec<BreakageFigures>, StoreError> {
-        let select = sql("SELECT i.toolkit, COALESCE(a.reason, 'other') AS reason, \
-             count(CASE WHEN i.opened_at >= $1 AND i.released_at IS NULL THEN 1 END) AS newly_broken, \
-             count(CASE WHEN i.closed_at < $2 AND i.close_evidence IN ('active', 'superseded') THEN 1 END) AS recovered, \
-             count(CASE WHEN i.closed_at < $2 AND i.close_evidence = 'gone' THEN 1 END) AS gone, \
-             count(CASE WHEN (i.closed_at IS NULL OR i.closed_at >= $2) AND $2 - i.broke_at < 86400000 THEN 1 END) AS open_1, \
-             count(CASE WHEN (i.closed_at IS NULL OR i.closed_at >= $2) AND $2 - i.broke_at >= 86400000 \
-             AND $2 - i.broke_at < 604800000 THEN 1 END) AS open_7, \
-             count(CASE WHEN (i.closed_at IS NULL OR i.closed_at >= $2) AND $2 - i.broke_at >= 604800000 \
-             AND $2 - i.broke_at < 2592000000 THEN 1 END) AS open_30, \
-             count(CASE WHEN (i.closed_at IS NULL OR i.closed_at >= $2) AND $2 - i.broke_at >= 2592000000 THEN 1 END) AS open_more \
-             FROM incidents i LEFT JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
-             WHERE i.baseline = 0 AND +i.opened_at < $2 AND (i.released_at IS NULL OR i.released_at < $2) \
-             AND (i.closed_at IS NULL OR i.closed_at >= $1) AND ($3 IS NULL OR i.toolkit = $3) \
-             GROUP BY i.toolkit, COALESCE(a.reason, 'other') ORDER BY i.toolkit, COALESCE(a.reason, 'other') LIMIT $4");
-        let select = select.bind(stretch.from).bind(stretch.to).bind(toolkit).bind(MOST_ROWS);
-        whole(&self.session.fetch(select).await?)?.iter().map(breakage_figures).collect()
+        auth_configs: u32,
+    ) -> Result<(Vec<BreakageFigures>, Vec<AuthConfigBreakages>), StoreError> {
+        let select =
+            sql(BREAKAGES).bind(stretch.from).bind(stretch.to).bind(toolkit).bind(MOST_ROWS).bind(auth_configs);
+        let (mut figures, mut most) = (Vec::new(), Vec::new());
+        for row in whole(&self.session.fetch(select).await?)? {
+            match row.opt_text("auth_config")? {
+                None => figures.push(breakage_figures(row)?),
+                Some(auth_config) => most.push(AuthConfigBreakages {
+                    auth_config,
+                    toolkit: row.text("toolkit")?,
+                    newly_broken: count(row, "newly_broken")?,
+                }),
+            }
+        }
+        // The order of two answers in one is not promised.
+        figures.sort_by(|a, b| (&a.toolkit, &a.reason).cmp(&(&b.toolkit, &b.reason)));
+        most.sort_by(|a, b| {
+            b.newly_broken
+                .cmp(&a.newly_broken)
+                .then_with(|| (&a.auth_config, &a.toolkit).cmp(&(&b.auth_config, &b.toolkit)))
+        });
+        Ok((figures, most))
     }
 
     /// Old news that was open, and not released, at the end of the stretch.
@@ -97,31 +132,6 @@ impl Work {
              AND +opened_at < $1 AND (baseline = 1 OR released_at >= $1) AND ($2 IS NULL OR toolkit = $2)");
         let rows = self.session.fetch(select.bind(at).bind(toolkit)).await?;
         rows.first().map_or(Ok(0), |row| count(row, "n"))
-    }
-
-    /// The auth configs of which most broke, the most first; not the empty one, which stands for none known.
-    pub async fn report_auth_configs(
-        &mut self,
-        stretch: Stretch,
-        toolkit: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<AuthConfigBreakages>, StoreError> {
-        let select = sql("SELECT a.auth_config, a.toolkit, count(*) AS n FROM incidents i JOIN accounts a \
-             ON a.user_id = i.user_id AND a.account_id = i.account_id \
-             WHERE i.baseline = 0 AND i.released_at IS NULL AND i.opened_at >= $1 AND i.opened_at < $2 \
-             AND ($3 IS NULL OR i.toolkit = $3) AND a.auth_config <> '' \
-             GROUP BY a.auth_config, a.toolkit ORDER BY n DESC, a.auth_config, a.toolkit LIMIT $4");
-        let select = select.bind(stretch.from).bind(stretch.to).bind(toolkit).bind(limit);
-        let rows = self.session.fetch(select).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(AuthConfigBreakages {
-                    auth_config: row.text("auth_config")?,
-                    toolkit: row.text("toolkit")?,
-                    newly_broken: count(row, "n")?,
-                })
-            })
-            .collect()
     }
 
     /// How fast people came back, by the week in which their incident was opened; of the incidents opened in the stretch.

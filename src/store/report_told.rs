@@ -77,18 +77,19 @@ impl Work {
     }
 
     /// After which notice people came back, of the incidents that recovered in the stretch: the number of the last that
-    /// had been accepted by then (0 is the first), none where none had; and how many.
+    /// had been accepted by then (0 is the first), none where none had; and how many. (The state stands in the CASE: as a
+    /// condition of the join it would lead SQLite, which keeps no statistics here, to all that was ever delivered, for each
+    /// incident anew.)
     pub async fn report_brought_back(
         &mut self,
         stretch: Stretch,
         toolkit: Option<&str>,
     ) -> Result<Vec<(Option<u32>, u64)>, StoreError> {
-        let select =
-            sql("SELECT last, count(*) AS n FROM (SELECT i.incident_id, max(CASE WHEN d.settled_at <= i.closed_at \
-             AND (d.said IS NULL OR d.said LIKE '%' || items.incident_id || '%') THEN items.number END) AS last \
+        let select = sql("SELECT last, count(*) AS n FROM (SELECT i.incident_id, max(CASE WHEN d.state = 'delivered' \
+             AND d.settled_at <= i.closed_at AND (d.said IS NULL OR d.said LIKE '%' || items.incident_id || '%') THEN items.number END) AS last \
              FROM incidents i LEFT JOIN notification_items items ON items.incident_id = i.incident_id \
              AND items.number >= 0 AND items.spent = 1 \
-             LEFT JOIN deliveries d ON d.notification_id = items.notification_id AND d.state = 'delivered' \
+             LEFT JOIN deliveries d ON d.notification_id = items.notification_id \
              WHERE i.baseline = 0 AND i.closed_at >= $1 AND i.closed_at < $2 \
              AND i.close_evidence IN ('active', 'superseded') AND ($3 IS NULL OR i.toolkit = $3) \
              GROUP BY i.incident_id) back GROUP BY last ORDER BY last");

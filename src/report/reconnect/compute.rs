@@ -61,11 +61,14 @@ pub async fn reconnect_report(
         return Err(ReportError::Dropped(since.date_naive()));
     }
     let before = comparable(&mut work, period, since).await?;
-    let auth_configs = asked(work.report_auth_configs(stretch(period), of, AUTH_CONFIGS)).await?;
+    let (breakages, auth_configs) = asked(work.report_breakages(stretch(period), of, AUTH_CONFIGS)).await?;
     let (then, worked) = worked(&mut work, before.unwrap_or(period).from, period.from, of, &auth_configs).await?;
-    let report = Reading::of(&mut work, period, of, worked).await?;
+    let report = Reading::of(&mut work, period, of, breakages, worked).await?;
     let previous = match before {
-        Some(before) => Some(Reading::of(&mut work, before, of, then).await?.headline()),
+        Some(before) => {
+            let (breakages, _) = asked(work.report_breakages(stretch(before), of, 0)).await?;
+            Some(Reading::of(&mut work, before, of, breakages, then).await?.headline())
+        }
         None => None,
     };
     let headline = report.headline();
@@ -192,12 +195,13 @@ impl Reading {
         work: &mut Work,
         period: Period,
         toolkit: Option<&str>,
+        breakages: Vec<BreakageFigures>,
         worked: Vec<Worked>,
     ) -> Result<Self, StoreError> {
         let stretch = stretch(period);
         let followed = Stretch { from: followed_since(period), ..stretch };
         Ok(Self {
-            breakages: asked(work.report_breakages(stretch, toolkit)).await?,
+            breakages,
             worked,
             funnel: asked(work.report_funnel(stretch, toolkit)).await?,
             detect: asked(work.report_detect_times(stretch, toolkit)).await?,
