@@ -83,7 +83,7 @@ async fn what_takes_long_is_there_when_one_comes_back() {
     let waits = ask(&making, 1, pending());
     let (found, ()) = tokio::join!(waits, async { tell.send(()).unwrap() });
     found.ok().unwrap();
-    tokio::time::advance(FRESH_IF_SLOW - Duration::from_secs(1)).await;
+    tokio::time::advance(FRESH_IF_SLOW.saturating_sub(Duration::from_secs(1))).await;
     ask(&making, 1, pending()).await.ok().unwrap();
     tokio::time::advance(Duration::from_secs(1)).await;
     assert_eq!(why(ask(&making, 1, pending()).await), "Slow");

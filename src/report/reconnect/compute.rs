@@ -14,8 +14,8 @@ use super::period::{REPEAT_WITHIN, ReportScope, followed_since, history_needed, 
 use super::trend::{MOST_STEPS, trend_of_report};
 use crate::domain::{Followed, Survival, Timestamp, ratio};
 use crate::store::{
-    ActiveAccounts, AuditFigures, AuthConfigBreakages, BreakageFigures, FIRST_MONDAY_MS, Store, StoreError, Stretch,
-    WEEK_MS, WeekFigures, Work,
+    ActiveAccounts, AuditFigures, AuthConfigBreakages, BreakageFigures, ChannelFigures, FIRST_MONDAY_MS, Store,
+    StoreError, Stretch, WEEK_MS, WeekFigures, Work,
 };
 use crate::telemetry::pulse::moved;
 
@@ -109,20 +109,21 @@ pub async fn reconnect_report(
         reconnect_curve: report.curve(),
         trend,
         repeat_breakers: RepeatBreakers { incidents: repeats.0, users: repeats.1 },
-        deliveries: channels
-            .into_iter()
-            .map(|of| ChannelHealth {
-                pending: of.planned.saturating_sub(of.delivered + of.dead + of.cancelled),
-                channel: of.channel,
-                planned: of.planned,
-                delivered: of.delivered,
-                dead: of.dead,
-                cancelled: of.cancelled,
-            })
-            .collect(),
+        deliveries: channels.into_iter().map(channel_health).collect(),
         headline,
         previous,
     })
+}
+
+fn channel_health(of: ChannelFigures) -> ChannelHealth {
+    ChannelHealth {
+        pending: of.planned.saturating_sub(of.delivered + of.dead + of.cancelled),
+        channel: of.channel,
+        planned: of.planned,
+        delivered: of.delivered,
+        dead: of.dead,
+        cancelled: of.cancelled,
+    }
 }
 
 /// The period before, where it can be compared with: its history is there, and it was watched from its beginning, with an

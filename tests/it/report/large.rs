@@ -81,7 +81,6 @@ async fn timed(raw: &Raw, days: i64) -> (ReconnectReport, Duration) {
     let period = Period { from: now() - TimeDelta::days(days), to: now() };
     let report = reconnect_report(&raw.store, period, now()).await.unwrap();
     let took = started.elapsed();
-    println!("{}: {days} days in {took:?} ({:?})", raw.url.split(':').next().unwrap(), report.headline);
     (report, took)
 }
 
@@ -113,7 +112,7 @@ async fn a_report_never_looks_through_history_again_for_each_incident() {
 
 #[tokio::test]
 #[ignore = "seeds a million accounts; says how long a report takes"]
-async fn a_million_accounts_and_two_years_take_seconds() {
+async fn a_million_accounts_and_two_years_are_reported_within_minutes() {
     const ACCOUNTS: u32 = 1_000_000;
     for raw in Raw::both().await.into_iter().rev() {
         let seeding = tokio::time::Instant::now();
@@ -121,6 +120,7 @@ async fn a_million_accounts_and_two_years_take_seconds() {
         println!("seeded in {:?}", seeding.elapsed());
         for (days, bound) in [(7, Duration::from_mins(1)), (365, Duration::from_mins(5))] {
             let (report, took) = timed(&raw, days).await;
+            println!("{}: {days} days in {took:?} ({:?})", raw.url.split(':').next().unwrap(), report.headline);
             is_whole_and_short(&report, ACCOUNTS, days);
             assert!(took < bound, "{}, {days} days: {took:?}", raw.url);
         }

@@ -74,7 +74,7 @@ fn open(points: &[TrendPoint], step: Step, to: Timestamp) -> Maybe {
 }
 
 fn with(summary: String, more: Option<String>) -> String {
-    more.map_or(summary.clone(), |more| format!("{summary} {more}"))
+    std::iter::once(summary).chain(more).collect::<Vec<_>>().join(" ")
 }
 
 /// How many steps a column holds. Of days whole weeks: otherwise some would hold more weekends than others.
