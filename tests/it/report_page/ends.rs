@@ -25,7 +25,7 @@ fn a_week_that_is_cut_has_no_bars_and_is_told_of() {
     assert_eq!(trend(&whole).title, "Newly broken and back again");
     assert_eq!(trend(&cut).title, "Newly broken and back again, in whole weeks");
     let left_out = "The one from 2026-11-16, of which 2026-11-16 07:00 UTC is the end, is left out.";
-    assert!(trend(&cut).summary.starts_with("25 steps: ") && trend(&cut).summary.ends_with(left_out));
+    assert!(trend(&cut).summary.starts_with("25 weeks: ") && trend(&cut).summary.ends_with(left_out));
     assert!(!trend(&whole).summary.contains("left out"));
     // What is open is a level: it is that of the end, and both say so.
     for (report, said) in [(&whole, false), (&cut, true)] {

@@ -134,9 +134,9 @@ fn a_report_about_one_toolkit_speaks_of_it_alone() {
     let rows = [
         (
             of(&|_| ()),
-            "41 Slack accounts broke, 3.2 % of those that worked. That is 27 more than in the period before (192.9 % more).",
+            "41 Slack accounts broke, break rate 3.2 %. That is 27 more than in the period before (192.9 % more).",
         ),
-        (of(&|report| report.previous = None), "41 Slack accounts broke, 3.2 % of those that worked."),
+        (of(&|report| report.previous = None), "41 Slack accounts broke, break rate 3.2 %."),
         (quiet(0), "No Slack account broke; none is broken. In the period before, 14 broke."),
         (
             quiet(3),

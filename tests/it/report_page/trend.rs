@@ -49,7 +49,7 @@ fn columns_of_many_steps_say_so() {
         let document = parsed(&page);
         named(&document, "figcaption").into_iter().map(text).collect::<Vec<_>>()
     };
-    assert_eq!(titles("weeks"), ["Newly broken and back again", "Broken at the end of each week"]);
+    assert_eq!(titles("weeks"), ["Newly broken and back again, in whole weeks", "Broken at the end of each week"]);
     assert_eq!(titles("days"), ["Newly broken and back again, in columns of 21 days", "Broken at the end of each day"]);
 }
 
