@@ -13,8 +13,8 @@ use super::attempt::{Attempted, DIRECTORY_FAILED, Decided, Ended, Outcome, PROVI
 use super::recheck::Rechecked;
 use super::{DeliverError, Deliverer};
 use crate::domain::{
-    AddressHash, ChannelName, DeliveryId, FailureClass, IncidentId, NotificationId, OperatorEvent, Silence,
-    SuppressionCause, Timestamp, Verdict,
+    AddressHash, ChannelName, FailureClass, IncidentId, NotificationId, OperatorEvent, Silence, SuppressionCause,
+    Timestamp, Verdict,
 };
 use crate::fault;
 use crate::store::{ClaimedDelivery, NewDelivery, NewOperatorEvent, Settlement, StoreError, Work};
@@ -195,13 +195,8 @@ impl Deliverer {
     ) -> Result<(), StoreError> {
         let kind = event.kind();
         let others = self.channels.iter().filter(|other| other.name() != channel && other.carries(kind));
-        let deliveries = others
-            .map(|other| NewDelivery {
-                id: DeliveryId::new(self.mint.uuid(now)),
-                channel: other.name().clone(),
-                outside_id: other.outside_id(&self.mint.uuid(now)),
-            })
-            .collect();
+        let deliveries =
+            others.map(|other| NewDelivery::on(other.name(), |uuid| other.outside_id(uuid), &self.mint, now)).collect();
         let id = NotificationId::new(self.mint.uuid(now));
         work.insert_operator_event(&NewOperatorEvent { id, event, deliveries }, &self.run, now).await
     }

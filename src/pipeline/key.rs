@@ -5,7 +5,7 @@
 //! written leaves nothing, one after it a pending delivery; either way the next run that is refused sends it.
 
 use super::{Pipeline, RunError};
-use crate::domain::{DeliveryId, NotificationId, OperatorEvent, RunCounters, Timestamp, causes, scrub};
+use crate::domain::{NotificationId, OperatorEvent, RunCounters, Timestamp, causes, scrub};
 use crate::ports::{ProviderError, ProviderUsage};
 use crate::store::{NewDelivery, NewOperatorEvent};
 use crate::telemetry::events;
@@ -60,11 +60,7 @@ impl Pipeline {
         let event = OperatorEvent::KeyRefused { status, detail: scrub(detail, MAX_DETAIL_CHARS) };
         let carrying = self.ports.channels.iter().filter(|channel| channel.carries(event.kind()));
         let deliveries = carrying
-            .map(|channel| NewDelivery {
-                id: DeliveryId::new(self.mint.uuid(now)),
-                channel: channel.name().clone(),
-                outside_id: channel.outside_id(&self.mint.uuid(now)),
-            })
+            .map(|channel| NewDelivery::on(channel.name(), |uuid| channel.outside_id(uuid), &self.mint, now))
             .collect();
         let new = NewOperatorEvent { id: NotificationId::new(self.mint.uuid(now)), event, deliveries };
         let mut work = self.store.begin().await?;

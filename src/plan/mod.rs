@@ -24,8 +24,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    ChannelName, DeliveryId, EventKind, IdMint, NoticePolicy, OperatorSilence, QuietHours, RunCounters, RunId,
-    StormGuard, Timestamp, UserId,
+    ChannelName, EventKind, IdMint, NoticePolicy, OperatorSilence, QuietHours, RunCounters, RunId, StormGuard,
+    Timestamp, UserId,
 };
 use crate::store::{Lease, NewDelivery, Store, StoreError, Work};
 use crate::telemetry::pulse::moved;
@@ -73,14 +73,7 @@ impl PlanContext<'_> {
     /// New deliveries on the channels that carry events of this kind and that `wanted` picks.
     fn deliveries(&self, kind: EventKind, wanted: impl Fn(&PlannedChannel) -> bool) -> Vec<NewDelivery> {
         let chosen = self.channels.iter().filter(|channel| (channel.carries)(kind) && wanted(channel));
-        let uuid = || self.mint.uuid(self.now);
-        chosen
-            .map(|channel| NewDelivery {
-                id: DeliveryId::new(uuid()),
-                channel: channel.name.clone(),
-                outside_id: (channel.outside_id)(&uuid()),
-            })
-            .collect()
+        chosen.map(|channel| NewDelivery::on(&channel.name, &channel.outside_id, self.mint, self.now)).collect()
     }
 }
 

@@ -4,7 +4,7 @@
 //! outbox before anybody reads that the team knows; a crash before that leaves nothing, and the next click tells.
 
 use super::Reconnect;
-use crate::domain::{AuthConfigId, DeliveryId, NotificationId, OperatorEvent, Timestamp, scrub};
+use crate::domain::{AuthConfigId, NotificationId, OperatorEvent, Timestamp, scrub};
 use crate::ports::ProviderError;
 use crate::store::{NewDelivery, NewOperatorEvent, StoreError, Work};
 
@@ -53,11 +53,7 @@ impl Reconnect {
         };
         let carrying = self.channels.iter().filter(|channel| channel.carries(event.kind()));
         let deliveries = carrying
-            .map(|channel| NewDelivery {
-                id: DeliveryId::new(self.mint.uuid(now)),
-                channel: channel.name().clone(),
-                outside_id: channel.outside_id(&self.mint.uuid(now)),
-            })
+            .map(|channel| NewDelivery::on(channel.name(), |uuid| channel.outside_id(uuid), &self.mint, now))
             .collect();
         let id = NotificationId::new(self.mint.uuid(now));
         work.insert_operator_event(&NewOperatorEvent { id, event, deliveries }, &self.run, now).await?;

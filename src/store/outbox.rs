@@ -5,7 +5,9 @@
 //! nothing.
 
 use super::{Row, StoreError, Value, Work, chunks, sql};
-use crate::domain::{ChannelName, DeliveryId, IncidentId, NoticeKind, NotificationId, RunId, Timestamp, UserId};
+use crate::domain::{
+    ChannelName, DeliveryId, IdMint, IncidentId, NoticeKind, NotificationId, RunId, Timestamp, UserId,
+};
 
 /// A notification to write, with its deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,13 @@ pub struct NewDelivery {
     pub channel: ChannelName,
     /// The id the outside will see on every attempt.
     pub outside_id: String,
+}
+
+impl NewDelivery {
+    /// One on `channel`, its ids minted at `now`; of a new UUID `outside_id` makes the id the outside will see.
+    pub fn on(channel: &ChannelName, outside_id: impl FnOnce(&str) -> String, mint: &IdMint, now: Timestamp) -> Self {
+        Self { id: DeliveryId::new(mint.uuid(now)), channel: channel.clone(), outside_id: outside_id(&mint.uuid(now)) }
+    }
 }
 
 impl Work {

@@ -19,8 +19,7 @@ use super::html::Frame;
 use super::model::{Headline, Period, ReconnectReport};
 use super::word::word_of;
 use crate::domain::{
-    AddressKey, DeliveryId, EventKind, IdMint, JobName, NotificationId, ReportReader, RunId, Timestamp, causes, millis,
-    scrub,
+    AddressKey, EventKind, IdMint, JobName, NotificationId, ReportReader, RunId, Timestamp, causes, millis, scrub,
 };
 use crate::ports::{Channel, Clock};
 use crate::store::{JobEnd, NewDelivery, NewOperatorEvent, Store, StoreError};
@@ -167,11 +166,7 @@ impl ReportJob<'_> {
     }
 
     fn delivery(&self, channel: &dyn Channel, now: Timestamp) -> NewDelivery {
-        NewDelivery {
-            id: DeliveryId::new(self.mint.uuid(now)),
-            channel: channel.name().clone(),
-            outside_id: channel.outside_id(&self.mint.uuid(now)),
-        }
+        NewDelivery::on(channel.name(), |uuid| channel.outside_id(uuid), self.mint, now)
     }
 
     async fn note_start(&self, now: Timestamp) -> Result<(), StoreError> {
