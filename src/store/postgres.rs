@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Postgres, Transaction};
 
 use super::errors::StoreError;
 use super::migrations;
-use super::session::{Backend, Dialect, Row, Session, Statement, Value};
+use super::session::{Backend, Dialect, Row, SLOW_STATEMENT, Session, Statement, Value};
 
 /// A run writes on one connection and delivers on a few.
 const CONNECTIONS: u32 = 8;
@@ -45,7 +45,8 @@ impl PostgresBackend {
             .parse::<PgConnectOptions>()
             .map_err(|_| StoreError::Url("not a PostgreSQL URL".into()))?
             .application_name("reconnectd")
-            .options(SESSION_OPTIONS);
+            .options(SESSION_OPTIONS)
+            .log_slow_statements(log::LevelFilter::Warn, SLOW_STATEMENT);
         let (host, port) = (options.get_host(), options.get_port());
         let database = options.get_database().unwrap_or_else(|| options.get_username());
         let place = format!("PostgreSQL, {host}:{port}/{database}");

@@ -4,11 +4,17 @@
 //! family is written once against this trait; SQLite and PostgreSQL differ in how a transaction begins,
 //! what the clock is called and how rows are locked, and nowhere else.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use sqlx::Row as _;
 
 use super::errors::StoreError;
 use crate::domain::{Timestamp, from_millis, millis};
+
+/// A statement that takes longer is logged as a warning with its text. sqlx would log each that takes a second: the sums of a
+/// report over a year take up to ten, and nobody is to be woken by them.
+pub(super) const SLOW_STATEMENT: Duration = Duration::from_secs(30);
 
 /// An argument of a statement. Only two types exist in the schema: text and 64-bit integers.
 #[derive(Debug, Clone, PartialEq, Eq)]

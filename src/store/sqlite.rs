@@ -15,11 +15,11 @@ use async_trait::async_trait;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Sqlite, Transaction};
 
 use super::errors::StoreError;
 use super::migrations;
-use super::session::{Backend, Dialect, Row, Session, Statement, Value};
+use super::session::{Backend, Dialect, Row, SLOW_STATEMENT, Session, Statement, Value};
 
 /// How long a statement waits for another process to release the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -54,7 +54,8 @@ impl SqliteBackend {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
-            .foreign_keys(true);
+            .foreign_keys(true)
+            .log_slow_statements(log::LevelFilter::Warn, SLOW_STATEMENT);
         // A relative path means another file from another directory: people are told the whole one.
         let name = options.get_filename();
         let file = std::path::absolute(name).unwrap_or_else(|_| name.to_owned());
