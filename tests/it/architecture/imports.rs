@@ -1,5 +1,7 @@
 //! Who may import whom: the table of the design, read from the paths that code names.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Report;
 use super::code::{Source, closing};
 
@@ -271,4 +273,23 @@ fn forbidden_imports_are_found_however_they_are_written() {
     for (path, text, expected) in table {
         assert_eq!(rules(path, text), *expected, "{path}: {text}");
     }
+}
+
+/// What docs/architecture.md tells a newcomer is what is enforced.
+#[test]
+fn the_documents_have_this_table() {
+    let text = include_str!("../../../docs/architecture.md");
+    let table = crate::docs::section(text, "Modules, and who may import whom");
+    let named = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<BTreeSet<_>>();
+    let mut told = BTreeMap::new();
+    for row in table.lines().filter_map(|line| line.strip_prefix("| `")) {
+        let cells: Vec<&str> = row.trim_end_matches(" |").split(" | ").collect();
+        let [module, _, allowed] = cells[..] else { panic!("three columns: {row}") };
+        told.insert(module.trim_end_matches('`').to_owned(), named(allowed));
+    }
+    told.retain(|module, _| !module.contains("app"));
+    let enforced = MAY_IMPORT.iter().map(|(module, allowed)| {
+        ((*module).to_owned(), allowed.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>())
+    });
+    assert_eq!(told, enforced.collect::<BTreeMap<_, _>>());
 }
