@@ -222,3 +222,16 @@ fn files_named_in_the_documents_exist() {
         }
     }
 }
+
+#[test]
+fn every_decision_is_in_the_list() {
+    let list = include_str!("../../docs/decisions/README.md");
+    let decisions = documents().into_iter().filter(|(path, _)| path.parent().unwrap().ends_with("decisions"));
+    for (path, text) in decisions.filter(|(path, _)| !path.ends_with("README.md")) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let heading = text.lines().next().unwrap().strip_prefix("# ").and_then(|line| line.split_once(": "));
+        let Some((number, title)) = heading else { panic!("{name} does not begin with its number and title") };
+        assert!(name.starts_with(&format!("{number}-")), "{name} begins with another number");
+        assert!(list.contains(&format!("- [{number}]({name}): {title}\n")), "docs/decisions/README.md: {name}, {title}");
+    }
+}
