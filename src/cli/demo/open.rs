@@ -16,8 +16,8 @@ use crate::cli::output;
 use crate::http::{Access, ReportSite, Server};
 use crate::ports::Clock as _;
 
-/// Whom the reader plays: Slack broke, both mails went out, and nothing was mended.
-const PLAYED: &str = "jo";
+/// Whom the reader plays: Slack refused to go on, both mails went out, and he gave up half-way through reconnecting once.
+const PLAYED: &str = "finn";
 
 /// How often the demo's clock is set by the system's.
 const TICK: Duration = Duration::from_millis(100);

@@ -58,7 +58,7 @@ async fn take(browser: &Browser, name: &str) {
 fn the_readmes_pictures_are_there_and_small() {
     let pictures = pictures();
     let names: Vec<&str> = pictures.iter().filter_map(|picture| picture.file.file_name()?.to_str()).collect();
-    assert_eq!(names, ["reconnect-page.png", "report.png"]);
+    assert_eq!(names, ["reconnect-page.png", "report.png", "report-charts.png"]);
     for Picture { file, words } in &pictures {
         let bytes = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         assert!(bytes.starts_with(PNG) && (bytes.len() as u64) < MAX_PICTURE_BYTES, "{}", file.display());
@@ -100,9 +100,12 @@ async fn from_the_demos_mail_to_its_report_by_clicking() {
     browser.click("button[value=approve]").await;
     assert_eq!(browser.heading().await, "Slack is connected again", "{}", browser.url().await);
 
-    browser.size(1000, 900, false).await;
+    browser.size(1000, 800, false).await;
     browser.goto(&report).await;
     take(&browser, "report").await;
+    browser.size(1000, 1240, false).await;
+    browser.run("document.getElementById('toolkits').closest('section').scrollIntoView()").await;
+    take(&browser, "report-charts").await;
     let after = headline(&format!("{report}.json")).await;
     let count = |of: &Value, figure: &str| of[figure].as_u64().unwrap();
     for (figure, change) in [("recovered", 1), ("active_again", 1), ("newly_broken", 0)] {
