@@ -122,7 +122,7 @@ async fn play(args: DemoArgs) -> anyhow::Result<Exit> {
 
     clock.set(clock.now().max(SystemClock.now()));
     ending::write_report(&stage).await?;
-    output::result(&stage.directions()?);
+    output::result(&stage.directions(doors.is_some())?);
     if let Some(doors) = doors {
         doors.open(&stage).await?;
     }

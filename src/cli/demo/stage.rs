@@ -109,8 +109,8 @@ impl Stage {
         self.simulator.world().set_status(&AccountId::new("ca_ben_1"), "ACTIVE", None);
     }
 
-    /// Where to look next.
-    pub(super) fn directions(&self) -> anyhow::Result<String> {
+    /// Where to look next; `open` where its pages are about to be.
+    pub(super) fn directions(&self, open: bool) -> anyhow::Result<String> {
         let mails = files(&self.folder.join("mails"))?;
         let webhooks = files(&self.folder.join("webhooks"))?;
         let folder = self.folder.display();
@@ -121,6 +121,9 @@ impl Stage {
         let program = std::env::current_exe().map_or("reconnectd".into(), |program| program.display().to_string());
         let _infallible =
             writeln!(text, "  why, for anybody:  {program} --config {folder}/reconnectd.toml explain hana");
+        if !open {
+            let _infallible = writeln!(text, "  to click through it, from a mail on:  {program} demo --serve");
+        }
         Ok(text)
     }
 

@@ -91,6 +91,9 @@ async fn the_demo_needs_nothing_and_tells_exactly_those_concerned_once() {
     told.sort();
     assert_eq!(told, expected);
     the_report_is_about_the_story(&show);
+    let report = show.canonicalize().unwrap().join("report.html");
+    assert!(output.stdout.contains(&format!("\n  the report    {}\n", report.display())), "{}", output.stdout);
+    assert!(output.stdout.contains(" demo --serve\n"), "{}", output.stdout);
 }
 
 /// Written at the end, in every form: what broke and came back in the four audits that matter.
