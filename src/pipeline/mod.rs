@@ -10,38 +10,40 @@
 
 mod delivering;
 mod ending;
+mod error;
 mod key;
 mod pinging;
 mod planning;
+mod scanning;
 mod takeover;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 pub use crate::deliver::Pace;
 
-use crate::deliver::{DeliverError, Delivered, DeliverySettings};
+use crate::deliver::{Delivered, DeliverySettings};
 use crate::domain::{
-    Cursor, IdMint, JobName, NoticePolicy, QuietHours, ReconnectUrl, RetrySchedule, RunCounters, RunId, ScannedPage,
-    StormGuard, Timestamp, UserId, causes,
+    Cursor, IdMint, JobName, NoticePolicy, QuietHours, ReconnectUrl, RetrySchedule, RunCounters, RunId, StormGuard,
+    Timestamp, causes,
 };
 use crate::fault;
-use crate::plan;
-use crate::ports::{Channel, Clock, Directory, DirectoryError, Provider, ProviderError, ProviderUsage};
-use crate::record::{Baseline, RecordContext, record_page};
+use crate::ports::{Channel, Clock, Directory, Provider, ProviderUsage};
+use crate::record::Baseline;
 use crate::report::Summary;
-use crate::scan::{self, ScanError, ScanOptions};
-use crate::store::{Lease, LeaseHeld, Store, StoreError};
+use crate::scan::ScanOptions;
+use crate::store::{Lease, LeaseHeld, Store};
 use crate::telemetry::health::Dependency;
 use crate::telemetry::metrics::{JobOutcome, Stage};
 use crate::telemetry::{Metrics, Pulse, events, spans};
 
 pub use ending::SAW_NOBODY;
+pub use error::RunError;
 pub use pinging::{Watch, WatchedJob};
 
 /// The right to run lapses this long after its last renewal, unless [`RunSettings::lease_ttl`] says otherwise;
@@ -49,12 +51,6 @@ pub use pinging::{Watch, WatchedJob};
 pub const LEASE_TTL: Duration = Duration::from_secs(20);
 /// How often the right to run is renewed within its life, so that one slow renewal costs nothing.
 const HEARTBEATS_PER_LEASE: u32 = 3;
-/// Pages that may wait to be recorded: one being recorded, one ready, one being fetched.
-const PAGES_AHEAD: usize = 1;
-/// How often a page is recorded while the state database is away for a moment, and the pause in between.
-/// Should the lease lapse meanwhile, its fence refuses the page.
-const RECORD_TRIES: u32 = 4;
-const RECORD_PAUSE: Duration = Duration::from_secs(2);
 /// The lease that is the right to run.
 pub const LEASE_NAME: &str = "run";
 
@@ -118,54 +114,6 @@ pub enum RunOutcome {
     Stopped(Box<Summary>),
     /// Another process holds the right to run.
     HeldElsewhere(LeaseHeld),
-}
-
-/// A run had to stop.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The directory could not be read.
-    #[error("reading the directory failed")]
-    Directory(#[from] DirectoryError),
-    /// The provider gave a reason to stop.
-    #[error("asking the provider failed")]
-    Provider(#[source] ProviderError),
-    /// The state database could not be read or written.
-    #[error("the state database could not be used")]
-    Store(#[from] StoreError),
-    /// The scan stopped for another reason.
-    #[error("scanning failed")]
-    Scan(#[source] ScanError),
-}
-
-impl RunError {
-    /// Whether the provider refused the key.
-    pub fn is_unauthorized(&self) -> bool {
-        matches!(self, Self::Provider(ProviderError::Unauthorized { .. }))
-    }
-
-    /// Whether the state database is full, corrupt or of another version: trying again is of no use.
-    pub fn is_state_unusable(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_unusable())
-    }
-}
-
-impl From<ScanError> for RunError {
-    fn from(error: ScanError) -> Self {
-        match error {
-            ScanError::Directory(error) => Self::Directory(error),
-            ScanError::Provider(error) => Self::Provider(error),
-            other => Self::Scan(other),
-        }
-    }
-}
-
-impl From<DeliverError> for RunError {
-    fn from(error: DeliverError) -> Self {
-        match error {
-            DeliverError::Provider(error) => Self::Provider(error),
-            DeliverError::Store(error) => Self::Store(error),
-        }
-    }
 }
 
 /// One run: its ports, its settings and its id.
@@ -314,91 +262,6 @@ impl Pipeline {
         }
         let delivered = self.deliver(&mut running.counters).await?;
         Ok((!delivered.interrupted).then_some(delivered))
-    }
-
-    /// Fetches and records at once: while one page is being recorded, the next is being fetched.
-    async fn scan_and_record(&self, running: &mut Running) -> Result<(), RunError> {
-        let directory = self.ports.directory.as_ref();
-        let total = directory.count().await?;
-        self.note_progress(running.counters.users_scanned, total);
-        if running.cursor.is_none() {
-            running.counters.users_blank = directory.count_blank().await?;
-        }
-        let (pages, scanned) = mpsc::channel::<ScannedPage>(PAGES_AHEAD);
-        let from = running.cursor.clone();
-        let provider = self.ports.provider.as_ref();
-        let scan =
-            scan::scan(directory, provider, self.settings.scan, from, pages, &self.stop, self.ports.clock.as_ref());
-        let record = async {
-            let mut scanned = scanned; // Owned here, so that a failure to record tells the scan to stop.
-            while let Some(page) = scanned.recv().await {
-                self.record_patiently(&page, running).await?;
-                self.note_progress(running.counters.users_scanned, total);
-            }
-            Ok::<(), RunError>(())
-        };
-        let (scan, record) = tokio::join!(Box::pin(scan), Box::pin(record));
-        // A recording failure makes the scan fail too (nobody takes its pages): the cause comes first.
-        record?;
-        Ok(scan?)
-    }
-
-    /// Records one page; a deadlock or a dropped connection is no reason to fail a run. Recording a page again
-    /// changes nothing, also when the first try had arrived.
-    async fn record_patiently(&self, page: &ScannedPage, running: &mut Running) -> Result<(), RunError> {
-        for _ in 1..RECORD_TRIES {
-            match self.record(page, running).await {
-                Err(RunError::Store(StoreError::Transient(_))) => tokio::time::sleep(RECORD_PAUSE).await,
-                done => return done,
-            }
-        }
-        self.record(page, running).await
-    }
-
-    /// Records one page, its checkpoint and the lease's renewal in one transaction.
-    async fn record(&self, page: &ScannedPage, running: &mut Running) -> Result<(), RunError> {
-        let now = self.ports.clock.now();
-        let zones = self.rehearsal_zones(page).await?;
-        let context = RecordContext { run: &self.run_id, baseline: running.baseline, now, mint: &self.mint };
-        let mut counters = running.counters.clone();
-        let mut work = self.store.begin().await?;
-        if let Some(lease) = &running.lease {
-            work.renew_lease(lease, self.settings.lease_ttl).await?;
-        }
-        record_page(&mut work, page, context, &mut counters).await?;
-        let scan_done = page.next.is_none();
-        if self.settings.dry_run {
-            let users: Vec<UserId> = page.users.iter().map(|seen| seen.user.clone()).collect();
-            let incidents = work.stored_incidents_of(&users).await?;
-            let channels = self.planned_channels();
-            let context = self.plan_context(running.baseline.taking_stock, &channels);
-            plan::rehearse(&mut work, incidents, &context, &zones, &mut counters).await?;
-            work.roll_back();
-        } else {
-            self.count_requests(&mut counters, running.usage_before);
-            work.checkpoint_run(&self.run_id, page.next.as_ref(), scan_done, &counters, now).await?;
-            fault::point("page.before_commit");
-            work.commit().await?;
-            fault::point("page.after_commit");
-            self.ports.metrics.run_counted(&running.counters, &counters);
-            self.note_state(None);
-        }
-        self.pulse.beat();
-        tracing::debug!(
-            event = events::PAGE_RECORDED,
-            users = page.users.len(),
-            users_scanned = counters.users_scanned,
-            "A page of users was recorded."
-        );
-        running.counters = counters;
-        running.cursor.clone_from(&page.next);
-        running.scan_done = scan_done;
-        Ok(())
-    }
-
-    fn note_progress(&self, done: u64, total: u64) {
-        self.ports.metrics.audit_progress(done, total.max(done));
-        self.progress.send_replace(Progress { done, total: total.max(done) });
     }
 
     /// How the state database fared: well, or where it is what failed, not.

@@ -232,6 +232,9 @@ fn every_decision_is_in_the_list() {
         let heading = text.lines().next().unwrap().strip_prefix("# ").and_then(|line| line.split_once(": "));
         let Some((number, title)) = heading else { panic!("{name} does not begin with its number and title") };
         assert!(name.starts_with(&format!("{number}-")), "{name} begins with another number");
-        assert!(list.contains(&format!("- [{number}]({name}): {title}\n")), "docs/decisions/README.md: {name}, {title}");
+        assert!(
+            list.contains(&format!("- [{number}]({name}): {title}\n")),
+            "docs/decisions/README.md: {name}, {title}"
+        );
     }
 }

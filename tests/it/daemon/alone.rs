@@ -13,7 +13,7 @@ use reconnectd::schedule::Claims;
 use reconnectd::store::{JobEnd, OccurrenceClaim};
 use tokio::sync::watch;
 
-use super::{DONE, RUNNING, Running, SKIPPED, Scripted, StepClock, configuration, configured};
+use super::stage::{DONE, RUNNING, Running, SKIPPED, Scripted, StepClock, configuration, configured};
 use crate::support::rig::{Rig, START_MS};
 
 /// A job that moves, as told by its beat, and ends; or one that never answers.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use reconnectd::daemon::{Body, Call, End, Finish};
 use reconnectd::domain::JobName;
 
-use super::{DONE, Running};
+use super::stage::{DONE, Running};
 use crate::support::databases::postgres_database;
 use crate::support::proxy::Proxy;
 use crate::support::rig::Rig;
