@@ -14,7 +14,7 @@ mod journey;
 mod limits;
 mod link_faults;
 mod links;
-mod opened;
+pub mod opened;
 mod revoked;
 mod rotation;
 mod siblings;
