@@ -18,6 +18,10 @@ pub(super) struct Phrases {
     pub why: &'static str,
     pub second_account: &'static str,
     pub others: &'static str,
+    /// `{count}`, too.
+    pub siblings: &'static str,
+    /// `{count}`, too.
+    pub siblings_left: &'static str,
     pub why_refused: &'static str,
     pub why_failures: &'static str,
     pub why_transient: &'static str,
@@ -81,6 +85,10 @@ const ENGLISH: Phrases = Phrases {
     why: "Why",
     second_account: "Another {toolkit} account of yours works. This is about the one named here.",
     others: "Also to be reconnected: {list}. You can do that in the settings of {product}.",
+    siblings: "Other {toolkit} accounts of yours that stopped working: {count}. The one you sign in with is connected; you \
+               can connect the others in the settings of {product}.",
+    siblings_left: "Other {toolkit} accounts of yours that stopped working: {count}. Those you still need you can connect in \
+                    the settings of {product}.",
     why_refused: "{toolkit} no longer accepts the permission you gave. A new password is a usual cause.",
     why_failures: "{toolkit} refused access several times in a row.",
     why_transient: "{toolkit} could not be reached for a long time.",
@@ -157,6 +165,10 @@ const GERMAN: Phrases = Phrases {
     why: "Grund",
     second_account: "Ein anderes {toolkit}-Konto von Ihnen funktioniert. Es geht um das hier genannte.",
     others: "Ebenfalls neu zu verbinden: {list}. Das geht in den Einstellungen von {product}.",
+    siblings: "Weitere {toolkit}-Konten von Ihnen, die nicht mehr funktionieren: {count}. Verbunden wird das Konto, mit dem \
+               Sie sich anmelden; die anderen können Sie in den Einstellungen von {product} verbinden.",
+    siblings_left: "Weitere {toolkit}-Konten von Ihnen, die nicht mehr funktionieren: {count}. Was Sie davon noch brauchen, \
+                    können Sie in den Einstellungen von {product} verbinden.",
     why_refused: "{toolkit} nimmt die erteilte Erlaubnis nicht mehr an. Oft liegt es an einem neuen Passwort.",
     why_failures: "{toolkit} hat den Zugriff mehrmals hintereinander abgelehnt.",
     why_transient: "{toolkit} war lange Zeit nicht erreichbar.",

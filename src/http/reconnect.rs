@@ -155,7 +155,11 @@ fn away(shared: &Shared, language: Language, error: &PageError, subject: Subject
 fn page_of(shared: &Shared, site: &ReconnectSite, language: Language, view: &PageView) -> Response {
     let form = site.reconnect.links.keys.form(&view.link, (shared.site.now)());
     let page = speaker(shared, site, language, view).view(view, form);
-    shared.pages.show_leaving(StatusCode::OK, language, &page)
+    if page.form.is_some() {
+        shared.pages.show_leaving(StatusCode::OK, language, &page)
+    } else {
+        shared.pages.show(StatusCode::OK, language, &page)
+    }
 }
 
 fn speaker<'a>(shared: &'a Shared, site: &'a ReconnectSite, language: Language, view: &'a PageView) -> Speaker<'a> {

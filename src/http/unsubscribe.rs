@@ -14,6 +14,7 @@ use super::Shared;
 use super::language::{Language, Subject};
 use super::one_click::{Posted, posted};
 use super::preferences::{Wish, Wishes, about, keep, wish_of};
+use super::rate::slower;
 use super::same_site::is_ours;
 use crate::domain::{AddressHash, SuppressionCause, UnsubscribeToken, causes};
 use crate::store::StoreError;
@@ -41,6 +42,9 @@ pub(super) async fn ask(State(shared): State<Arc<Shared>>, uri: Uri, headers: He
     let Some(hash) = owner(&shared, &uri) else {
         return shared.pages.answer(StatusCode::NOT_FOUND, language, Subject::NothingHere);
     };
+    if !shared.rate.allows_owner(&hash) {
+        return slower(&shared, language);
+    }
     match tokio::time::timeout(MAX_READ_TIME, read(&shared, &hash)).await {
         Ok(Ok(wishes)) => {
             let page = wishes.page(language, shared.pages.product(), &about(&uri), false);
@@ -60,6 +64,9 @@ pub(super) async fn suppress(State(shared): State<Arc<Shared>>, request: Request
     let Some(hash) = owner else {
         return shared.pages.answer(StatusCode::NOT_FOUND, language, Subject::NothingHere);
     };
+    if !shared.rate.allows_owner(&hash) {
+        return slower(&shared, language);
+    }
     let wish = match &posted {
         Posted::Form(body) if ours => wish_of(body),
         Posted::OneClick | Posted::Form(_) | Posted::Else => None,

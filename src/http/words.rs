@@ -39,7 +39,10 @@ impl<'a> Speaker<'a> {
         let words = self.phrases;
         match view.standing {
             Standing::Open => self.open(view, form),
-            Standing::Reconnected => self.page("good", words.good, words.good_text, Some(self.to_product())),
+            Standing::Reconnected => {
+                let page = self.page("good", words.good, words.good_text, Some(self.to_product()));
+                self.with_siblings(page, view.siblings)
+            }
             Standing::Removed => self.page("good", words.good, words.removed_text, Some(self.to_product())),
             Standing::Team => self.team(),
             Standing::SwitchedOff => self.to_settings(words.switched_off, words.switched_off_text),
@@ -65,9 +68,10 @@ impl<'a> Speaker<'a> {
         if !others.is_empty() {
             notes.push(self.fill(words.others).replace("{list}", &self.list(&others)));
         }
+        notes.extend(self.counted(words.siblings, view.siblings));
         let button = self.fill(words.open_button);
         let form = Form { fields: vec![Field { name: "form", value: form }], button, ..Form::default() };
-        let also = (!others.is_empty()).then(|| self.settings());
+        let also = (!others.is_empty() || view.siblings > 0).then(|| self.settings());
         Page { heading: self.fill(words.open), text, facts, form: Some(form), also, notes, ..Page::default() }
     }
 
@@ -93,9 +97,20 @@ impl<'a> Speaker<'a> {
         self.or_settings(self.page("bad", self.phrases.foreign, self.phrases.foreign_text, back))
     }
 
-    /// Back from the provider, and it works.
-    pub(super) fn works(&self) -> Page {
-        self.page("good", self.phrases.works, self.phrases.works_text, Some(self.to_product()))
+    /// Back from the provider, and it works. `others` of the toolkit's accounts stopped as well and are not back.
+    pub(super) fn works(&self, others: u64) -> Page {
+        let page = self.page("good", self.phrases.works, self.phrases.works_text, Some(self.to_product()));
+        self.with_siblings(page, others)
+    }
+
+    /// With word of accounts of the same toolkit that do not work, where there are any.
+    fn with_siblings(&self, page: Page, siblings: u64) -> Page {
+        let notes: Vec<String> = self.counted(self.phrases.siblings_left, siblings).into_iter().collect();
+        if notes.is_empty() { page } else { self.or_settings(Page { notes, ..page }) }
+    }
+
+    fn counted(&self, phrase: &str, count: u64) -> Option<String> {
+        (count > 0).then(|| self.fill(phrase).replace("{count}", &count.to_string()))
     }
 
     /// Back from the provider, which has not decided; `here` answers again.
@@ -194,7 +209,7 @@ mod tests {
     fn a_name_of_two_words_is_one_in_a_german_compound() {
         let url = ReconnectUrl::parse("https://app.example.com/{toolkit}").unwrap();
         let (slug, language) = (ToolkitSlug::new("googlecalendar"), Language::German);
-        let page = Speaker::new(language, "Acme", &slug, &url, &url).works();
+        let page = Speaker::new(language, "Acme", &slug, &url, &url).works(0);
         assert_eq!(page.heading, "Google Calendar ist wieder verbunden");
         assert_eq!(page.text, ["Danke. Acme kann Ihr Google-Calendar-Konto wieder nutzen."]);
     }
