@@ -88,9 +88,9 @@ const ENGLISH: Phrases = Phrases {
     good: "All good",
     good_text: "Your {toolkit} account works. There is nothing to do.",
     removed_text: "Your {toolkit} account was removed from {product}. There is nothing to do.",
-    team: "We are on it",
-    team_text: "{product} has to put something right with {toolkit} first. Its team has been told. You need not do \
-                anything; your account can be connected again after that.",
+    team: "We have to put something right",
+    team_text: "{product} has to put something right with {toolkit} first. You need not do anything; your account can be \
+                connected again after that.",
     switched_off: "This account is switched off",
     switched_off_text: "Your {toolkit} account was disconnected on purpose. If you want it back, connect it in the \
                         settings of {product}.",
@@ -164,9 +164,9 @@ const GERMAN: Phrases = Phrases {
     good: "Alles in Ordnung",
     good_text: "Ihr {toolkit}-Konto funktioniert. Sie müssen nichts tun.",
     removed_text: "Ihr {toolkit}-Konto wurde aus {product} entfernt. Sie müssen nichts tun.",
-    team: "Wir kümmern uns darum",
-    team_text: "{product} muss zuerst etwas mit {toolkit} in Ordnung bringen. Das Team weiß Bescheid. Sie müssen \
-                nichts tun; danach lässt sich Ihr Konto wieder verbinden.",
+    team: "Wir müssen etwas in Ordnung bringen",
+    team_text: "{product} muss zuerst etwas mit {toolkit} in Ordnung bringen. Sie müssen nichts tun; danach lässt sich \
+                Ihr Konto wieder verbinden.",
     switched_off: "Dieses Konto ist abgeschaltet",
     switched_off_text: "Ihr {toolkit}-Konto wurde absichtlich getrennt. Wenn Sie es wieder nutzen möchten, verbinden \
                         Sie es in den Einstellungen von {product}.",

@@ -45,7 +45,7 @@ async fn standing(visit: Visit) {
     world.change(&AccountId::new("ca_1"), |account| account.auth_config_disabled = true);
     browser.goto(&link).await;
     browser.click("main button").await;
-    visit.says("We are on it", "Wir kümmern uns darum").await;
+    visit.says("We have to put something right", "Wir müssen etwas in Ordnung bringen").await;
     visit.inspect("team").await;
     world.change(&AccountId::new("ca_1"), |account| {
         account.auth_config_disabled = false;
@@ -98,7 +98,7 @@ async fn trouble(visit: Visit) {
     visit.place.simulator.world().put_auth_config(&config.0, &config.1, "OAUTH2", true);
     browser.goto(&link).await;
     browser.click("main button").await;
-    visit.says("We are on it", "Wir kümmern uns darum").await;
+    visit.says("We have to put something right", "Wir müssen etwas in Ordnung bringen").await;
     visit.place.simulator.world().put_auth_config(&config.0, &config.1, "OAUTH2", false);
 
     // Another process is asking for the provider's page, and takes its time.
