@@ -76,7 +76,11 @@ async fn pages_speak_the_reader_s_language() {
     let german = served.client.get(served.here(&link)).header("accept-language", "de-AT,de;q=0.9");
     let page = served.send(german).await;
     assert_eq!(page.heading(), "Slack neu verbinden");
-    assert!(page.body.contains("<html lang=\"de\">") && page.body.contains("Gestört seit"), "{}", page.body);
+    assert!(
+        page.body.contains("<html lang=\"de\" dir=\"ltr\">") && page.body.contains("Gestört seit"),
+        "{}",
+        page.body
+    );
 }
 
 #[tokio::test]

@@ -273,6 +273,7 @@ impl Served {
             key: rig.settings.delivery.address_key.clone(),
             store: store.clone(),
             now: Arc::new(move || clock.now()),
+            languages: Arc::new(reconnectd::languages::Languages::load(None).unwrap()),
             brand,
             public_url: Some(links.base.clone()),
             settings_url: ReconnectUrl::parse("https://app.example.com/settings/{toolkit}").unwrap(),
