@@ -24,6 +24,11 @@ async fn the_page_behind_a_link_however_things_stand_in_german() {
     standing(Visit::reading("de").await).await;
 }
 
+#[tokio::test]
+async fn the_page_behind_a_link_however_things_stand_from_right_to_left() {
+    standing(Visit::right_to_left().await).await;
+}
+
 async fn standing(visit: Visit) {
     visit.place.connect("ca_2", "gmail");
     visit.place.connect("ca_3", "slack");
@@ -86,6 +91,11 @@ async fn the_page_behind_a_link_when_it_cannot_help_at_once_in_german() {
     trouble(Visit::reading("de").await).await;
 }
 
+#[tokio::test]
+async fn the_page_behind_a_link_when_it_cannot_help_at_once_from_right_to_left() {
+    trouble(Visit::right_to_left().await).await;
+}
+
 async fn trouble(visit: Visit) {
     let link = visit.place.notice().await;
     let browser = &visit.browser;
@@ -132,6 +142,11 @@ async fn the_way_back() {
 #[tokio::test]
 async fn the_way_back_in_german() {
     way_back(Visit::branded("de").await).await;
+}
+
+#[tokio::test]
+async fn the_way_back_from_right_to_left() {
+    way_back(Visit::right_to_left().await).await;
 }
 
 async fn way_back(visit: Visit) {
@@ -185,6 +200,11 @@ async fn what_people_want_to_be_written_to_about() {
 #[tokio::test]
 async fn what_people_want_to_be_written_to_about_in_german() {
     preferences(Visit::reading("de").await).await;
+}
+
+#[tokio::test]
+async fn what_people_want_to_be_written_to_about_from_right_to_left() {
+    preferences(Visit::right_to_left().await).await;
 }
 
 async fn preferences(visit: Visit) {

@@ -10,6 +10,7 @@ mod bent;
 mod claims;
 mod in_time;
 mod journey;
+mod languages;
 mod link_faults;
 mod links;
 mod opened;
@@ -273,7 +274,7 @@ impl Served {
             key: rig.settings.delivery.address_key.clone(),
             store: store.clone(),
             now: Arc::new(move || clock.now()),
-            languages: Arc::new(reconnectd::languages::Languages::load(None).unwrap()),
+            languages: Arc::clone(&rig.languages),
             brand,
             public_url: Some(links.base.clone()),
             settings_url: ReconnectUrl::parse("https://app.example.com/settings/{toolkit}").unwrap(),
