@@ -47,7 +47,7 @@ pub(super) struct Before<'a> {
     pub open: &'a [StoredIncident],
     /// Every account ever seen of the user.
     pub known: &'a [KnownAccount],
-    /// When a complete list was last recorded.
+    /// When the complete list on record was asked for.
     pub observed_at: Option<Timestamp>,
     /// Of the planned incidents, those that were spoken about under this notification on some channel.
     pub spoken_of: &'a HashSet<IncidentId>,

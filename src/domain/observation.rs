@@ -69,7 +69,7 @@ pub struct UserObservation {
 pub struct ScannedPage {
     /// One entry per user of the page, in the directory's order.
     pub users: Vec<UserObservation>,
-    /// Before anybody of the page was asked about: what was recorded of a user later than this is younger.
+    /// Before anybody of the page was asked about: a list of one of them that was asked for later than this is younger.
     pub asked_at: Timestamp,
     /// The checkpoint once this page is recorded; none after the directory's last page.
     pub next: Option<Cursor>,

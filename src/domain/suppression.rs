@@ -136,7 +136,8 @@ impl AddressHash {
         Self(bytes)
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8; HASH_BYTES] {
+    /// The hash itself.
+    pub fn as_bytes(&self) -> &[u8; HASH_BYTES] {
         &self.0
     }
 }

@@ -38,10 +38,10 @@ pub(super) async fn finish(
         // They may have finished at the provider: nothing may be said of what has changed.
         Err(error) => return unseen(&shared, language, &error),
     };
-    if let Finished::BrokeAgain { page } = &finished {
+    if let Finished::Look { page } = &finished {
         return go(&shared, language, page);
     }
-    let (Finished::Works(incident)
+    let (Finished::Works { incident, .. }
     | Finished::Waiting(incident)
     | Finished::Later(incident)
     | Finished::NotDone { incident, .. }) = &finished
@@ -52,8 +52,8 @@ pub(super) async fn finish(
     let product = shared.pages.product();
     let speaker = Speaker::new(language, product, &incident.toolkit, &shared.site.settings_url, &site.return_url);
     let page = match &finished {
-        Finished::Nothing | Finished::BrokeAgain { .. } => return nothing(&shared, language),
-        Finished::Works(_) => speaker.works(),
+        Finished::Nothing | Finished::Look { .. } => return nothing(&shared, language),
+        Finished::Works { others, .. } => speaker.works(*others),
         Finished::Waiting(_) => speaker.waiting(token),
         Finished::Later(_) => speaker.unseen(token),
         Finished::NotDone { incident, page } => speaker.not_done(incident, page),

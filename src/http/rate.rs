@@ -23,7 +23,7 @@ use ipnet::IpNet;
 
 use super::Shared;
 use super::subject::Subject;
-use crate::domain::{AttemptId, LinkId};
+use crate::domain::{AddressHash, AttemptId, LinkId};
 use crate::languages::PageLanguage;
 
 /// Mail services unsubscribe thousands of people from few addresses, so this is far above what a person does.
@@ -56,7 +56,8 @@ type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, MonotonicClock, NoOpMiddl
 /// See the module.
 pub(super) struct Rate {
     clients: Limiter<IpAddr>,
-    /// By the ids of links and attempts that are ours: whoever asks for one, from wherever.
+    /// By the ids of links and attempts that are ours, and the hashes of addresses in links by which people say what they
+    /// want: whoever asks for one, from wherever.
     tokens: Limiter<[u8; 16]>,
     /// Who tries tokens of the report.
     tries: Limiter<IpAddr>,
@@ -89,6 +90,13 @@ impl Rate {
     /// Whether this link may be used once more just now.
     pub(super) fn allows_link(&self, link: &LinkId) -> bool {
         allows(&self.tokens, link.as_bytes(), &[0; 16])
+    }
+
+    /// Whether the link of this address's owner may be used once more just now.
+    pub(super) fn allows_owner(&self, owner: &AddressHash) -> bool {
+        // Half of a hash is as good as the whole to tell owners apart.
+        let key = owner.as_bytes().first_chunk().unwrap_or(&[0; 16]);
+        allows(&self.tokens, key, &[0; 16])
     }
 
     /// Whether this attempt may be asked about once more just now.

@@ -156,7 +156,11 @@ fn away(shared: &Shared, language: &PageLanguage, error: &PageError, subject: Su
 fn page_of(shared: &Shared, site: &ReconnectSite, language: &PageLanguage, view: &PageView) -> Response {
     let form = site.reconnect.links.keys.form(&view.link, (shared.site.now)());
     let page = speaker(shared, site, language, view).view(view, form);
-    shared.pages.show_leaving(StatusCode::OK, language, &page)
+    if page.form.is_some() {
+        shared.pages.show_leaving(StatusCode::OK, language, &page)
+    } else {
+        shared.pages.show(StatusCode::OK, language, &page)
+    }
 }
 
 fn speaker<'a>(

@@ -13,6 +13,7 @@ use url::form_urlencoded;
 use super::Shared;
 use super::one_click::{Posted, posted};
 use super::preferences::{Wish, Wishes, about, keep, wish_of};
+use super::rate::slower;
 use super::same_site::is_ours;
 use super::subject::Subject;
 use crate::domain::{AddressHash, SuppressionCause, UnsubscribeToken, causes};
@@ -42,6 +43,9 @@ pub(super) async fn ask(State(shared): State<Arc<Shared>>, uri: Uri, headers: He
     let Some(hash) = owner(&shared, &uri) else {
         return shared.pages.answer(StatusCode::NOT_FOUND, language, Subject::NothingHere);
     };
+    if !shared.rate.allows_owner(&hash) {
+        return slower(&shared, language);
+    }
     match tokio::time::timeout(MAX_READ_TIME, read(&shared, &hash)).await {
         Ok(Ok(wishes)) => {
             let page = wishes.page(language, shared.pages.product(), &about(&uri), false);
@@ -61,6 +65,9 @@ pub(super) async fn suppress(State(shared): State<Arc<Shared>>, request: Request
     let Some(hash) = owner else {
         return shared.pages.answer(StatusCode::NOT_FOUND, language, Subject::NothingHere);
     };
+    if !shared.rate.allows_owner(&hash) {
+        return slower(&shared, language);
+    }
     let wish = match &posted {
         Posted::Form(body) if ours => wish_of(body),
         Posted::OneClick | Posted::Form(_) | Posted::Else => None,

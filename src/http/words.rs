@@ -42,7 +42,10 @@ impl<'a> Speaker<'a> {
         let words = self.words;
         match view.standing {
             Standing::Open => self.open(view, form),
-            Standing::Reconnected => self.page("good", &words.good, &words.good_text, Some(self.to_product())),
+            Standing::Reconnected => {
+                let page = self.page("good", &words.good, &words.good_text, Some(self.to_product()));
+                self.with_siblings(page, view.siblings)
+            }
             Standing::Removed => self.page("good", &words.good, &words.removed_text, Some(self.to_product())),
             Standing::Team => self.team(),
             Standing::SwitchedOff => self.to_settings(&words.switched_off, &words.switched_off_text),
@@ -66,11 +69,12 @@ impl<'a> Speaker<'a> {
         let mut notes = vec![self.fill(&words.open_yours), self.fill(&words.open_note)];
         let others: Vec<String> = view.others.iter().filter_map(|slug| toolkit_name(slug.as_str())).collect();
         if !others.is_empty() {
-            notes.push(self.fill_with(&words.others, &[("list", &self.language.list(&others))]));
+            notes.push(self.fill_with(&words.others, None, &[("list", &self.language.list(&others))]));
         }
+        notes.extend(self.counted(&words.siblings, view.siblings));
         let button = self.fill(&words.open_button);
         let form = Form { fields: vec![Field { name: "form", value: form }], button, ..Form::default() };
-        let also = (!others.is_empty()).then(|| self.settings());
+        let also = (!others.is_empty() || view.siblings > 0).then(|| self.settings());
         Page { heading: self.fill(&words.open), text, facts, form: Some(form), also, notes, ..Page::default() }
     }
 
@@ -101,9 +105,21 @@ impl<'a> Speaker<'a> {
         self.or_settings(self.page("bad", &self.words.foreign, &self.words.foreign_text, back))
     }
 
-    /// Back from the provider, and it works.
-    pub(super) fn works(&self) -> Page {
-        self.page("good", &self.back.works, &self.back.works_text, Some(self.to_product()))
+    /// Back from the provider, and it works. `others` of the toolkit's accounts stopped as well and are not back.
+    pub(super) fn works(&self, others: u64) -> Page {
+        let page = self.page("good", &self.back.works, &self.back.works_text, Some(self.to_product()));
+        self.with_siblings(page, others)
+    }
+
+    /// With word of accounts of the same toolkit that do not work, where there are any.
+    fn with_siblings(&self, page: Page, siblings: u64) -> Page {
+        let notes: Vec<String> = self.counted(&self.words.siblings_left, siblings).into_iter().collect();
+        if notes.is_empty() { page } else { self.or_settings(Page { notes, ..page }) }
+    }
+
+    /// A phrase about so many; none about none.
+    fn counted(&self, phrase: &Phrase, count: u64) -> Option<String> {
+        (count > 0).then(|| self.fill_with(phrase, Some(count), &[("count", &count.to_string())]))
     }
 
     /// Back from the provider, which has not decided; `here` answers again.
@@ -171,13 +187,13 @@ impl<'a> Speaker<'a> {
     }
 
     fn fill(&self, phrase: &Phrase) -> String {
-        self.fill_with(phrase, &[])
+        self.fill_with(phrase, None, &[])
     }
 
-    /// With what else it needs beside the names.
-    fn fill_with(&self, phrase: &Phrase, more: &[(&str, &str)]) -> String {
+    /// With what else it needs beside the names, in the form for a number.
+    fn fill_with(&self, phrase: &Phrase, count: Option<u64>, more: &[(&str, &str)]) -> String {
         let names = [("toolkit", self.toolkit.as_str()), ("product", self.product)];
-        self.language.say(phrase, None, &[&names, more].concat())
+        self.language.say(phrase, count, &[&names, more].concat())
     }
 }
 
@@ -190,7 +206,7 @@ mod tests {
     fn a_name_of_two_words_is_one_in_a_german_compound() {
         let url = ReconnectUrl::parse("https://app.example.com/{toolkit}").unwrap();
         let (slug, languages) = (ToolkitSlug::new("googlecalendar"), Languages::load(None).unwrap());
-        let page = Speaker::new(languages.for_page(Some("de"), None), "Acme", &slug, &url, &url).works();
+        let page = Speaker::new(languages.for_page(Some("de"), None), "Acme", &slug, &url, &url).works(0);
         assert_eq!(page.heading, "Google Calendar ist wieder verbunden");
         assert_eq!(page.text, ["Danke. Acme kann Ihr Google-Calendar-Konto wieder nutzen."]);
     }

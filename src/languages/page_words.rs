@@ -99,6 +99,7 @@ page_words! {
     /// The page behind a reconnect link.
     reconnect: ReconnectWords {
         open, open_text, open_note, open_yours, open_button, account, since, why, second_account, others,
+        siblings, siblings_left,
         why_refused, why_failures, why_transient, why_unknown,
         good, good_text, removed_text, team, team_text, switched_off, switched_off_text,
         expired, expired_text, expired_unknown_text, revoked, revoked_text, retired_text,

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::Reconnect;
 use super::look::newer;
 use crate::domain::{Account, AccountId, AttemptId, Status, Timestamp, TokenFor, causes};
-use crate::store::{AttemptRow, AttemptState, LinkedIncident, StoreError};
+use crate::store::{AttemptRow, AttemptState, LinkedIncident, StoreError, Work};
 use crate::telemetry::events;
 
 /// Some accounts turn ACTIVE a moment after their person was sent back: asked so often, with this pause.
@@ -19,13 +19,19 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub enum Finished {
     /// No attempt of ours.
     Nothing,
-    /// It had come to its end, and meanwhile the toolkit's account broke again. `page` says how things stand.
-    BrokeAgain {
+    /// Nothing may be said of the attempt itself: it had come to its end and the toolkit's account broke again, or the
+    /// link was revoked meanwhile. `page` says how things stand.
+    Look {
         /// The page behind the mail's link.
         page: String,
     },
     /// It works.
-    Works(Box<LinkedIncident>),
+    Works {
+        /// What it was about.
+        incident: Box<LinkedIncident>,
+        /// Other accounts of the toolkit that stopped and that this one took the place of.
+        others: u64,
+    },
     /// The provider has not decided yet; the same address answers again.
     Waiting(Box<LinkedIncident>),
     /// It did not come to anything. `page` is where to begin anew.
@@ -56,10 +62,14 @@ impl Reconnect {
         let Some(incident) = work.linked_incident(&attempt.incident).await?.map(Box::new) else {
             return Ok(Finished::Nothing);
         };
+        if revoked(&mut work, &attempt).await? {
+            return Ok(Finished::Look { page: self.links.page(&attempt.link) });
+        }
         let broke_again = newer(&mut work, &incident).await?.is_some();
+        let others = work.others_that_stopped(&incident).await?;
         work.roll_back();
         if attempt.state == AttemptState::Succeeded && !broke_again {
-            return Ok(Finished::Works(incident));
+            return Ok(Finished::Works { incident, others });
         }
         let made = match attempt.account.clone() {
             Some(made) if attempt.state != AttemptState::Succeeded => made,
@@ -125,6 +135,7 @@ impl Reconnect {
         // Recording may have ended the incident, and an older one may have a successor.
         let incident = work.linked_incident(&incident.id).await?.map_or(incident, Box::new);
         let broke_again = newer(&mut work, &incident).await?.is_some();
+        let others = work.others_that_stopped(&incident).await?;
         work.commit().await?;
         if let Some(state) = state.filter(|_| changed) {
             tracing::info!(
@@ -134,7 +145,7 @@ impl Reconnect {
             );
         }
         Ok(match state {
-            Some(AttemptState::Succeeded) => Finished::Works(incident),
+            Some(AttemptState::Succeeded) => Finished::Works { incident, others },
             Some(_) => self.not_done(attempt, incident, broke_again),
             None => Finished::Waiting(incident),
         })
@@ -142,8 +153,14 @@ impl Reconnect {
 
     fn not_done(&self, attempt: &AttemptRow, incident: Box<LinkedIncident>, broke_again: bool) -> Finished {
         let page = self.links.page(&attempt.link);
-        if broke_again { Finished::BrokeAgain { page } } else { Finished::NotDone { incident, page } }
+        if broke_again { Finished::Look { page } } else { Finished::NotDone { incident, page } }
     }
+}
+
+/// Whether an operator took back what the attempt began behind: its own link, or all there are to what it is to mend.
+async fn revoked(work: &mut Work, attempt: &AttemptRow) -> Result<bool, StoreError> {
+    let own = work.link(&attempt.link).await?.is_some_and(|link| link.revoked_at.is_some());
+    Ok(own || work.only_revoked_links(&attempt.user, &attempt.incident).await?)
 }
 
 /// How the attempt that made this account ended; none if it has not.

@@ -63,6 +63,8 @@ pub struct PageView {
     pub incident: LinkedIncident,
     /// Another account of the same toolkit works, so this one must be named.
     pub second_account: bool,
+    /// Other accounts of the same toolkit that stopped, too.
+    pub siblings: u64,
     /// Other toolkits this person must reconnect.
     pub others: Vec<ToolkitSlug>,
 }
@@ -87,7 +89,8 @@ impl Reconnect {
         let standing = if withheld { Standing::Revoked } else { self.standing(&link, &incident) };
         let others = others(work, &incident).await?;
         let second_account = incident.anchor.condition == crate::domain::Condition::SecondAccount;
-        Ok(Some(PageView { link: link.id, standing, incident, second_account, others }))
+        let siblings = work.others_that_stopped(&incident).await?;
+        Ok(Some(PageView { link: link.id, standing, incident, second_account, siblings, others }))
     }
 
     fn standing(&self, link: &LinkRow, incident: &LinkedIncident) -> Standing {

@@ -22,12 +22,10 @@ const HOLD: Duration = Duration::from_secs(45);
 const OTHER_LIMIT: Duration = Duration::from_secs(8);
 const OTHER_PAUSE: Duration = Duration::from_millis(200);
 
-/// The life of the provider's page where its answer does not say (contract, section 2).
+/// The life of the provider's page (contract, section 2), where its answer does not say, and where it says less: its
+/// clock may be behind ours, and while its page works there must be no other. One that is over sooner after all is
+/// found out on the next click, which asks about its account anyway.
 const PAGE_LIFE: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
-
-/// Nor shorter than this: where the provider's clock is behind ours, its page seems over when it is made, and every click
-/// would make another account. Within it a click leads to a page that is over at worst.
-const LEAST_PAGE_LIFE: chrono::TimeDelta = chrono::TimeDelta::minutes(2);
 
 /// No page of the provider is taken for live longer than this, whatever it says: a wrong clock or a typing error there
 /// must not keep a person from a new one.
@@ -195,10 +193,13 @@ impl Reconnect {
             );
             return Ok(Started::Go(address));
         }
-        // The key it was sealed under is gone, so nobody can be sent there again.
-        let mut work = self.store.begin().await?;
-        work.end_attempt(&live.id, AttemptState::Lost, self.clock.now()).await?;
-        work.commit().await?;
+        // Another process may still send people there, and somebody may be on it: it ends by itself.
+        tracing::warn!(
+            event = events::RECONNECT_FAILED,
+            user = %live.user, incident_id = %live.incident, attempt_id = %live.id,
+            error = "this process does not have the link key that the page's address was sealed with",
+            "A page that can still be used cannot be led to from here; it is over within minutes."
+        );
         Ok(Started::Later)
     }
 
@@ -226,7 +227,7 @@ impl Reconnect {
 /// Until when a click leads to this page again: to its end, so that there are never two that work.
 fn until(link: &HostedLink, now: Timestamp) -> Timestamp {
     let said = link.expires_at.unwrap_or(now + PAGE_LIFE);
-    said.clamp(now + LEAST_PAGE_LIFE, now + MOST_PAGE_LIFE)
+    said.clamp(now + PAGE_LIFE, now + MOST_PAGE_LIFE)
 }
 
 /// Says what on-call must know, and what the person is shown.

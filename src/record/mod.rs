@@ -2,8 +2,8 @@
 //! together with the run's checkpoint and the renewal of its lease.
 //!
 //! Guarantees: a page is recorded completely or not at all; recording it again changes nothing; a user
-//! whose fetch failed, or of whom a younger list is recorded, keeps everything known before and opens and closes nothing. A crash leaves the
-//! last committed page as the checkpoint; the next run goes on from there.
+//! whose fetch failed, or of whom a list is recorded that was asked for later, keeps everything known before and opens
+//! and closes nothing. A crash leaves the last committed page as the checkpoint; the next run goes on from there.
 
 mod changes;
 
@@ -56,8 +56,8 @@ pub async fn record_page(
         .map(|seen| seen.user.clone())
         .collect();
     let mut before = Before::read(work, &listed).await?;
-    // Somebody came back from reconnecting after this list was asked for: what was seen of them then is younger, and an
-    // old list must not break again what they have mended. What was seen in the future was seen under a wrong clock.
+    // Somebody came back from reconnecting while this list was on its way, and theirs was asked for later: an old list
+    // must not break again what they have mended. What was seen in the future was seen under a wrong clock.
     let meanwhile = |at: Timestamp| page.asked_at < at && at <= context.now;
     let is_fresh = |seen: &&&UserObservation| before.observed_at(&seen.user).is_none_or(|at| !meanwhile(at));
     let storable: Vec<&UserObservation> = storable.iter().filter(is_fresh).copied().collect();
@@ -70,7 +70,7 @@ pub async fn record_page(
         }
     }
     let users = storable.iter().map(|seen| seen_user(seen)).collect();
-    counters.incidents_closed += write(work, users, &changes, context).await?;
+    counters.incidents_closed += write(work, (users, page.asked_at), &changes, context).await?;
     counters.incidents_opened += changes.opened.len() as u64;
     count_users(page, counters);
     changes.log();
@@ -80,11 +80,12 @@ pub async fn record_page(
 /// Writes everything in the one transaction; returns how many incidents this call closed.
 async fn write(
     work: &mut Work,
-    users: Vec<SeenUser>,
+    (users, asked_at): (Vec<SeenUser>, Timestamp),
     changes: &PageChanges,
     context: RecordContext<'_>,
 ) -> Result<u64, StoreError> {
-    work.upsert_users(users, context.now).await?;
+    // A clock that was set back meanwhile makes no list of the future.
+    work.upsert_users(users, asked_at.min(context.now), context.now).await?;
     work.upsert_accounts(&changes.accounts).await?;
     work.append_transitions(&changes.transitions, context.run, context.now).await?;
     let mut closed = 0;
@@ -116,7 +117,7 @@ struct Before {
 impl Before {
     async fn read(work: &mut Work, users: &[UserId]) -> Result<Self, StoreError> {
         let mut before = Self {
-            users: work.known_users(users).await?,
+            users: work.known_users_to_write(users).await?,
             accounts: HashMap::new(),
             incidents: HashMap::new(),
             attempts: work.attempted_accounts(users).await?,
@@ -130,7 +131,7 @@ impl Before {
         Ok(before)
     }
 
-    /// When a complete list of this user's was last recorded.
+    /// When the complete list that is on record of this user was asked for.
     fn observed_at(&self, user: &UserId) -> Option<Timestamp> {
         self.users.get(user).and_then(|known| known.observed_at)
     }

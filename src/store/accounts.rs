@@ -13,7 +13,8 @@ use crate::domain::{
 /// What is stored of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownUser {
-    /// When a complete list was last seen; none if never.
+    /// When the complete list that is on record was asked for; none if there is none. Whatever it says may be as old
+    /// as that.
     pub observed_at: Option<Timestamp>,
 }
 
@@ -75,7 +76,7 @@ impl MovedOn {
 }
 
 impl KnownAccount {
-    /// What judging a new observation needs to know. `observed_at` is when the user's list was last seen.
+    /// What judging a new observation needs to know. `observed_at` is when the user's list was last asked for.
     pub fn history(&self, observed_at: Option<Timestamp>) -> History {
         let working = self.gone_at.is_none() && self.account.status == Status::Active && !self.account.is_disabled;
         let last_active_at = if working { observed_at.or(self.last_active_at) } else { self.last_active_at };
@@ -108,10 +109,24 @@ pub struct Transition {
 impl Work {
     /// What is stored of these users; who is unknown is absent.
     pub async fn known_users(&mut self, users: &[UserId]) -> Result<HashMap<UserId, KnownUser>, StoreError> {
+        self.users(users, "SELECT user_id, observed_at FROM users WHERE user_id IN ({values})").await
+    }
+
+    /// The same, for whoever compares it with a list to record: until the end of the transaction nobody else records
+    /// one of theirs, so that of two at once the second sees what the first wrote.
+    pub async fn known_users_to_write(&mut self, users: &[UserId]) -> Result<HashMap<UserId, KnownUser>, StoreError> {
+        let select = "SELECT user_id, observed_at FROM users WHERE user_id IN ({values}) ORDER BY user_id {row_lock}";
+        self.users(users, select).await
+    }
+
+    async fn users(
+        &mut self,
+        users: &[UserId],
+        select: &'static str,
+    ) -> Result<HashMap<UserId, KnownUser>, StoreError> {
         let mut known = HashMap::with_capacity(users.len());
         for chunk in chunks(one_column(users)) {
-            let select = sql("SELECT user_id, observed_at FROM users WHERE user_id IN ({values})").values(chunk);
-            for row in self.session.fetch(select).await? {
+            for row in self.session.fetch(sql(select).values(chunk)).await? {
                 known.insert(
                     UserId::new(row.text("user_id")?),
                     KnownUser { observed_at: row.opt_instant("observed_at")? },
@@ -133,12 +148,17 @@ impl Work {
         Ok(known)
     }
 
-    /// Records that these users were looked at.
-    pub async fn upsert_users(&mut self, users: Vec<SeenUser>, now: Timestamp) -> Result<(), StoreError> {
+    /// Records that these users were asked about from `asked_at` on, and that it is known since `now`.
+    pub async fn upsert_users(
+        &mut self,
+        users: Vec<SeenUser>,
+        asked_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let rows = users
             .into_iter()
             .map(|seen| {
-                let observed = seen.complete.then_some(now);
+                let observed = seen.complete.then_some(asked_at);
                 vec![seen.user.as_str().into(), observed.into(), observed.into(), seen.outcome.into(), now.into()]
             })
             .collect();

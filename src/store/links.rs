@@ -1,10 +1,11 @@
-//! The durable links in mails: one per incident, extended by every notice that carries it, revoked for good.
+//! The durable links in mails: one per incident, extended by every notice that carries it, revoked for good, and with
+//! them what was begun behind them.
 
 use std::collections::HashMap;
 
 use super::accounts::known_account;
 use super::{KnownAccount, Row, StoreError, Work, sql};
-use crate::domain::{CloseEvidence, IncidentId, LinkId, Timestamp, ToolkitSlug, UserId};
+use crate::domain::{CloseEvidence, IncidentId, LinkId, Silence, Timestamp, ToolkitSlug, UserId};
 
 /// A link as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,8 +114,26 @@ impl Work {
         Ok(all > 0 && all == revoked)
     }
 
-    /// Revokes links that are not revoked yet, and says how many.
+    /// How many other accounts of an incident's user and toolkit need their user as well: those that are broken now
+    /// and, where it is over, those that were given up for the account that ended it.
+    pub async fn others_that_stopped(&mut self, incident: &LinkedIncident) -> Result<u64, StoreError> {
+        let select = sql("SELECT count(*) AS n FROM accounts a \
+             WHERE a.user_id = $1 AND a.toolkit = $2 AND a.account_id <> $3 AND a.gone_at IS NULL \
+             AND ((a.condition IN ('broken', 'second_account') AND a.moved_on IS NULL AND a.silence = $4) \
+             OR (a.condition = 'superseded' AND EXISTS (SELECT 1 FROM transitions t WHERE t.user_id = a.user_id \
+             AND t.account_id = a.account_id AND t.at = $5 AND t.to_condition = 'superseded' \
+             AND t.from_condition IN ('broken', 'second_account'))))");
+        let select = select.bind(incident.user.as_str()).bind(incident.toolkit.as_str());
+        let select = select.bind(incident.anchor.account.id.as_str()).bind(Silence::CoveredByIncident.code());
+        let closed_at = incident.closed.as_ref().map(|(at, _)| *at);
+        let rows = self.session.fetch(select.bind(closed_at)).await?;
+        Ok(rows.first().map(|row| row.int("n")).transpose()?.map_or(0, i64::unsigned_abs))
+    }
+
+    /// Revokes links that are not revoked yet, and says how many. Attempts under way behind them are over for us: nobody
+    /// is led to their page again, and who comes back from it reads that the link was revoked.
     pub async fn revoke_links(&mut self, scope: &RevokeScope, by: &str, now: Timestamp) -> Result<u64, StoreError> {
+        self.end_attempts_behind(scope, now).await?;
         let update = match scope {
             RevokeScope::User(user) => sql("UPDATE reconnect_links SET revoked_at = $1, revoked_by = $2 \
                  WHERE revoked_at IS NULL AND user_id = $3")
@@ -133,6 +152,26 @@ impl Work {
             }
         };
         self.session.execute(update).await
+    }
+
+    async fn end_attempts_behind(&mut self, scope: &RevokeScope, now: Timestamp) -> Result<(), StoreError> {
+        let end = match scope {
+            RevokeScope::User(user) => sql("UPDATE reconnect_attempts SET state = 'failed', address = NULL, \
+                 ended_at = $1 WHERE state IN ('asking', 'live') AND user_id = $2")
+            .bind(now)
+            .bind(user.as_str()),
+            // An old link leads to a newer incident of its toolkit.
+            RevokeScope::Incident(incident) => sql("UPDATE reconnect_attempts SET state = 'failed', address = NULL, \
+                 ended_at = $1 WHERE state IN ('asking', 'live') AND (incident_id = $2 OR link_id IN \
+                 (SELECT link_id FROM reconnect_links WHERE incident_id = $2))")
+            .bind(now)
+            .bind(incident.as_str()),
+            RevokeScope::All => sql("UPDATE reconnect_attempts SET state = 'failed', address = NULL, ended_at = $1 \
+                 WHERE state IN ('asking', 'live')")
+            .bind(now),
+        };
+        self.session.execute(end).await?;
+        Ok(())
     }
 }
 

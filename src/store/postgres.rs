@@ -20,6 +20,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const DIALECT: Dialect = Dialect {
     now: "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
     skip_locked: "FOR UPDATE SKIP LOCKED",
+    row_lock: "FOR UPDATE",
     nameless: false,
 };
 /// A page of 500 users takes milliseconds; a statement that takes this long will not come back. The server's

@@ -48,8 +48,8 @@ value_from! {
 }
 
 /// A statement and its arguments. `{now}` in the text stands for the database's own clock in
-/// milliseconds, `{skip_locked}` for the row lock PostgreSQL needs where several workers claim, and
-/// `{values}` for the rows of [`Statement::values`].
+/// milliseconds, `{skip_locked}` for the row lock PostgreSQL needs where several workers claim, `{row_lock}` for the
+/// one it needs where what is read decides what is written, and `{values}` for the rows of [`Statement::values`].
 #[derive(Debug, Clone)]
 pub struct Statement {
     text: &'static str,
@@ -93,6 +93,7 @@ impl Statement {
     /// The text in one dialect, and whether it is worth keeping prepared (what does not vary is).
     pub(super) fn text_for(&self, dialect: &Dialect) -> (String, bool) {
         let text = self.text.replace("{now}", dialect.now).replace("{skip_locked}", dialect.skip_locked);
+        let text = text.replace("{row_lock}", dialect.row_lock);
         let Some(rows) = self.rows else { return (text, true) };
         let text = if dialect.nameless { nameless(&text) } else { text };
         let mut list = String::with_capacity(rows.count * rows.width * 8);
@@ -125,6 +126,8 @@ pub(super) struct Dialect {
     pub now: &'static str,
     /// Locks the rows a worker claims and passes over those of others.
     pub skip_locked: &'static str,
+    /// Locks the rows that are read until the transaction ends; nothing where there is one writer anyway.
+    pub row_lock: &'static str,
     /// Whether placeholders of statements with `{values}` are plain `?`, numbered by their order.
     pub nameless: bool,
 }

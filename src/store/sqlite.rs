@@ -31,6 +31,7 @@ const READERS: u32 = 4;
 const DIALECT: Dialect = Dialect {
     now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
     skip_locked: "", // One writer.
+    row_lock: "",
     // SQLite finds a named placeholder (`$7`) by walking a list: thousands of them in one statement took
     // half a second. Nameless ones are numbered by their order; sqlx numbers them apart from named ones,
     // so a statement has only the one kind.

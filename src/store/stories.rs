@@ -7,9 +7,9 @@ use crate::domain::{Timestamp, UserId};
 /// All that is known of one user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserStory {
-    /// When a complete list was first read.
+    /// When a complete list was first asked for.
     pub first_observed_at: Option<Timestamp>,
-    /// When a complete list was last read.
+    /// When the complete list on record was asked for.
     pub observed_at: Option<Timestamp>,
     /// What came of the last look: `complete`, or the code of why nothing is known.
     pub outcome: String,

@@ -164,7 +164,7 @@ async fn whole_pages_are_written_and_read_whatever_their_size() {
         let accounts: Vec<KnownAccount> = ids.iter().map(|user| known(user.as_str(), "ca_1")).collect();
         for _twice in 0..2 {
             let mut work = store.begin().await.unwrap();
-            work.upsert_users(ids.iter().map(seen).collect(), now()).await.unwrap();
+            work.upsert_users(ids.iter().map(seen).collect(), now(), now()).await.unwrap();
             work.upsert_accounts(&accounts).await.unwrap();
             work.commit().await.unwrap();
         }

@@ -36,10 +36,11 @@ fn token(link: &str) -> &str {
 
 #[tokio::test]
 async fn a_page_is_used_again_until_its_end_whatever_the_provider_s_clock_says() {
-    // The provider's clock against ours, and how long clicks lead to the same page.
+    // The provider's clock against ours, and how long clicks lead to the same page: never less than it works.
     for (later, least, most) in [
         (TimeDelta::zero(), Duration::from_secs(599), Duration::from_secs(601)),
-        (TimeDelta::hours(-1), Duration::from_secs(119), Duration::from_secs(121)),
+        (TimeDelta::minutes(-8), Duration::from_secs(599), Duration::from_secs(601)),
+        (TimeDelta::hours(-1), Duration::from_secs(599), Duration::from_secs(601)),
         (TimeDelta::days(365), Duration::from_secs(599), Duration::from_mins(61)),
     ] {
         let place = Place::new().await;
@@ -54,6 +55,18 @@ async fn a_page_is_used_again_until_its_end_whatever_the_provider_s_clock_says()
         place.rig.later(most.saturating_sub(least));
         assert_ne!(hosted(&served.press(&link).await), first, "{later}");
     }
+}
+
+#[tokio::test]
+async fn a_page_that_is_over_before_its_time_is_not_led_to() {
+    let place = Place::new().await;
+    let link = place.notice().await;
+    let served = place.serve().await;
+    let first = hosted(&served.press(&link).await);
+    place.rig.later(Duration::from_mins(3));
+    place.simulator.world().set_status(&place.attempt_account(), "EXPIRED", None);
+    assert_ne!(hosted(&served.press(&link).await), first);
+    assert_eq!(place.writes(), 2);
 }
 
 #[tokio::test]

@@ -8,14 +8,20 @@ mod again;
 mod attacks;
 mod bent;
 mod claims;
+mod headers;
 mod in_time;
 mod journey;
 mod languages;
+mod limits;
 mod link_faults;
 mod links;
 mod opened;
+mod revoked;
+mod rotation;
+mod siblings;
 mod standing;
 mod together;
+mod younger;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -150,8 +156,11 @@ impl Place {
     /// The link in Mary's mails by which she chooses what is in them.
     pub fn unsubscribe_link(&self, about: &[&str]) -> String {
         let about: Vec<ToolkitSlug> = about.iter().map(|slug| ToolkitSlug::new(*slug)).collect();
-        let (base, key) = (self.links.base.clone(), self.rig.settings.delivery.address_key.clone());
-        Unsubscribe { base, key }.link(&EmailAddress::parse("mary@example.com").unwrap(), &about)
+        self.unsubscribe().link(&EmailAddress::parse("mary@example.com").unwrap(), &about)
+    }
+
+    fn unsubscribe(&self) -> Unsubscribe {
+        Unsubscribe { base: self.links.base.clone(), key: self.rig.settings.delivery.address_key.clone() }
     }
 
     /// A process that serves the pages.
@@ -268,8 +277,18 @@ impl Served {
         brand: Brand,
         (rig, simulator): (&Rig, &Simulator),
     ) -> Self {
+        Self::of(address, Self::site(store, provider, links, brand, (rig, simulator))).await
+    }
+
+    pub fn site(
+        store: Store,
+        provider: Arc<dyn Provider>,
+        links: ReconnectLinks,
+        brand: Brand,
+        (rig, simulator): (&Rig, &Simulator),
+    ) -> Site {
         let clock = rig.clock.clone();
-        let site = Site {
+        Site {
             product: "Acme".to_owned(),
             key: rig.settings.delivery.address_key.clone(),
             store: store.clone(),
@@ -294,7 +313,10 @@ impl Served {
                 hosted: format!("https: {}", simulator.base_url().origin().ascii_serialization()),
             }),
             report: None,
-        };
+        }
+    }
+
+    pub async fn of(address: SocketAddr, site: Site) -> Self {
         let server = Server::bind(address, site).await.unwrap();
         let (stop, stopped) = oneshot::channel();
         let address = server.address();
