@@ -1,7 +1,8 @@
 //! `reconnectd links`: takes the links in mails already sent out of use, or the key that signed them.
 //!
-//! Changes the state database alone. Pages say that a link was revoked from the next look on, and know a retired key until
-//! their process is restarted; the next notice about an incident that is still open carries a new link.
+//! Changes the state database alone. Pages say that a link was revoked from the next look on, also to who comes back from
+//! the provider's page; they know a retired key until their process is restarted. The next notice about an incident that is
+//! still open carries a new link.
 
 use std::path::Path;
 

@@ -48,7 +48,7 @@ fn no_bit_of_a_token_can_be_changed() {
 }
 
 #[test]
-fn a_token_shows_neither_id_nor_moment_in_clear_nor_itself() {
+fn keys_show_nothing_of_themselves_and_are_long_enough() {
     let keys = keys("the key!", &[]);
     assert_eq!(format!("{keys:?}"), "LinkKeys(1 in use)");
     assert!(LinkKeys::new(&SecretString::from("short"), &[]).is_err());

@@ -1,9 +1,10 @@
 //! That people opened their links: noted beside the request, written down later.
 //!
-//! Looking at a page has no side effect for whoever only fetches it: scanners, previews and programs. A browser that a
-//! person sent there says so of itself (Fetch Metadata, W3C: `Sec-Fetch-Mode: navigate`, `Sec-Fetch-Dest: document`,
-//! `Sec-Fetch-User: ?1`), and such a look alone is counted; a safe method may be (RFC 9110, section 9.2.1). Not every
-//! browser says it after every click, so what is counted is the least.
+//! Fetching a page has no side effect at all: most scanners, previews and programs do no more. A browser that a person
+//! sent there says so of itself (Fetch Metadata, W3C: `Sec-Fetch-Mode: navigate`, `Sec-Fetch-Dest: document`,
+//! `Sec-Fetch-User: ?1`), and such a look alone is counted; a safe method may be (RFC 9110, section 9.2.1). What is
+//! counted is an estimate: a scanner that drives a whole browser says the same and is counted as a person, and not every
+//! browser says it after every click.
 //!
 //! Guarantees: no request waits for it, and memory is bounded: what finds no room is not counted. A stop writes down what
 //! was noted; a crash loses the last second of it.
@@ -51,7 +52,7 @@ impl Tally {
     }
 }
 
-/// Whether a browser says that a person sent it to this page, and not ahead of time.
+/// Whether a browser says that a person sent it to this page, and not ahead of time; whoever drives one says so, too.
 pub(super) fn is_a_persons(method: &Method, headers: &HeaderMap) -> bool {
     let says = |name: &str, word: &str| headers.get(name).is_some_and(|value| value.as_bytes() == word.as_bytes());
     *method == Method::GET

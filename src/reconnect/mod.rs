@@ -8,9 +8,10 @@
 //!
 //! Guarantees: looking changes nothing and asks nobody. Nothing a browser brings is believed but a signature of ours;
 //! an account is healthy when the provider says so about this user, and an incident closes by the rules of recording.
-//! At most one page of the provider is handed out per incident until shortly before its end, over any number of
-//! processes, and the account it made is stored before anybody is sent there, so that its end is known for an attempt's
-//! end; that is done though the person goes away or their time is up. No transaction is open while the network is used.
+//! At most one page of the provider is handed out per incident while it works, over any number of processes, unless an
+//! operator revoked the link it began behind; and the account it made is stored before anybody is sent there, so that its
+//! end is known for an attempt's end; that is done though the person goes away or their time is up. No transaction is open
+//! while the network is used.
 //!
 //! What a crash leaves: before the provider was asked, a claim that lapses; after that, an account of the provider that
 //! nobody here knows. It expires within the provider's 10 minutes with a reason that says so, and was never connected.

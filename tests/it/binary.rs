@@ -15,6 +15,7 @@ mod once;
 mod operator;
 mod outbox;
 mod page;
+mod page_refusals;
 mod preview;
 pub mod process;
 mod quirks;

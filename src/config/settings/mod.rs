@@ -181,7 +181,7 @@ pub struct Reconnect {
     /// `link_key`: at least 32 characters; signs those links. None: one is made at first use and kept in the state
     /// database.
     pub link_key: Option<SecretString>,
-    /// `link_key_previous`: of the same shape; links it signed still work.
+    /// `link_key_previous`: of the same shape; links it signed work, and it signs none: the one before, or the one to come.
     pub link_key_previous: Option<SecretString>,
 }
 

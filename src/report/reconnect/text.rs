@@ -163,7 +163,7 @@ fn told(out: &mut String, report: &ReconnectReport) {
         ] {
             line!(out, "  {what:<38} {count:>8}");
         }
-        line!(out, "Accepted says nothing about reading. Opened is the least: browsers that said so, no scanners.");
+        line!(out, "Accepted says nothing about reading. Opened is an estimate: browsers that said so.");
     }
     if !report.brought_back.is_empty() {
         line!(out, "\nBack again, by the last notice that had been accepted:");

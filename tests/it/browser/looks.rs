@@ -6,11 +6,13 @@ use std::time::Duration;
 use reconnectd::domain::{
     AccountId, AttemptId, AuthConfigId, EmailAddress, LinkId, SuppressionCause, ToolkitSlug, UserId,
 };
+use reconnectd::http::{Brand, Site};
 use reconnectd::simulator::Fault;
-use reconnectd::store::{NewAttempt, RevokeScope};
+use reconnectd::store::{NewAttempt, RevokeScope, Store};
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
 use super::Visit;
+use crate::reconnect::Served;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -132,6 +134,24 @@ async fn trouble(visit: Visit) {
     visit.without("reconnect_links", async || browser.goto(&link).await).await;
     visit.says("That did not work", "Das hat nicht funktioniert").await;
     visit.inspect("database-away").await;
+    let callback = visit.place.links.callback(&AttemptId::from_bytes([1; 16]));
+    visit.without("reconnect_attempts", async || browser.goto(&callback).await).await;
+    visit.says("We could not check", "Das ließ sich nicht prüfen").await;
+    visit.inspect("way-back-database-away").await;
+}
+
+#[tokio::test]
+async fn the_page_behind_a_link_where_links_are_used_no_more() {
+    for language in ["en", "de"] {
+        let visit = Visit::reading(language).await;
+        let store = Store::open(&visit.place.rig.url).await.unwrap();
+        let (links, around) = (visit.place.links.clone(), (&visit.place.rig, &visit.place.simulator));
+        let site = Served::site(store, visit.place.provider(), links, Brand::default(), around);
+        let retired = Served::of("127.0.0.1:0".parse().unwrap(), Site { reconnect: None, ..site }).await;
+        visit.browser.goto(&format!("http://{}/r/x", retired.address)).await;
+        visit.says("This link is not valid any more", "Dieser Link ist nicht mehr gültig").await;
+        visit.inspect("retired").await;
+    }
 }
 
 #[tokio::test]

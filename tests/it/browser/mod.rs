@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a step that fails ends its test")]
 
 pub mod driver;
+mod keyboard;
 mod looks;
 mod pictures;
 mod report;

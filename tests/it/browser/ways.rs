@@ -1,12 +1,14 @@
-//! The ways people take: through, away and back, with two tabs, with the keyboard alone.
+//! The ways people take: through, away and back, with two tabs; and the way a scanner takes.
 
 use std::path::Path;
 use std::time::Duration;
 
 use reconnectd::ports::Channel as _;
+use sqlx::{Connection as _, SqliteConnection};
 
 use super::Visit;
 use crate::channels_email::{PATIENT, channel};
+use crate::reconnect::opened::dump;
 
 const APPROVE: &str = "button[value=approve]";
 
@@ -133,37 +135,11 @@ async fn two_tabs_lead_to_one_page_of_the_provider() {
 }
 
 #[tokio::test]
-async fn everything_can_be_done_with_the_keyboard_alone() {
-    const TAB: &str = "\u{e004}";
-    let visit = Visit::new().await;
-    let link = visit.place.notice().await;
-    let browser = &visit.browser;
-    let focused = async || {
-        let outlined = "const e = document.activeElement; const s = getComputedStyle(e); \
-            return [e.tagName, e.textContent.trim(), s.outlineStyle, s.outlineWidth]";
-        browser.run(outlined).await
-    };
-    browser.goto(&link).await;
-    browser.keys(TAB).await;
-    assert_eq!(
-        focused().await,
-        serde_json::json!(["BUTTON", "Reconnect Slack", "solid", "3px"]),
-        "the first stop, outlined"
-    );
-    browser.enter().await;
-    assert_eq!(browser.heading().await, "Connect slack");
-    browser.keys(TAB).await;
-    browser.enter().await;
-    assert_eq!(browser.heading().await, "Slack is connected again");
-    browser.keys(TAB).await;
-    assert_eq!(focused().await, serde_json::json!(["A", "Go on to Acme", "solid", "3px"]));
-}
-
-#[tokio::test]
-async fn a_scanner_that_opens_and_fetches_everything_on_the_page_does_nothing() {
+async fn a_scanner_that_opens_and_fetches_everything_on_the_page_does_nothing_but_count_as_somebody() {
     let visit = Visit::new().await;
     let link = visit.place.notice().await;
     let asked = visit.place.simulator.request_count();
+    let before = dump(&visit.place.rig.url).await;
     let browser = &visit.browser;
     browser.goto(&link).await;
     // Scripts of the page's own are forbidden; what a scanner fetches it finds in the page and asks for itself.
@@ -182,4 +158,10 @@ async fn a_scanner_that_opens_and_fetches_everything_on_the_page_does_nothing() 
     assert_eq!((visit.place.simulator.request_count(), visit.place.accounts().len()), (asked, 1));
     let other = browser.run("return performance.getEntriesByType('resource').map(e => e.name)").await;
     assert_eq!(other, serde_json::json!([]), "the page loads nothing");
+    // What drives a whole browser cannot be told from a person: that the link was opened is noted, and nothing else.
+    visit.served.end().await;
+    assert_eq!(visit.place.opened_at(&link).await, Some(visit.place.now()));
+    let mut database = SqliteConnection::connect(&visit.place.rig.url).await.unwrap();
+    sqlx::query("UPDATE reconnect_links SET opened_at = NULL").execute(&mut database).await.unwrap();
+    assert_eq!(dump(&visit.place.rig.url).await, before);
 }

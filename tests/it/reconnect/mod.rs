@@ -15,7 +15,7 @@ mod languages;
 mod limits;
 mod link_faults;
 mod links;
-mod opened;
+pub mod opened;
 mod revoked;
 mod rotation;
 mod siblings;
