@@ -143,7 +143,10 @@ fn pages_are_whole_or_refused_with_the_key_and_the_line() {
         let place = line.map_or("DIR/de.toml: ".to_owned(), |line| format!("DIR/de.toml, line {line}: "));
         assert!(error.starts_with(&format!("{place}{expected}")), "{from} -> {to}: {error}");
     }
-    // English, too, is compared with the English that comes along; a page needs its dates and lists.
+}
+
+#[test]
+fn english_is_compared_with_the_english_that_comes_along_and_a_page_has_its_dates() {
     for (from, to, expected) in [
         ("look_again = \"Look again\"\n", "", "DIR/en.toml: pages.callback.look_again is missing, which the built-in"),
         (

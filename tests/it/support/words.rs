@@ -23,21 +23,18 @@ pub fn mails_only(catalogue: &str) -> String {
 /// English in Hebrew letters, written from right to left.
 pub fn right_to_left() -> String {
     let turned = with(ENGLISH, &[("direction = \"ltr\" # or \"rtl\"", "direction = 'rtl'")]);
-    turned
-        .split('"')
-        .enumerate()
-        .map(|(n, text)| if n % 2 == 1 { hebrew(text) } else { text.to_owned() })
-        .fold(String::new(), |whole, text| if whole.is_empty() { text } else { format!("{whole}\"{text}") })
+    // What stands between quotation marks is every second piece.
+    let pieces = turned.split('"').enumerate();
+    pieces.map(|(n, text)| if n % 2 == 1 { hebrew(text) } else { text.to_owned() }).collect::<Vec<_>>().join("\"")
 }
 
-/// A text in Hebrew letters, but for its placeholders.
+/// A text in Hebrew letters (U+05D0 and those behind it), but for its placeholders.
 pub fn hebrew(text: &str) -> String {
     let mut inside = false;
     let letter = |c: char| {
         inside = (inside || c == '{') && c != '}';
-        let turned =
-            char::from_u32(u32::from('\u{5d0}') + (u32::from(c.to_ascii_lowercase()).wrapping_sub(u32::from('a'))));
-        if c.is_ascii_alphabetic() && !inside { turned.unwrap_or(c) } else { c }
+        let place = u32::from(c.to_ascii_lowercase()).wrapping_sub(u32::from('a'));
+        if c.is_ascii_alphabetic() && !inside { char::from_u32(0x5d0 + place).unwrap_or(c) } else { c }
     };
     text.chars().map(letter).collect()
 }
