@@ -210,8 +210,7 @@ pub trait Channel: Send + Sync {
     fn needs_address(&self) -> bool;
 
     /// The tag of the language (BCP 47) it speaks to somebody with this locale; none where it speaks to machines.
-    fn language(&self, locale: Option<&str>) -> Option<String> {
-        let _ = locale; // Whoever speaks none needs to know none.
+    fn language(&self, _locale: Option<&str>) -> Option<String> {
         None
     }
 

@@ -48,6 +48,8 @@ pub(super) struct Page {
 pub(super) struct Fact {
     pub name: String,
     pub value: String,
+    /// Whether the value is somebody's own text, which has a direction of its own.
+    pub theirs: bool,
 }
 
 /// A button, and what it sends.

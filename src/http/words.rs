@@ -58,10 +58,13 @@ impl<'a> Speaker<'a> {
         let words = self.words;
         let account = &view.incident.anchor.account;
         let label = account.label().and_then(|label| visible(label, MAX_WORD_CHARS));
-        let mut facts: Vec<Fact> =
-            label.map(|label| Fact { name: self.fill(&words.account), value: label }).into_iter().collect();
-        facts.push(Fact { name: self.fill(&words.since), value: self.language.date(view.incident.broke_at) });
-        facts.push(Fact { name: self.fill(&words.why), value: self.fill(self.reason(account.reason)) });
+        let mut facts: Vec<Fact> = label
+            .map(|label| Fact { name: self.fill(&words.account), value: label, theirs: true })
+            .into_iter()
+            .collect();
+        let ours = |name: &Phrase, value: String| Fact { name: self.fill(name), value, theirs: false };
+        facts.push(ours(&words.since, self.language.date(view.incident.broke_at)));
+        facts.push(ours(&words.why, self.fill(self.reason(account.reason))));
         let mut text = vec![self.fill(&words.open_text)];
         if view.second_account {
             text.push(self.fill(&words.second_account));

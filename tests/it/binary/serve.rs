@@ -89,6 +89,7 @@ async fn the_pages_speak_a_language_of_the_operator_s() {
     words::put(folder.path(), &[("fr.toml", words::with(ENGLISH, &french))]);
     setup.text("email.templates", &folder.path().display().to_string());
     let (running, address) = listening(&mut setup).await;
+    rustls::crypto::ring::default_provider().install_default().ok();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let page =
         client.get(format!("http://{address}/u/x")).header("accept-language", "fr-CA,en;q=0.5").send().await.unwrap();

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use mail_parser::MessageParser;
 use reconnectd::adapters::email::{EmailChannel, EmailSettings};
+use reconnectd::domain::{LinkId, UserId};
 use reconnectd::languages::Languages;
+use reconnectd::store::LinkLanguage;
 
 use super::{Answer, Place, Served, hosted};
 use crate::channels_email::PATIENT;
@@ -163,6 +165,23 @@ async fn a_link_that_no_mail_carried_speaks_what_its_reader_is_known_to_read_els
 }
 
 #[tokio::test]
+async fn what_the_last_mail_was_in_counts_whatever_else_carries_its_link_later() {
+    let post = Post::with(&[]).await;
+    let mail = post.mail(Some("de")).await;
+    let user = UserId::new("mary");
+    for (mailed, reader, expected) in [(None, Some("en"), "de"), (Some("en"), Some("de"), "en"), (None, None, "en")] {
+        let language = LinkLanguage { mail: mailed.map(str::to_owned), reader: reader.map(str::to_owned) };
+        let mut work = post.place.rig.store.begin().await.unwrap();
+        let incident = work.open_incidents_of(std::slice::from_ref(&user)).await.unwrap().remove(0).incident.id;
+        let (now, new) = (post.place.now(), LinkId::from_bytes([7; 16]));
+        let links = work.links_for(&user, &[(incident.clone(), new)], &language, now, now + super::DAY).await.unwrap();
+        work.commit().await.unwrap();
+        assert_eq!(links[&incident], post.place.link_id(&mail.reconnect), "the same link");
+        assert_eq!(shown(&post.page(&mail.reconnect, "fr").await).1, expected, "{mailed:?} {reader:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_is_written_in_the_direction_of_its_language_and_a_catalogue_is_no_markup() {
     let hostile = words::with(
         &words::right_to_left(),
@@ -173,6 +192,13 @@ async fn a_page_is_written_in_the_direction_of_its_language_and_a_catalogue_is_n
     let page = post.page(&mail.reconnect, "en").await;
     assert!(page.body.contains("<html lang=\"he\" dir=\"rtl\">"), "{}", page.body);
     assert!(page.body.contains("<dt>&lt;b onclick=x&gt;&amp;amp;&lt;/b&gt;</dt>"), "{}", page.body);
+    // The account's name has a direction of its own; our sentences have the page's, though a name stands first in one.
+    assert!(
+        page.body.contains("<dd><bdi>slack of ca_1</bdi></dd>") && !page.body.contains("<dd><bdi>\u{2068}"),
+        "{}",
+        page.body
+    );
+    assert!(page.body.contains("<dd>\u{2068}Slack\u{2069} "), "{}", page.body);
     let english = post.page("/u/x", "en").await;
     assert!(english.body.contains("<html lang=\"en\" dir=\"ltr\">"), "{}", english.body);
 }
