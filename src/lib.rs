@@ -28,6 +28,8 @@ pub mod pipeline;
 
 pub mod store;
 
+pub mod languages;
+
 pub mod reconnect;
 
 pub mod http;

@@ -209,6 +209,11 @@ pub trait Channel: Send + Sync {
     /// Whether this channel cannot work without an e-mail address.
     fn needs_address(&self) -> bool;
 
+    /// The tag of the language (BCP 47) it speaks to somebody with this locale; none where it speaks to machines.
+    fn language(&self, _locale: Option<&str>) -> Option<String> {
+        None
+    }
+
     /// The id the outside will see, made once from a new UUID and stored before the first attempt.
     fn outside_id(&self, uuid: &str) -> String;
 

@@ -25,6 +25,7 @@ use crate::adapters::webhook::WebhookSettingsError;
 use crate::config::Config;
 use crate::domain::{AddressKey, ChannelName, IdMint, RunId, causes};
 use crate::http::HttpError;
+use crate::languages::PackError;
 use crate::pipeline::{Pipeline, Ports, Watch};
 use crate::ports::{Clock, Directory, DirectoryError, Provider};
 use crate::report::reconnect::StateSlot;
@@ -45,6 +46,9 @@ pub enum AppError {
     /// `[email]` cannot be used.
     #[error("the e-mail channel cannot be built")]
     Email(#[from] EmailSettingsError),
+    /// A catalogue in the folder of `[email] templates` cannot be used.
+    #[error("the words of mails and pages cannot be used")]
+    Languages(#[from] PackError),
     /// A `[[webhook]]` cannot be used.
     #[error("a webhook channel cannot be built")]
     Webhook(#[from] WebhookSettingsError),
@@ -77,7 +81,12 @@ impl AppError {
     /// Whether the configuration must change, rather than something outside.
     pub fn is_configuration(&self) -> bool {
         match self {
-            Self::Composio(_) | Self::Email(_) | Self::Webhook(_) | Self::Slack(_) | Self::Ping(_) => true,
+            Self::Composio(_)
+            | Self::Email(_)
+            | Self::Languages(_)
+            | Self::Webhook(_)
+            | Self::Slack(_)
+            | Self::Ping(_) => true,
             Self::Randomness(_) | Self::Pages(_) => false,
             Self::Directory(error) => matches!(error, DirectoryError::Misconfigured { .. }),
             Self::Store(error) => matches!(

@@ -11,6 +11,7 @@ use crate::adapters::composio::{ComposioProvider, ForPeople};
 use crate::config::{ReconnectMode, ReportAuth};
 use crate::domain::ReconnectLinks;
 use crate::http::{Access, Brand, ReconnectSite, ReportSite, Site};
+use crate::languages::Languages;
 use crate::reconnect::Reconnect;
 use crate::store::Store;
 
@@ -60,6 +61,7 @@ impl App {
             key: self.address_key(store).await?,
             store: store.clone(),
             now: Arc::new(move || clock.now()),
+            languages: Arc::new(self.languages()?),
             brand: Brand {
                 colour: self.config.http.colour,
                 logo: self.config.http.logo.as_ref().map(|logo| Arc::clone(&logo.0)),
@@ -70,6 +72,12 @@ impl App {
             reconnect,
             report: self.report_site(),
         })
+    }
+
+    /// The languages of mails and of the pages they lead to, from the files as they are now.
+    pub fn languages(&self) -> Result<Languages, AppError> {
+        let own = self.config.email.as_ref().and_then(|email| email.templates.as_deref());
+        Ok(Languages::load(own)?)
     }
 
     /// Who may read the report, where anybody may.

@@ -191,6 +191,12 @@ fn warnings(app: &App, known: &[ChannelState]) -> Vec<Finding> {
             warn(channel, format!("refuses us since {}: what is for it waits; {remedy}", when(at)));
         }
     }
+    // What is wrong with a catalogue, the channel that writes with it says.
+    let english = app.languages().map(|languages| languages.without_pages().join(", ")).unwrap_or_default();
+    if !english.is_empty() && app.config.http.public_url.is_some() {
+        let remedy = "add [pages] to the catalogues in the folder of [email] templates";
+        warn("pages", format!("in English for readers of mails in {english}; {remedy}"));
+    }
     if app.config.email.is_some() && app.config.http.public_url.is_none() {
         let remedy = "set [http] public_url and run `reconnectd serve`";
         warn("email", format!("mails carry no unsubscribe link; {remedy}"));

@@ -12,7 +12,7 @@ use crate::domain::{
 };
 use crate::fault;
 use crate::ports::{Channel, Receipt, SendError};
-use crate::store::ClaimedDelivery;
+use crate::store::{ClaimedDelivery, LinkLanguage};
 
 /// The provider's own retries included; what is not answered by then is tried again later.
 pub(super) const RECHECK_LIMIT: Duration = Duration::from_mins(2);
@@ -198,8 +198,11 @@ impl Deliverer {
         };
         let kind = if recovered { NoticeKind::Recovered } else { NoticeKind::Reconnect };
         let looked = self.without_stopped(reached.address.as_ref(), looked).await?;
-        let language = reached.contact.language();
-        let looked = if recovered { looked } else { self.with_links(claimed, language.as_deref(), looked).await? };
+        let language = LinkLanguage {
+            mail: channel.language(reached.contact.locale.as_deref()),
+            reader: reached.contact.language_tag(),
+        };
+        let looked = if recovered { looked } else { self.with_links(claimed, &language, looked).await? };
         Ok(self.tell(channel, claimed, kind, reached.contact, reached.address, looked).await)
     }
 
@@ -231,7 +234,10 @@ impl Deliverer {
             outside_id: claimed.outside_id.clone(),
             kind,
             user: claimed.user.clone(),
-            unsubscribe: link.and_then(|link| link.link_for(&contact, &looked.toolkits())),
+            unsubscribe: link.and_then(|link| {
+                let language = channel.language(contact.locale.as_deref());
+                link.link_for(&contact, language.as_deref(), &looked.toolkits())
+            }),
             contact,
             items: looked.items.clone(),
             created_at: claimed.created_at,

@@ -8,15 +8,15 @@ use chrono::TimeDelta;
 use super::recheck::Rechecked;
 use super::{DeliverError, Deliverer};
 use crate::domain::LinkId;
-use crate::store::ClaimedDelivery;
+use crate::store::{ClaimedDelivery, LinkLanguage};
 
 impl Deliverer {
     /// Sends people to our own page for each item, where there is one. In a short transaction of its own: a link that
-    /// is in a mail must be known before the mail leaves. `language` is the reader's.
+    /// is in a mail must be known before the mail leaves.
     pub(super) async fn with_links(
         &self,
         claimed: &ClaimedDelivery,
-        language: Option<&str>,
+        language: &LinkLanguage,
         mut looked: Rechecked,
     ) -> Result<Rechecked, DeliverError> {
         let Some(links) = self.settings.links.as_ref().filter(|_| !looked.items.is_empty()) else { return Ok(looked) };

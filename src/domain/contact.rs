@@ -7,6 +7,9 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq)]
 pub struct EmailAddress(String);
 
+/// No tag is longer that means something here (RFC 5646, section 4.4.1).
+const MAX_TAG_BYTES: usize = 35;
+
 /// The text is no address a mail could be sent to. Does not repeat the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an e-mail address (expected local@domain without spaces or control characters)")]
@@ -60,12 +63,18 @@ pub struct Contact {
 }
 
 impl Contact {
-    /// The language a person reads: the primary subtag of the locale (BCP 47), such as `de` of `de_AT` or `de-AT`; none
-    /// where the locale is none, or none that is known to be one.
-    pub fn language(&self) -> Option<String> {
-        let primary = self.locale.as_deref()?.trim().split(['-', '_', '.']).next()?;
-        let plain = (2..=3).contains(&primary.len()) && primary.bytes().all(|byte| byte.is_ascii_alphabetic());
-        plain.then(|| primary.to_ascii_lowercase())
+    /// The language a person reads, as a tag (BCP 47) that may stand in a link: `de-AT` of `de_AT.UTF-8`; none where the
+    /// locale is none, or none that is known to be one.
+    pub fn language_tag(&self) -> Option<String> {
+        let tag = self.locale.as_deref()?.trim().split(['.', '@']).next()?.replace('_', "-");
+        let mut subtags = tag.split('-');
+        let primary = subtags.next().is_some_and(|subtag| {
+            (2..=3).contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_alphabetic())
+        });
+        // RFC 5646, section 2.1: letters and digits, at most eight each.
+        let rest =
+            |subtag: &str| (1..=8).contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        (primary && tag.len() <= MAX_TAG_BYTES && subtags.all(rest)).then_some(tag)
     }
 }
 
@@ -77,16 +86,22 @@ mod tests {
     fn a_locale_names_a_language() {
         for (locale, expected) in [
             (Some("de"), Some("de")),
-            (Some(" DE-at"), Some("de")),
-            (Some("de_CH.UTF-8"), Some("de")),
-            (Some("fil-PH"), Some("fil")),
+            (Some(" DE-at"), Some("DE-at")),
+            (Some("de_CH.UTF-8"), Some("de-CH")),
+            (Some("de_DE@euro"), Some("de-DE")),
+            (Some("fil-PH"), Some("fil-PH")),
+            (Some("zh-Hant-TW"), Some("zh-Hant-TW")),
+            (Some("de-"), None),
+            (Some("de-A&B"), None),
+            (Some("de-123456789"), None),
+            (Some("de-aa-bb-cc-dd-ee-ff-gg-hh-ii-jj-kk-ll"), None),
             (Some(""), None),
             (Some("German"), None),
             (Some("d&x"), None),
             (None, None),
         ] {
             let contact = Contact { locale: locale.map(str::to_owned), ..Contact::default() };
-            assert_eq!(contact.language().as_deref(), expected, "{locale:?}");
+            assert_eq!(contact.language_tag().as_deref(), expected, "{locale:?}");
         }
     }
 

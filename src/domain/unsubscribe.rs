@@ -115,11 +115,13 @@ impl Unsubscribe {
         if about.is_empty() { page } else { format!("{page}?about={}", about.join(".")) }
     }
 
-    /// The same for somebody the directory knows, if it has an address; its page speaks their language.
-    pub fn link_for(&self, contact: &Contact, about: &[ToolkitSlug]) -> Option<String> {
+    /// The same for somebody the directory knows, if it has an address. `language` is the tag of the mail's (BCP 47), which
+    /// its page speaks, too; without it, the one they are known to read.
+    pub fn link_for(&self, contact: &Contact, language: Option<&str>, about: &[ToolkitSlug]) -> Option<String> {
         let link = self.link(contact.email.as_ref()?, about);
         let sign = if link.contains('?') { '&' } else { '?' };
-        Some(contact.language().map_or_else(|| link.clone(), |language| format!("{link}{sign}lang={language}")))
+        let language = language.map(str::to_owned).or_else(|| contact.language_tag());
+        Some(language.map_or_else(|| link.clone(), |language| format!("{link}{sign}lang={language}")))
     }
 }
 

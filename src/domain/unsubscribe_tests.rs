@@ -102,14 +102,16 @@ proptest! {
 #[test]
 fn the_link_of_a_reader_carries_their_language() {
     let unsubscribe = Unsubscribe { base: Url::parse("https://n.example").unwrap(), key: ours() };
-    let link = |locale: Option<&str>, about: &[ToolkitSlug]| {
+    let link = |locale: Option<&str>, mail: Option<&str>, about: &[ToolkitSlug]| {
         let email = Some(address("mary@example.com"));
         let contact = Contact { email, locale: locale.map(str::to_owned), ..Contact::default() };
-        let link = unsubscribe.link_for(&contact, about).unwrap();
+        let link = unsubscribe.link_for(&contact, mail, about).unwrap();
         link.split_once('?').map(|(_, query)| query.to_owned())
     };
-    assert_eq!(link(Some("de-AT"), &[ToolkitSlug::new("slack")]).as_deref(), Some("about=slack&lang=de"));
-    assert_eq!(link(Some("de&x=y"), &[]), None, "no language");
-    assert_eq!(link(Some("en"), &[]).as_deref(), Some("lang=en"));
-    assert_eq!(unsubscribe.link_for(&Contact::default(), &[]), None, "no address, no link");
+    let slack = [ToolkitSlug::new("slack")];
+    assert_eq!(link(Some("de-AT"), None, &slack).as_deref(), Some("about=slack&lang=de-AT"));
+    assert_eq!(link(Some("de-AT"), Some("de"), &slack).as_deref(), Some("about=slack&lang=de"));
+    assert_eq!(link(Some("de&x=y"), None, &[]), None, "no language");
+    assert_eq!(link(None, Some("pt-BR"), &[]).as_deref(), Some("lang=pt-BR"));
+    assert_eq!(unsubscribe.link_for(&Contact::default(), Some("de"), &[]), None, "no address, no link");
 }

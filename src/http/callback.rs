@@ -12,9 +12,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::Response;
 
 use super::Shared;
-use super::language::{Language, Subject};
 use super::reconnect::{go, nothing, retired, token_of, unseen, within};
 use super::server::AnswerBy;
+use super::subject::Subject;
 use super::unsubscribe::accept_language;
 use super::words::Speaker;
 use crate::reconnect::Finished;
@@ -27,7 +27,7 @@ pub(super) async fn finish(
     headers: HeaderMap,
 ) -> Response {
     let token = token_of(&uri, "/r/callback/");
-    let language = Language::of(accept_language(&headers));
+    let language = shared.pages.language(None, accept_language(&headers));
     let Some(site) = shared.site.reconnect.as_ref() else { return retired(&shared, language) };
     let Some(attempt) = site.reconnect.attempt_of(token) else { return nothing(&shared, language) };
     if !shared.rate.allows_attempt(&attempt) {
@@ -48,7 +48,7 @@ pub(super) async fn finish(
     else {
         return nothing(&shared, language);
     };
-    let language = Language::for_reader(incident.language.as_deref(), accept_language(&headers));
+    let language = shared.pages.language(incident.language.as_deref(), accept_language(&headers));
     let product = shared.pages.product();
     let speaker = Speaker::new(language, product, &incident.toolkit, &shared.site.settings_url, &site.return_url);
     let page = match &finished {
@@ -63,7 +63,7 @@ pub(super) async fn finish(
 
 /// Any other method.
 pub(super) async fn wrong_method(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    let language = Language::of(accept_language(&headers));
+    let language = shared.pages.language(None, accept_language(&headers));
     let mut answer = shared.pages.answer(StatusCode::METHOD_NOT_ALLOWED, language, Subject::NotUnderstood);
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     answer

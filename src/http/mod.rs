@@ -11,17 +11,16 @@
 
 mod brand;
 mod callback;
-mod language;
 pub mod monitor;
 mod one_click;
 mod page;
-mod phrases;
 mod preferences;
 mod rate;
 mod reconnect;
 mod report;
 mod same_site;
 mod server;
+mod subject;
 mod tally;
 mod unsubscribe;
 mod words;
@@ -40,6 +39,7 @@ pub use report::{Access, ReportSite};
 pub use server::Server;
 
 use crate::domain::{AddressKey, ReconnectUrl, Timestamp};
+use crate::languages::Languages;
 use crate::reconnect::Reconnect;
 use crate::store::Store;
 
@@ -56,6 +56,8 @@ pub struct Site {
     pub store: Store,
     /// What time it is.
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// The languages they speak.
+    pub languages: Arc<Languages>,
     /// How the pages look.
     pub brand: Brand,
     /// Where the pages are reached from outside.
@@ -118,8 +120,8 @@ fn router(mut site: Site) -> Result<(Router, tally::TallyWriter), HttpError> {
     let (tally, writer) = tally::tally(site.store.clone());
     let look = brand::Look::of(&site.brand, site.public_url.as_ref());
     let hosted = site.reconnect.as_ref().map_or("https:", |reconnect| &reconnect.hosted);
-    let pages =
-        page::Pages::new(&site.product, look, hosted, site.settings_url.for_any_toolkit()).map_err(HttpError::Pages)?;
+    let (settings, languages) = (site.settings_url.for_any_toolkit(), Arc::clone(&site.languages));
+    let pages = page::Pages::new(&site.product, look, hosted, settings, languages).map_err(HttpError::Pages)?;
     let logo = site.brand.logo.clone();
     let reports = site.report.take();
     let reports = reports.map(|report| report::Reports::new(report, &site.product, &site.brand)).transpose();

@@ -3,6 +3,8 @@
 //! Guarantees: nothing is loaded from anywhere else, every text is escaped, no browser or proxy keeps the page, no
 //! other page frames it, and the link, which is a secret of its reader, is passed on as a referrer to nobody.
 
+use std::sync::Arc;
+
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
     VARY, X_CONTENT_TYPE_OPTIONS,
@@ -17,7 +19,8 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::brand::Look;
-use super::language::{Language, Subject};
+use super::subject::Subject;
+use crate::languages::{Languages, PageLanguage, Phrase};
 
 const PAGE: &str = include_str!("page.html");
 const NAME: &str = "page.html";
@@ -45,6 +48,8 @@ pub(super) struct Page {
 pub(super) struct Fact {
     pub name: String,
     pub value: String,
+    /// Whether the value is somebody's own text, which has a direction of its own.
+    pub theirs: bool,
 }
 
 /// A button, and what it sends.
@@ -89,13 +94,20 @@ pub(super) struct Pages {
     policy_leaving: String,
     /// The product's page on which accounts are connected, for whoever cannot be helped here.
     settings: String,
+    languages: Arc<Languages>,
 }
 
 impl Pages {
     /// `hosted` is where a form's answer may send people, as a source of the Content Security Policy. Browsers apply
     /// `form-action` to the redirects behind a form, too, and the provider's page may send on to any toolkit's.
     /// `settings` is where accounts are connected in the product.
-    pub(super) fn new(product: &str, look: Look, hosted: &str, settings: String) -> Result<Self, minijinja::Error> {
+    pub(super) fn new(
+        product: &str,
+        look: Look,
+        hosted: &str,
+        settings: String,
+        languages: Arc<Languages>,
+    ) -> Result<Self, minijinja::Error> {
         let mut templates = Environment::new();
         templates.set_auto_escape_callback(|_| AutoEscape::Html);
         templates.add_template(NAME, PAGE)?;
@@ -109,9 +121,15 @@ impl Pages {
             )
         };
         let (policy, policy_leaving) = (policy("'self'"), policy(&format!("'self' {hosted}")));
-        let pages = Self { templates, product: product.to_owned(), look, policy, policy_leaving, settings };
-        pages.html(Language::English, &pages.plain(Language::English, Subject::Ask))?;
+        let pages = Self { templates, product: product.to_owned(), look, policy, policy_leaving, settings, languages };
+        let english = pages.languages.for_page(None, None);
+        pages.html(english, &pages.plain(english, Subject::Ask))?;
         Ok(pages)
+    }
+
+    /// The language of the mail that led here, where it is known; else the one the browser asks for, else English.
+    pub(super) fn language(&self, mail: Option<&str>, accept_language: Option<&str>) -> &PageLanguage {
+        self.languages.for_page(mail, accept_language)
     }
 
     /// The product's name.
@@ -120,47 +138,49 @@ impl Pages {
     }
 
     /// An answer that is the same for everybody.
-    pub(super) fn answer(&self, status: StatusCode, language: Language, subject: Subject) -> Response {
+    pub(super) fn answer(&self, status: StatusCode, language: &PageLanguage, subject: Subject) -> Response {
         self.show(status, language, &self.plain(language, subject))
     }
 
     /// The whole answer.
-    pub(super) fn show(&self, status: StatusCode, language: Language, page: &Page) -> Response {
+    pub(super) fn show(&self, status: StatusCode, language: &PageLanguage, page: &Page) -> Response {
         self.respond(status, language, page, &self.policy)
     }
 
     /// The same for a page whose form may end at the provider's.
-    pub(super) fn show_leaving(&self, status: StatusCode, language: Language, page: &Page) -> Response {
+    pub(super) fn show_leaving(&self, status: StatusCode, language: &PageLanguage, page: &Page) -> Response {
         self.respond(status, language, page, &self.policy_leaving)
     }
 
-    fn respond(&self, status: StatusCode, language: Language, page: &Page, policy: &str) -> Response {
+    fn respond(&self, status: StatusCode, language: &PageLanguage, page: &Page, policy: &str) -> Response {
         // One was rendered when the program started; a failure here would be memory running out.
         let html = self.html(language, page).unwrap_or_default();
         (status, headers(language, policy), html).into_response()
     }
 
-    fn plain(&self, language: Language, subject: Subject) -> Page {
-        let words = language.words(subject);
+    fn plain(&self, language: &PageLanguage, subject: Subject) -> Page {
+        let words = subject.words(language);
+        let say = |phrase: &Phrase| language.say(phrase, None, &[("product", &self.product)]);
         let form = words.button.map(|button| Form {
             fields: vec![Field { name: "List-Unsubscribe", value: "One-Click".to_owned() }],
-            button: button.to_owned(),
+            button: say(button),
             ..Form::default()
         });
-        let fill = |text: &str| text.replace("{product}", &self.product);
-        let settings = || Some(Link { to: self.settings.clone(), label: fill(language.phrases().to_settings) });
+        let label = || say(&language.words().reconnect.to_settings);
+        let settings = || Some(Link { to: self.settings.clone(), label: label() });
         let (link, also) = match subject {
             Subject::Expired | Subject::Retired => (settings(), None),
             Subject::NothingHere | Subject::Unseen => (None, settings()),
             Subject::Ask | Subject::Done | Subject::NotUnderstood | Subject::Slower | Subject::Later => (None, None),
         };
-        let text = vec![fill(words.text)];
-        Page { heading: words.heading.to_owned(), text, form, link, also, ..Page::default() }
+        let text = vec![say(words.text)];
+        Page { heading: say(words.heading), text, form, link, also, ..Page::default() }
     }
 
-    fn html(&self, language: Language, page: &Page) -> Result<String, minijinja::Error> {
+    fn html(&self, language: &PageLanguage, page: &Page) -> Result<String, minijinja::Error> {
         self.templates.get_template(NAME)?.render(context! {
             lang => language.tag(),
+            dir => language.direction(),
             product => self.product,
             logo => self.look.logo,
             page => page,
@@ -169,11 +189,10 @@ impl Pages {
     }
 }
 
-fn headers(language: Language, policy: &str) -> HeaderMap {
+fn headers(language: &PageLanguage, policy: &str) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CONTENT_LANGUAGE, language.tag()),
         (VARY, "Accept-Language"),
         (CACHE_CONTROL, "no-store"),
         (REFERRER_POLICY, "no-referrer"),
@@ -183,6 +202,8 @@ fn headers(language: Language, policy: &str) -> HeaderMap {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    // A tag is letters, digits and hyphens.
+    headers.extend(HeaderValue::from_str(language.tag()).ok().map(|tag| (CONTENT_LANGUAGE, tag)));
     // Base64, quotes and a checked origin are characters of a header.
     headers.extend(HeaderValue::from_str(policy).ok().map(|policy| (CONTENT_SECURITY_POLICY, policy)));
     headers

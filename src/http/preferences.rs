@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use axum::http::Uri;
 use url::form_urlencoded;
 
-use super::language::{Language, PreferenceWords};
 use super::page::{Choice, Field, Form, Page};
 use crate::domain::{AddressHash, SuppressionCause, Timestamp, ToolkitSlug, toolkit_name};
+use crate::languages::{PageLanguage, Phrase, PreferenceWords};
 use crate::store::{StoreError, Work};
 
 /// More boxes than this are no choice anybody makes.
@@ -50,25 +50,31 @@ impl Wishes {
     }
 
     /// The page that shows them. `about` is what the link names.
-    pub(super) fn page(&self, language: Language, product: &str, about: &BTreeSet<ToolkitSlug>, saved: bool) -> Page {
-        let words = language.preferences();
-        let fill = |text: &str| text.replace("{product}", product);
+    pub(super) fn page(
+        &self,
+        language: &PageLanguage,
+        product: &str,
+        about: &BTreeSet<ToolkitSlug>,
+        saved: bool,
+    ) -> Page {
+        let words = &language.words().preferences;
+        let fill = |phrase: &Phrase| language.say(phrase, None, &[("product", product)]);
         match self.suppressed {
             None => self.choice(words, &fill, about, saved),
             Some(SuppressionCause::Unsubscribed) => Page {
-                heading: fill(words.none),
+                heading: fill(&words.none),
                 tone: "good",
-                text: vec![fill(words.none_text)],
+                text: vec![fill(&words.none_text)],
                 second: Some(Form {
                     fields: vec![Field { name: "mail", value: "again".to_owned() }],
-                    button: fill(words.again),
+                    button: fill(&words.again),
                     ..Form::default()
                 }),
                 ..Page::default()
             },
             // Not their word, so not theirs to take back here: a refused address would be refused again.
             Some(SuppressionCause::Refused | SuppressionCause::Operator) => {
-                Page { heading: fill(words.none), text: vec![fill(words.ask_support)], ..Page::default() }
+                Page { heading: fill(&words.none), text: vec![fill(&words.ask_support)], ..Page::default() }
             }
         }
     }
@@ -76,21 +82,21 @@ impl Wishes {
     fn choice(
         &self,
         words: &PreferenceWords,
-        fill: &dyn Fn(&str) -> String,
+        fill: &dyn Fn(&Phrase) -> String,
         about: &BTreeSet<ToolkitSlug>,
         saved: bool,
     ) -> Page {
         let all = Form {
             fields: vec![Field { name: "List-Unsubscribe", value: "One-Click".to_owned() }],
-            button: fill(words.stop_all),
+            button: fill(&words.stop_all),
             ..Form::default()
         };
         // What the mail was about comes first where there are too many; then by name, as people look for them.
         let others = self.stopped.difference(about);
         let boxes: BTreeSet<&ToolkitSlug> = about.iter().chain(others).take(MAX_BOXES).collect();
-        let text = vec![fill(if saved { words.saved_text } else { words.text })];
+        let text = vec![fill(if saved { &words.saved_text } else { &words.text })];
         if boxes.is_empty() {
-            return Page { heading: fill(words.heading), text, form: Some(all), ..Page::default() };
+            return Page { heading: fill(&words.heading), text, form: Some(all), ..Page::default() };
         }
         let mut fields = vec![Field { name: "mail", value: "some".to_owned() }];
         fields.extend(boxes.iter().map(|slug| Field { name: "shown", value: slug.as_str().to_owned() }));
@@ -100,9 +106,9 @@ impl Wishes {
             label: toolkit_name(slug.as_str()).unwrap_or_else(|| "?".to_owned()),
             checked: !self.stopped.contains(*slug),
         });
-        let (legend, button) = (fill(words.legend), fill(words.save));
+        let (legend, button) = (fill(&words.legend), fill(&words.save));
         let form = Form { fields, legend, choices: choices.collect(), button };
-        let heading = fill(if saved { words.saved } else { words.heading });
+        let heading = fill(if saved { &words.saved } else { &words.heading });
         let tone = if saved { "good" } else { "" };
         Page { heading, tone, text, form: Some(form), second: Some(all), ..Page::default() }
     }
@@ -198,7 +204,8 @@ mod tests {
     fn what_a_mail_was_about_has_a_box_however_many_toolkits_were_stopped() {
         let stopped: BTreeSet<ToolkitSlug> = (0..40).map(|number| ToolkitSlug::new(format!("app{number}"))).collect();
         let wishes = Wishes { suppressed: None, stopped };
-        let form = wishes.page(Language::English, "Acme", &slugs(&["zoom"]), false).form.unwrap();
+        let languages = crate::languages::Languages::load(None).unwrap();
+        let form = wishes.page(languages.for_page(None, None), "Acme", &slugs(&["zoom"]), false).form.unwrap();
         let boxes: Vec<(&str, bool)> =
             form.choices.iter().map(|choice| (choice.value.as_str(), choice.checked)).collect();
         assert!(boxes.len() == MAX_BOXES && boxes.last() == Some(&("zoom", true)), "{boxes:?}");

@@ -22,8 +22,9 @@ use governor::{Quota, RateLimiter};
 use ipnet::IpNet;
 
 use super::Shared;
-use super::language::{Language, Subject};
+use super::subject::Subject;
 use crate::domain::{AddressHash, AttemptId, LinkId};
+use crate::languages::PageLanguage;
 
 /// Mail services unsubscribe thousands of people from few addresses, so this is far above what a person does.
 const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
@@ -123,12 +124,12 @@ pub(super) async fn guard(
     if shared.rate.allows(client(&shared.rate.trusted, peer.ip(), request.headers())) {
         return next.run(request).await;
     }
-    let language = Language::of(super::unsubscribe::accept_language(request.headers()));
+    let language = shared.pages.language(None, super::unsubscribe::accept_language(request.headers()));
     slower(&shared, language)
 }
 
 /// 429.
-pub(super) fn slower(shared: &Shared, language: Language) -> Response {
+pub(super) fn slower(shared: &Shared, language: &PageLanguage) -> Response {
     let mut answer = shared.pages.answer(StatusCode::TOO_MANY_REQUESTS, language, Subject::Slower);
     answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
     answer

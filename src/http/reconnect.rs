@@ -13,14 +13,15 @@ use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, timeout, timeout_at};
 use url::form_urlencoded;
 
-use super::language::{Language, Subject};
 use super::same_site::is_ours;
 use super::server::AnswerBy;
+use super::subject::Subject;
 use super::tally::is_a_persons;
 use super::unsubscribe::accept_language;
 use super::words::Speaker;
 use super::{MAX_BODY_BYTES, ReconnectSite, Shared};
 use crate::domain::causes;
+use crate::languages::PageLanguage;
 use crate::reconnect::{PageView, Seen, Standing, Started};
 use crate::store::StoreError;
 use crate::telemetry::events;
@@ -43,7 +44,7 @@ pub(super) enum PageError {
 /// GET and HEAD: how things stand. Reads the state database alone.
 pub(super) async fn show(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let browser = accept_language(&headers);
-    let language = Language::of(browser);
+    let language = shared.pages.language(None, browser);
     let token = token_of(&uri, "/r/");
     let Some(site) = shared.site.reconnect.as_ref() else { return retired(&shared, language) };
     match within(Instant::now() + MAX_LOOK_TIME, site.reconnect.look(token)).await {
@@ -56,7 +57,7 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, method: Method, uri:
             if is_a_persons(&method, &headers) && view.standing != Standing::Revoked {
                 shared.tally.note(view.link, (shared.site.now)());
             }
-            page_of(&shared, site, Language::for_reader(view.incident.language.as_deref(), browser), &view)
+            page_of(&shared, site, shared.pages.language(view.incident.language.as_deref(), browser), &view)
         }
         Ok(Seen::Page(_)) => super::rate::slower(&shared, language),
         Ok(Seen::Nothing) => nothing(&shared, language),
@@ -73,7 +74,7 @@ pub(super) async fn start(
 ) -> Response {
     let (head, body) = request.into_parts();
     let token = token_of(&head.uri, "/r/");
-    let language = Language::of(accept_language(&head.headers));
+    let language = shared.pages.language(None, accept_language(&head.headers));
     // Read before anything is answered, so that an answer is not lost with a connection full of unread bytes.
     let Ok(form) = timeout(MAX_BODY_TIME, form_of(&head.headers, body)).await else {
         return shared.pages.answer(StatusCode::REQUEST_TIMEOUT, language, Subject::NotUnderstood);
@@ -85,7 +86,7 @@ pub(super) async fn start(
         Ok(Seen::Forgotten) => return forgotten(&shared, language),
         Err(error) => return failed(&shared, language, &error),
     };
-    let language = Language::for_reader(view.incident.language.as_deref(), accept_language(&head.headers));
+    let language = shared.pages.language(view.incident.language.as_deref(), accept_language(&head.headers));
     if !shared.rate.allows_link(&view.link) {
         return super::rate::slower(&shared, language);
     }
@@ -122,37 +123,37 @@ pub(super) async fn within<T>(by: Instant, work: impl Future<Output = Result<T, 
 }
 
 /// The page for a token that is not ours: the same as for any address that does not exist.
-pub(super) fn nothing(shared: &Shared, language: Language) -> Response {
+pub(super) fn nothing(shared: &Shared, language: &PageLanguage) -> Response {
     shared.pages.answer(StatusCode::NOT_FOUND, language, Subject::NothingHere)
 }
 
 /// The page where links are not used any more: whose they were cannot be told without a key.
-pub(super) fn retired(shared: &Shared, language: Language) -> Response {
+pub(super) fn retired(shared: &Shared, language: &PageLanguage) -> Response {
     shared.pages.answer(StatusCode::GONE, language, Subject::Retired)
 }
 
 /// The page for a link of ours that is too old to be on record.
-fn forgotten(shared: &Shared, language: Language) -> Response {
+fn forgotten(shared: &Shared, language: &PageLanguage) -> Response {
     shared.pages.answer(StatusCode::OK, language, Subject::Expired)
 }
 
 /// The page for trouble of our own.
-fn failed(shared: &Shared, language: Language, error: &PageError) -> Response {
+fn failed(shared: &Shared, language: &PageLanguage, error: &PageError) -> Response {
     away(shared, language, error, Subject::Later)
 }
 
 /// The same for somebody who comes back from the provider: what became of that is not known.
-pub(super) fn unseen(shared: &Shared, language: Language, error: &PageError) -> Response {
+pub(super) fn unseen(shared: &Shared, language: &PageLanguage, error: &PageError) -> Response {
     away(shared, language, error, Subject::Unseen)
 }
 
-fn away(shared: &Shared, language: Language, error: &PageError, subject: Subject) -> Response {
+fn away(shared: &Shared, language: &PageLanguage, error: &PageError, subject: Subject) -> Response {
     let causes = causes(error);
     tracing::error!(event = events::HTTP_FAILED, error = %causes, "A reconnect page could not be made.");
     retry_after(shared.pages.answer(StatusCode::SERVICE_UNAVAILABLE, language, subject))
 }
 
-fn page_of(shared: &Shared, site: &ReconnectSite, language: Language, view: &PageView) -> Response {
+fn page_of(shared: &Shared, site: &ReconnectSite, language: &PageLanguage, view: &PageView) -> Response {
     let form = site.reconnect.links.keys.form(&view.link, (shared.site.now)());
     let page = speaker(shared, site, language, view).view(view, form);
     if page.form.is_some() {
@@ -162,13 +163,18 @@ fn page_of(shared: &Shared, site: &ReconnectSite, language: Language, view: &Pag
     }
 }
 
-fn speaker<'a>(shared: &'a Shared, site: &'a ReconnectSite, language: Language, view: &'a PageView) -> Speaker<'a> {
+fn speaker<'a>(
+    shared: &'a Shared,
+    site: &'a ReconnectSite,
+    language: &'a PageLanguage,
+    view: &'a PageView,
+) -> Speaker<'a> {
     let toolkit = &view.incident.toolkit;
     Speaker::new(language, shared.pages.product(), toolkit, &shared.site.settings_url, &site.return_url)
 }
 
 /// 303: the browser goes there with a GET (RFC 9110, section 15.4.4), and a reload repeats nothing.
-pub(super) fn go(shared: &Shared, language: Language, address: &str) -> Response {
+pub(super) fn go(shared: &Shared, language: &PageLanguage, address: &str) -> Response {
     let Ok(mut location) = HeaderValue::from_str(address) else { return nothing(shared, language) };
     location.set_sensitive(true);
     let headers = [

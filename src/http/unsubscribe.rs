@@ -11,12 +11,13 @@ use axum::response::Response;
 use url::form_urlencoded;
 
 use super::Shared;
-use super::language::{Language, Subject};
 use super::one_click::{Posted, posted};
 use super::preferences::{Wish, Wishes, about, keep, wish_of};
 use super::rate::slower;
 use super::same_site::is_ours;
+use super::subject::Subject;
 use crate::domain::{AddressHash, SuppressionCause, UnsubscribeToken, causes};
+use crate::languages::PageLanguage;
 use crate::store::StoreError;
 use crate::telemetry::events;
 
@@ -38,7 +39,7 @@ enum SuppressError {
 /// GET and HEAD: what is sent and what can be chosen. Writes nothing; where the state database is away, the page asks
 /// what it can ask without.
 pub(super) async fn ask(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap) -> Response {
-    let language = language_of(&uri, &headers);
+    let language = language_of(&shared, &uri, &headers);
     let Some(hash) = owner(&shared, &uri) else {
         return shared.pages.answer(StatusCode::NOT_FOUND, language, Subject::NothingHere);
     };
@@ -56,7 +57,7 @@ pub(super) async fn ask(State(shared): State<Arc<Shared>>, uri: Uri, headers: He
 
 /// POST: suppresses the token's owner, or keeps their choice; as often as it is said, and with the same answer.
 pub(super) async fn suppress(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    let language = language_of(request.uri(), request.headers());
+    let language = language_of(&shared, request.uri(), request.headers());
     let (owner, about) = (owner(&shared, request.uri()), about(request.uri()));
     let ours = is_ours(request.headers(), shared.site.public_url.as_ref());
     // Read before anything is answered, so that an answer is not lost with a connection full of unread bytes.
@@ -93,7 +94,7 @@ pub(super) async fn suppress(State(shared): State<Arc<Shared>>, request: Request
 
 /// Any other method on a link.
 pub(super) async fn wrong_method(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    let language = Language::of(accept_language(&headers));
+    let language = shared.pages.language(None, accept_language(&headers));
     let mut answer = shared.pages.answer(StatusCode::METHOD_NOT_ALLOWED, language, Subject::NotUnderstood);
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
     answer
@@ -101,7 +102,7 @@ pub(super) async fn wrong_method(State(shared): State<Arc<Shared>>, headers: Hea
 
 /// Every other path.
 pub(super) async fn nothing_here(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    let language = Language::of(accept_language(&headers));
+    let language = shared.pages.language(None, accept_language(&headers));
     shared.pages.answer(StatusCode::NOT_FOUND, language, Subject::NothingHere)
 }
 
@@ -110,10 +111,10 @@ pub(super) fn accept_language(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The mail's language, which its link names (`lang=de`), or the client's.
-fn language_of(uri: &Uri, headers: &HeaderMap) -> Language {
+fn language_of<'a>(shared: &'a Shared, uri: &Uri, headers: &HeaderMap) -> &'a PageLanguage {
     let mut pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let named = pairs.find(|(name, _)| name == "lang").map(|(_, language)| language);
-    Language::for_reader(named.as_deref(), accept_language(headers))
+    shared.pages.language(named.as_deref(), accept_language(headers))
 }
 
 /// Whose link it is; none where it is not one of ours.

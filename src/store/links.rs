@@ -35,7 +35,7 @@ pub struct LinkedIncident {
     pub broke_at: Timestamp,
     /// When it ended and on which evidence; none while it is open.
     pub closed: Option<(Timestamp, CloseEvidence)>,
-    /// The language of the mails that carry its link (BCP 47, the primary subtag), where known.
+    /// The language of the last mail that carried its link, or that its reader is known to read (BCP 47).
     pub language: Option<String>,
     /// The account it stands for, as last seen.
     pub anchor: KnownAccount,
@@ -52,14 +52,22 @@ pub enum RevokeScope {
     All,
 }
 
+/// What is known of the language that a link's page should be in, as BCP 47 tags.
+#[derive(Debug, Clone, Default)]
+pub struct LinkLanguage {
+    /// That of the mail that carries the link; none where no mail does.
+    pub mail: Option<String>,
+    /// That which its reader is known to read; counts where no mail ever carried the link.
+    pub reader: Option<String>,
+}
+
 impl Work {
     /// The link for each incident of one user: the one there is, extended, or a new one under the id given with it.
-    /// `language` is that of the notice.
     pub async fn links_for(
         &mut self,
         user: &UserId,
         incidents: &[(IncidentId, LinkId)],
-        language: Option<&str>,
+        language: &LinkLanguage,
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<HashMap<IncidentId, LinkId>, StoreError> {
@@ -68,9 +76,11 @@ impl Work {
             let upsert = sql("INSERT INTO reconnect_links (link_id, incident_id, user_id, created_at, expires_at, \
                  language) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (incident_id) WHERE revoked_at IS NULL DO UPDATE SET \
                  expires_at = CASE WHEN excluded.expires_at > reconnect_links.expires_at THEN excluded.expires_at \
-                 ELSE reconnect_links.expires_at END, language = excluded.language RETURNING link_id");
+                 ELSE reconnect_links.expires_at END, language = COALESCE($7, reconnect_links.language, excluded.language) RETURNING link_id");
             let upsert = upsert.bind(fresh.to_hex()).bind(incident.as_str()).bind(user.as_str());
-            let rows = self.session.fetch(upsert.bind(now).bind(expires_at).bind(language)).await?;
+            let known = language.mail.as_deref().or(language.reader.as_deref());
+            let upsert = upsert.bind(now).bind(expires_at).bind(known).bind(language.mail.as_deref());
+            let rows = self.session.fetch(upsert).await?;
             let row = rows.first().ok_or_else(|| StoreError::Unreadable("a link was not written".into()))?;
             links.insert(incident.clone(), link_id(row)?);
         }

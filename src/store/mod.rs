@@ -59,7 +59,7 @@ pub use incidents::{
 };
 pub use jobs::{JobEnd, JobRow};
 pub use leases::{Lease, LeaseHeld};
-pub use links::{LinkRow, LinkedIncident, RevokeScope};
+pub use links::{LinkLanguage, LinkRow, LinkedIncident, RevokeScope};
 pub use occurrences::{ClaimedOccurrence, OccurrenceClaim, OccurrenceRow};
 pub use operator_events::NewOperatorEvent;
 pub use outbox::{NewDelivery, NewNotification, PlannedItem};

@@ -58,6 +58,7 @@ impl Served {
             key: key("the key!"),
             store: store.clone(),
             now: Arc::new(|| from_millis(START_MS)),
+            languages: Arc::new(reconnectd::languages::Languages::load(None).unwrap()),
             brand: Brand::default(),
             public_url: None,
             settings_url: ReconnectUrl::parse("https://app.example.com/settings/{toolkit}").unwrap(),
@@ -175,7 +176,7 @@ async fn the_page_asks_in_the_readers_language_and_keeps_to_itself() {
     }
     assert!(page.head.contains("content-security-policy: default-src 'none';"), "{}", page.head);
     assert!(!page.head.contains("set-cookie") && !page.body.contains("mary"), "{}{}", page.head, page.body);
-    assert!(page.body.contains("<html lang=\"de\">") && page.body.contains("E-Mails abbestellen</button>"));
+    assert!(page.body.contains("<html lang=\"de\" dir=\"ltr\">") && page.body.contains("E-Mails abbestellen</button>"));
     assert!(page.body.contains("Acme &amp; Söhne") && page.body.contains("<form method=\"post\">"), "{}", page.body);
     let english = served.get(&path(), "").await;
     assert!(english.has("content-language: en") && english.body.contains("Stop these e-mails</button>"));

@@ -52,6 +52,7 @@ impl Served {
             key: AddressKey::new(&SecretString::from("the key!".repeat(4))).unwrap(),
             store: store.clone(),
             now: Arc::new(move || now),
+            languages: Arc::new(reconnectd::languages::Languages::load(None).unwrap()),
             brand: Brand::default(),
             public_url: None,
             settings_url: ReconnectUrl::parse("https://app.example.com/settings/{toolkit}").unwrap(),

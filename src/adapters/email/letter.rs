@@ -7,12 +7,11 @@
 use minijinja::value::Value;
 use serde::Serialize;
 
-use super::catalogue::Catalogue;
 use super::pack::Pack;
-use super::pack_error::PackError;
 use super::situation::{Situation, works_again};
 use crate::domain::{MAX_WORD_CHARS, greeting_name, toolkit_name, visible};
 use crate::domain::{Notice, NoticeItem, NoticeKind};
+use crate::languages::{Catalogue, PackError};
 
 /// More accounts than this are counted, not listed.
 pub(super) const MAX_ITEMS: usize = 50;

@@ -61,6 +61,11 @@ impl Composer {
         self.from.email.domain()
     }
 
+    /// The tag of the language that mails to somebody with this locale are in.
+    pub(super) fn language(&self, locale: Option<&str>) -> String {
+        self.writer.pack().language(locale).catalogue.tag.clone()
+    }
+
     /// The mail for a notice. Fails with `Refused` where the recipient has no address mail can be sent to or
     /// there is nothing to say, with `ChannelBroken` where no mail could be composed.
     pub(super) fn compose(&self, notice: &Notice) -> Result<Mail, SendError> {

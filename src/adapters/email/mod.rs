@@ -10,16 +10,12 @@
 //! of unknown outcome, sent again under the same id.
 
 mod blame;
-mod catalogue;
 mod connection;
 mod headers;
 mod idle;
 mod letter;
 mod message;
 mod pack;
-mod pack_error;
-mod pack_files;
-mod phrase;
 mod preview;
 mod rehearsal;
 mod replies;
@@ -34,7 +30,7 @@ use async_trait::async_trait;
 use crate::domain::{ChannelName, EventKind, FailureClass, Notice, OperatorNotice};
 use crate::ports::{Channel, Receipt, SendError};
 
-pub use pack_error::PackError;
+pub use crate::languages::PackError;
 pub use preview::{Links, Preview, PreviewError, preview};
 pub use report::{REPORT_CHANNEL, ReportMailChannel};
 pub use samples::Sample;
@@ -80,6 +76,10 @@ impl Channel for EmailChannel {
 
     fn outside_id(&self, uuid: &str) -> String {
         format!("<{uuid}@{}>", self.composer.domain())
+    }
+
+    fn language(&self, locale: Option<&str>) -> Option<String> {
+        Some(self.composer.language(locale))
     }
 
     fn carries(&self, kind: EventKind) -> bool {

@@ -1,8 +1,7 @@
 //! Everything a mail's words are made from: one template per part, one catalogue per language.
 //!
 //! Turns the built-in files, or them with an operator's folder over them, into one set of templates per
-//! language. Guarantees: a pack that was loaded holds English, every phrase of English in every other
-//! language, and templates that parse; nothing of a folder is used unless all of it can be. Reads at the start
+//! language. Guarantees: a pack that was loaded holds whole catalogues (`languages`) and templates that parse; nothing of a folder is used unless all of it can be. Reads at the start
 //! only, so that a folder changed later cannot change half a run.
 
 use std::path::Path;
@@ -11,22 +10,24 @@ use std::sync::Arc;
 use minijinja::value::{Kwargs, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
 
-use super::catalogue::{Catalogue, CatalogueFile, DEFAULT_TAG};
-use super::pack_error::PackError;
-use super::pack_files::{self, Source, catalogue_stem};
-use super::phrase::Piece;
 use crate::domain::{MAX_WORD_CHARS, visible};
+use crate::languages::{Catalogue, Languages, PackError, Piece, Source, read_folder};
 
 /// Steps a template may take; the built-in ones take some 10,000 for 50 accounts. An operator's must end too.
 const FUEL: u64 = 1_000_000;
 
-/// The longest language tag looked at; RFC 5646 (section 4.4.1) needs 35 characters.
-const MAX_TAG_CHARS: usize = 64;
+/// The templates, one per part of a mail; a folder may replace them by these names.
+const TEMPLATES: [(&str, &str); 3] = [
+    ("subject.txt", include_str!("templates/subject.txt")),
+    ("notice.txt", include_str!("templates/notice.txt")),
+    ("notice.html", include_str!("templates/notice.html")),
+];
 
 /// Templates and phrases in all languages.
 pub(super) struct Pack {
-    /// The first is the default.
-    languages: Vec<Language>,
+    languages: Languages,
+    /// One of each, English first.
+    speaking: Vec<Language>,
     /// Name and file of each template.
     files: Vec<(String, String)>,
 }
@@ -40,62 +41,38 @@ pub(super) struct Language {
 impl Pack {
     /// What comes with the program.
     pub(super) fn built_in() -> Result<Self, PackError> {
-        Self::build(pack_files::built_in())
+        Self::build(Vec::new())
     }
 
     /// The built-in files, those replaced that `folder` holds, and the languages it adds.
     pub(super) fn from_folder(folder: &Path) -> Result<Self, PackError> {
-        let mut sources = pack_files::built_in();
-        for source in pack_files::read_folder(folder)? {
-            match sources.iter_mut().find(|known| known.name == source.name) {
+        Self::build(read_folder(folder)?)
+    }
+
+    fn build(own: Vec<Source>) -> Result<Self, PackError> {
+        let (catalogues, own): (Vec<Source>, Vec<Source>) = own.into_iter().partition(Source::is_catalogue);
+        let mut templates: Vec<Source> = TEMPLATES.iter().map(|(name, text)| Source::built_in(name, text)).collect();
+        for source in own {
+            match templates.iter_mut().find(|known| known.name == source.name) {
                 Some(known) => *known = source,
-                None => sources.push(source),
+                None => templates.push(source),
             }
         }
-        Self::build(sources)
-    }
-
-    fn build(sources: Vec<Source>) -> Result<Self, PackError> {
-        let (catalogues, templates): (Vec<Source>, Vec<Source>) =
-            sources.into_iter().partition(|source| catalogue_stem(&source.name).is_some());
-        let read = |source: &Source| {
-            let stem = catalogue_stem(&source.name).unwrap_or_default();
-            Catalogue::read(&CatalogueFile { stem, file: &source.file, text: &source.text }).map(Arc::new)
-        };
-        let mut all: Vec<Arc<Catalogue>> = catalogues.iter().map(read).collect::<Result<_, _>>()?;
-        let english = all.iter().position(|catalogue| catalogue.tag == DEFAULT_TAG);
-        all.swap(0, english.unwrap_or_default());
-        for (at, catalogue) in all.iter().enumerate() {
-            catalogue.compare(&all[0])?;
-            if all[..at].iter().any(|earlier| earlier.tag == catalogue.tag) {
-                let what = format!("two files are for the language {}", catalogue.tag);
-                return Err(PackError::new(catalogue.file(), None, what, "remove one of them"));
-            }
-        }
-        let languages = all.into_iter().map(|catalogue| speak(&templates, catalogue)).collect::<Result<_, _>>()?;
+        let languages = Languages::with(catalogues)?;
+        let speaking = languages.all().map(|catalogue| speak(&templates, Arc::clone(catalogue)));
+        let speaking = speaking.collect::<Result<_, _>>()?;
         let files = templates.into_iter().map(|source| (source.name, source.file)).collect();
-        Ok(Self { languages, files })
+        Ok(Self { languages, speaking, files })
     }
 
-    /// The language for a reader: the tag as it is, then less and less of it (RFC 4647, section 3.4), then
-    /// English. Tolerates what databases hold: `de_AT`, `DE`, `de_DE.UTF-8`, nothing, garbage.
+    /// The language for a reader.
     pub(super) fn language(&self, locale: Option<&str>) -> &Language {
-        let asked: String = locale.unwrap_or_default().trim().chars().take(MAX_TAG_CHARS).collect();
-        let asked = asked.split(['.', '@']).next().unwrap_or_default().replace('_', "-");
-        let mut range = asked.as_str();
-        loop {
-            if let Some(found) = self.languages.iter().find(|known| known.catalogue.tag.eq_ignore_ascii_case(range)) {
-                return found;
-            }
-            match range.rsplit_once('-') {
-                Some((shorter, _)) => range = shorter,
-                None => return &self.languages[0],
-            }
-        }
+        let nearest = self.languages.for_mail(locale);
+        self.speaking.iter().find(|known| known.catalogue.tag == nearest.tag).unwrap_or(&self.speaking[0])
     }
 
     pub(super) fn languages(&self) -> &[Language] {
-        &self.languages
+        &self.speaking
     }
 
     /// The file a template of this name came from.
@@ -117,7 +94,7 @@ impl Pack {
 
     /// What an error points at in a template; the same text in all languages.
     fn expression(&self, name: &str, error: &minijinja::Error) -> Option<String> {
-        let template = self.languages.first()?.templates.get_template(name).ok()?;
+        let template = self.speaking.first()?.templates.get_template(name).ok()?;
         let expression = template.source().get(error.range()?)?;
         visible(expression, MAX_WORD_CHARS)
     }

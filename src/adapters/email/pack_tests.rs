@@ -16,8 +16,8 @@ fn wrong(files: &[(&str, &str)]) -> String {
     error.replace(&folder.path().display().to_string(), "DIR")
 }
 
-const GERMAN: &str = include_str!("catalogue/de.toml");
-const ENGLISH: &str = include_str!("catalogue/en.toml");
+const GERMAN: &str = include_str!("../../languages/built_in/de.toml");
+const ENGLISH: &str = include_str!("../../languages/built_in/en.toml");
 
 #[test]
 fn the_nearest_language_speaks() {

@@ -6,9 +6,9 @@
 use chrono::DateTime;
 
 use super::letter::{Letter, MAX_ITEMS, Writer};
-use super::pack_error::PackError;
 use super::samples::{SAMPLE_NOTICES, Sample};
 use crate::domain::{Contact, Notice, ReconnectUrl, Timestamp};
+use crate::languages::PackError;
 
 /// A page in the samples; nobody is sent there.
 const PAGE: &str = "https://app.example.com/settings?toolkit={toolkit}&from=mail";

@@ -13,10 +13,10 @@ use super::headers::is_list_id;
 use super::letter::Writer;
 use super::message::Composer;
 use super::pack::Pack;
-use super::pack_error::PackError;
 use super::rehearsal::rehearse;
 use crate::adapters::spool::Spool;
 use crate::domain::{MAX_WORD_CHARS, visible};
+use crate::languages::PackError;
 
 /// The `[email]` section.
 #[derive(Debug, Clone)]

@@ -24,11 +24,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Of the ports the scheduled report needs what time it is, and which channels carry word of it.
     ("report", &["domain", "ports", "store", "telemetry"]),
     ("retention", &["domain", "ports", "store", "telemetry"]),
-    ("adapters", &["domain", "ports", "telemetry"]),
+    // What mails and pages say, in which language; the one thing that both are made of.
+    ("languages", &["domain"]),
+    ("adapters", &["domain", "languages", "ports", "telemetry"]),
     ("simulator", &["domain", "ports", "telemetry"]),
     // One person's way back, from the click on: asks, records and answers while they wait.
     ("reconnect", &["domain", "ports", "record", "store", "telemetry"]),
-    ("http", &["reconnect", "report", "store", "telemetry", "domain"]),
+    ("http", &["languages", "reconnect", "report", "store", "telemetry", "domain"]),
     ("lifecycle", &["domain", "ports", "telemetry"]),
     // The long-running service: when which job is due, and one body for each.
     (

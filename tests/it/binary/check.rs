@@ -3,6 +3,7 @@
 
 use super::process::Output;
 use super::setup::Setup;
+use crate::support::words::{self, ENGLISH};
 
 /// The lines of the result as (ok, what, words); a warning is no failure.
 pub fn findings(output: &Output) -> Vec<(bool, String, String)> {
@@ -29,6 +30,27 @@ async fn a_check_reaches_everything_and_sends_nothing() {
     assert!(findings[1].2.contains(&format!("(SQLite, {state})")), "{}", output.stdout);
     assert!(findings[2].2.contains("1 users"), "{}", output.stdout);
     assert_eq!((setup.mailed().len(), setup.told().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_catalogue_without_words_for_pages_is_said_and_one_that_lacks_some_is_refused() {
+    let mut setup = Setup::new().await.with_mail().await;
+    let folder = tempfile::tempdir().unwrap();
+    setup.text("http.public_url", "https://notices.acme.example");
+    setup.text("email.templates", &folder.path().display().to_string());
+    words::put(folder.path(), &[("fr.toml", words::mails_only(ENGLISH)), ("pt-BR.toml", ENGLISH.to_owned())]);
+    let output = setup.run(&["check"]).await.expect(0);
+    let line = "WARN   pages            in English for readers of mails in fr; add [pages] to";
+    assert!(output.stdout.lines().any(|said| said.starts_with(line)), "{}", output.stdout);
+
+    let misspelt = words::with(ENGLISH, &[("look_again = ", "lok_again = ")]);
+    words::put(folder.path(), &[("fr.toml", misspelt)]);
+    for command in ["check", "serve"] {
+        let output = setup.run(&[command]).await.expect(2);
+        let said = format!("{}{}", output.stdout, output.stderr);
+        assert!(said.contains("fr.toml, line ") && said.contains("no page says pages.callback.lok_again"), "{said}");
+        assert!(!said.contains("in English for readers"), "{said}");
+    }
 }
 
 #[tokio::test]

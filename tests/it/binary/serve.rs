@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::process::{Running, until};
 use super::setup::Setup;
+use crate::support::words::{self, ENGLISH};
 
 const ADDRESS: &str = "Mary.Poppins@example.com";
 
@@ -78,6 +79,25 @@ async fn a_person_unsubscribes_once_and_nobody_can_read_it_in_the_log() {
     for secret in [key, path.trim_start_matches("/u/"), "oppins", "forged"] {
         assert!(!output.stderr.contains(secret) && !output.stdout.contains(secret), "{secret}: {}", output.stderr);
     }
+}
+
+#[tokio::test]
+async fn the_pages_speak_a_language_of_the_operator_s() {
+    let mut setup = Setup::new().await.with_mail().await;
+    let folder = tempfile::tempdir().unwrap();
+    let french = [("nothing_here = \"This link does not work\"", "nothing_here = \"Ce lien ne marche pas\"")];
+    words::put(folder.path(), &[("fr.toml", words::with(ENGLISH, &french))]);
+    setup.text("email.templates", &folder.path().display().to_string());
+    let (running, address) = listening(&mut setup).await;
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let page =
+        client.get(format!("http://{address}/u/x")).header("accept-language", "fr-CA,en;q=0.5").send().await.unwrap();
+    assert_eq!(page.headers()["content-language"], "fr");
+    let body = page.text().await.unwrap();
+    assert!(body.contains("<html lang=\"fr\" dir=\"ltr\">") && body.contains("Ce lien ne marche pas</h1>"), "{body}");
+    running.terminate();
+    running.finish().await.expect(0);
 }
 
 #[tokio::test]

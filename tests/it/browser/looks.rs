@@ -26,6 +26,11 @@ async fn the_page_behind_a_link_however_things_stand_in_german() {
     standing(Visit::reading("de").await).await;
 }
 
+#[tokio::test]
+async fn the_page_behind_a_link_however_things_stand_from_right_to_left() {
+    standing(Visit::right_to_left().await).await;
+}
+
 async fn standing(visit: Visit) {
     visit.place.connect("ca_2", "gmail");
     visit.place.connect("ca_3", "slack");
@@ -47,7 +52,7 @@ async fn standing(visit: Visit) {
     world.change(&AccountId::new("ca_1"), |account| account.auth_config_disabled = true);
     browser.goto(&link).await;
     browser.click("main button").await;
-    visit.says("We are on it", "Wir kümmern uns darum").await;
+    visit.says("We have to put something right", "Wir müssen etwas in Ordnung bringen").await;
     visit.inspect("team").await;
     world.change(&AccountId::new("ca_1"), |account| {
         account.auth_config_disabled = false;
@@ -88,6 +93,11 @@ async fn the_page_behind_a_link_when_it_cannot_help_at_once_in_german() {
     trouble(Visit::reading("de").await).await;
 }
 
+#[tokio::test]
+async fn the_page_behind_a_link_when_it_cannot_help_at_once_from_right_to_left() {
+    trouble(Visit::right_to_left().await).await;
+}
+
 async fn trouble(visit: Visit) {
     let link = visit.place.notice().await;
     let browser = &visit.browser;
@@ -100,7 +110,7 @@ async fn trouble(visit: Visit) {
     visit.place.simulator.world().put_auth_config(&config.0, &config.1, "OAUTH2", true);
     browser.goto(&link).await;
     browser.click("main button").await;
-    visit.says("We are on it", "Wir kümmern uns darum").await;
+    visit.says("We have to put something right", "Wir müssen etwas in Ordnung bringen").await;
     visit.place.simulator.world().put_auth_config(&config.0, &config.1, "OAUTH2", false);
 
     // Another process is asking for the provider's page, and takes its time.
@@ -154,6 +164,11 @@ async fn the_way_back_in_german() {
     way_back(Visit::branded("de").await).await;
 }
 
+#[tokio::test]
+async fn the_way_back_from_right_to_left() {
+    way_back(Visit::right_to_left().await).await;
+}
+
 async fn way_back(visit: Visit) {
     let link = visit.place.notice().await;
     let browser = &visit.browser;
@@ -205,6 +220,11 @@ async fn what_people_want_to_be_written_to_about() {
 #[tokio::test]
 async fn what_people_want_to_be_written_to_about_in_german() {
     preferences(Visit::reading("de").await).await;
+}
+
+#[tokio::test]
+async fn what_people_want_to_be_written_to_about_from_right_to_left() {
+    preferences(Visit::right_to_left().await).await;
 }
 
 async fn preferences(visit: Visit) {

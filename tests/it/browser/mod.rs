@@ -11,12 +11,15 @@ mod report;
 mod ways;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use driver::Browser;
 use reconnectd::domain::Colour;
 use reconnectd::http::Brand;
+use reconnectd::languages::Languages;
 
 use crate::reconnect::{Place, Served};
+use crate::support::words;
 
 /// A place whose links lead to a server that is there, that server, and a browser.
 struct Visit {
@@ -36,6 +39,11 @@ impl Visit {
         Self::with(Brand::default(), language).await
     }
 
+    /// Of somebody who reads from right to left.
+    async fn right_to_left() -> Self {
+        Self::with(Brand::default(), "he").await
+    }
+
     /// With a logo and a colour of the product's own.
     async fn branded(language: &'static str) -> Self {
         let logo = include_bytes!("../config/logo.png").to_vec();
@@ -47,6 +55,9 @@ impl Visit {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let mut place = Place::new().await;
+        let catalogues = tempfile::tempdir().unwrap();
+        words::put(catalogues.path(), &[("he.toml", words::right_to_left())]);
+        place.rig.languages = Arc::new(Languages::load(Some(catalogues.path())).unwrap());
         place.move_to(&format!("http://{address}"));
         drop(listener);
         let served = place.serve_at(address, brand).await;
@@ -55,9 +66,16 @@ impl Visit {
         Self { place, served, browser, language }
     }
 
-    /// The page that is shown has this heading, in English or in German.
+    /// The page that is shown has this heading, in English, in German, or in English with Hebrew letters.
     async fn says(&self, english: &str, german: &str) {
-        let expected = if self.language == "de" { german } else { english };
+        let isolated = || english.split("Slack").map(words::hebrew).collect::<Vec<_>>().join("\u{2068}Slack\u{2069}");
+        let expected = match self.language {
+            "de" => german.to_owned(),
+            "he" => isolated(),
+            _ => english.to_owned(),
+        };
+        let direction = if self.language == "he" { "rtl" } else { "ltr" };
+        assert_eq!(self.browser.run("return document.documentElement.dir").await, direction);
         assert_eq!(self.browser.heading().await, expected, "{}", self.browser.url().await);
         assert_eq!(self.browser.run("return document.documentElement.lang").await, self.language);
     }
@@ -104,7 +122,7 @@ impl Visit {
 
 /// What is wider than the window.
 const OVERFLOW: &str = "const wide = document.documentElement.clientWidth; \
-    return [...document.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > wide + 1) \
+    return [...document.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > wide + 1 || e.getBoundingClientRect().left < -1) \
     .map(e => e.tagName + ' ' + e.getBoundingClientRect().right + ' > ' + wide)";
 
 /// What can be pressed and is less than 44 pixels high (WCAG 2.2 asks for 24, phones for more).

@@ -126,7 +126,7 @@ async fn the_team_that_a_person_reads_about_has_been_told_once() {
     disable(true);
     for _click in 0..3 {
         let page = served.press(&link).await;
-        assert_eq!((page.status, page.heading()), (200, "We are on it"), "{}", page.body);
+        assert_eq!((page.status, page.heading()), (200, "We have to put something right"), "{}", page.body);
     }
     let events = told(&place).await;
     let [OperatorEvent::ConnectRefused { auth_config: Some(id), status: 400..500, .. }] = &events[..] else {
@@ -153,7 +153,7 @@ async fn a_key_that_makes_no_pages_is_the_team_s_to_mend_whether_it_may_read_or_
         let served = place.serve().await;
         place.simulator.change(|settings| settings.scope = scope);
         for _click in 0..2 {
-            assert_eq!(served.press(&link).await.heading(), "We are on it", "{scope:?}");
+            assert_eq!(served.press(&link).await.heading(), "We have to put something right", "{scope:?}");
         }
         place.simulator.change(|settings| settings.scope = KeyScope::Full);
         let events = told(&place).await;

@@ -11,6 +11,7 @@ mod claims;
 mod headers;
 mod in_time;
 mod journey;
+mod languages;
 mod limits;
 mod link_faults;
 mod links;
@@ -292,6 +293,7 @@ impl Served {
             key: rig.settings.delivery.address_key.clone(),
             store: store.clone(),
             now: Arc::new(move || clock.now()),
+            languages: Arc::clone(&rig.languages),
             brand,
             public_url: Some(links.base.clone()),
             settings_url: ReconnectUrl::parse("https://app.example.com/settings/{toolkit}").unwrap(),

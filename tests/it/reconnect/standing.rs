@@ -65,7 +65,7 @@ async fn what_only_the_product_can_mend_is_not_asked_of_the_user() {
             place.simulator.world().change(&AccountId::new("ca_1"), |account| account.auth_config_disabled = true);
         }
         let told = served.post(&link, &page.form()).await;
-        assert_eq!((told.status, told.heading()), (200, "We are on it"), "{}", told.body);
+        assert_eq!((told.status, told.heading()), (200, "We have to put something right"), "{}", told.body);
         assert_eq!((place.incidents().await, place.accounts().len()), (vec!["slack open".to_owned()], 1));
     }
 }

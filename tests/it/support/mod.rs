@@ -7,4 +7,5 @@ pub mod rig;
 pub mod sink;
 pub mod smtp;
 pub mod smtp_faults;
+pub mod words;
 pub mod world;

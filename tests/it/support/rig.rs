@@ -13,6 +13,7 @@ use reconnectd::domain::{
     AddressKey, ChannelName, EventKind, IdMint, NoticePolicy, QuietHours, ReconnectUrl, RetrySchedule, RunId,
     StormGuard, Timestamp, UserId, from_millis,
 };
+use reconnectd::languages::Languages;
 use reconnectd::pipeline::{Pipeline, Ports, RunError, RunOutcome, RunSettings};
 use reconnectd::ports::{Channel, Clock, Provider};
 use reconnectd::report::Summary;
@@ -53,6 +54,10 @@ pub struct Rig {
     pub page_size: usize,
     /// Who is asked instead of the world's own accounts.
     pub provider: Option<Arc<dyn Provider>>,
+    /// Who mails instead of the channel in memory.
+    pub mailer: Option<Arc<dyn Channel>>,
+    /// What the pages speak.
+    pub languages: Arc<Languages>,
     /// The state database.
     pub url: String,
     /// What its runs count.
@@ -105,6 +110,8 @@ impl Rig {
             carries: HashMap::new(),
             page_size: 2,
             provider: None,
+            mailer: None,
+            languages: Arc::new(Languages::load(None).unwrap()),
             url: url.to_owned(),
             metrics: Arc::new(Metrics::new()),
             mint: Arc::new(IdMint::new(7)),
@@ -115,6 +122,9 @@ impl Rig {
     /// The channels of a run.
     pub fn fake_channels(&self) -> Vec<Arc<dyn Channel>> {
         let channel = |name: &&str| -> Arc<dyn Channel> {
+            if let Some(mailer) = self.mailer.as_ref().filter(|mailer| mailer.name().as_str() == *name) {
+                return Arc::clone(mailer);
+            }
             let mut kinds = self.carries.get(name).cloned().unwrap_or_default();
             kinds.push(EventKind::ReconnectRequested);
             Arc::new(FakeChannel(Arc::clone(&self.world), ChannelName::new(*name), kinds))

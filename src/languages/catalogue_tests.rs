@@ -3,11 +3,12 @@
 use super::*;
 use crate::domain::from_millis;
 
-const ENGLISH: &str = include_str!("catalogue/en.toml");
-const GERMAN: &str = include_str!("catalogue/de.toml");
+const ENGLISH: &str = include_str!("built_in/en.toml");
+const GERMAN: &str = include_str!("built_in/de.toml");
 
 fn read(stem: &str, text: &str) -> Result<Catalogue, PackError> {
-    Catalogue::read(&CatalogueFile { stem, file: &format!("{stem}.toml"), text })
+    let name = format!("{stem}.toml");
+    Catalogue::read(&Source { file: name.clone(), name, text: text.to_owned() }).map(|(words, _)| words)
 }
 
 #[test]
@@ -48,7 +49,11 @@ const FAULTS: [(&str, &str, &str); 15] = [
     ("call = \"", "call = \" \" \" ", "de.toml, line @call: "),
     ("direction = \"ltr\"", "direction = \"up\"", "de.toml, line 3: this is no direction; write \"ltr\" or \"rtl\""),
     ("direction = \"ltr\"", "", "de.toml: direction is missing; copy it from the English catalogue"),
-    ("direction = ", "title = ", "de.toml, line 3: title is no key of a catalogue; the keys are direction, months and"),
+    (
+        "direction = ",
+        "title = ",
+        "de.toml, line 3: title is no key of a catalogue; the keys are direction, months, phrases and pages",
+    ),
     ("\"Januar\", ", "", "de.toml, line 4: these are not twelve months; write a list of twelve texts, January first"),
 ];
 

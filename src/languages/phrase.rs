@@ -8,46 +8,53 @@ use std::collections::{BTreeMap, BTreeSet};
 use icu_plurals::{PluralCategory, PluralRules};
 
 /// A phrase: one text, or one per plural form.
-#[derive(Debug)]
-pub(super) enum Phrase {
+#[derive(Debug, Clone)]
+pub struct Phrase(pub(super) Forms);
+
+/// The texts of a phrase.
+#[derive(Debug, Clone)]
+pub(super) enum Forms {
     Plain(Text),
     Counted { other: Text, rest: BTreeMap<PluralCategory, Text> },
 }
 
 /// Words and placeholders in turn.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Text(Vec<Piece>);
 
-#[derive(Debug, PartialEq)]
-pub(super) enum Piece {
+/// A part of a phrase.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Piece {
+    /// As it is.
     Words(String),
+    /// To be filled in: its name.
     Placeholder(String),
 }
 
 impl Phrase {
     /// The text for a number; for none, of a phrase that does not depend on one.
     pub(super) fn text(&self, rules: &PluralRules, count: Option<u64>) -> Option<&Text> {
-        match self {
-            Self::Plain(text) => Some(text),
-            Self::Counted { other, rest } => Some(rest.get(&rules.category_for(count?)).unwrap_or(other)),
+        match &self.0 {
+            Forms::Plain(text) => Some(text),
+            Forms::Counted { other, rest } => Some(rest.get(&rules.category_for(count?)).unwrap_or(other)),
         }
     }
 
     pub(super) fn is_counted(&self) -> bool {
-        matches!(self, Self::Counted { .. })
+        matches!(self.0, Forms::Counted { .. })
     }
 
     /// The text that must use all placeholders.
     pub(super) fn main(&self) -> &Text {
-        match self {
-            Self::Plain(text) | Self::Counted { other: text, .. } => text,
+        match &self.0 {
+            Forms::Plain(text) | Forms::Counted { other: text, .. } => text,
         }
     }
 
     /// Every placeholder of any form.
     pub(super) fn placeholders(&self) -> BTreeSet<&str> {
         let mut all = self.main().placeholders();
-        if let Self::Counted { rest, .. } = self {
+        if let Forms::Counted { rest, .. } = &self.0 {
             all.extend(rest.values().flat_map(Text::placeholders));
         }
         all
@@ -89,6 +96,27 @@ impl Text {
             .filter_map(|piece| if let Piece::Placeholder(name) = piece { Some(name.as_str()) } else { None })
             .collect()
     }
+}
+
+/// Whether `ours` can be filled in with what `theirs`, of the file `their_file`, is filled in with; else what is wrong
+/// and the remedy.
+pub(super) fn must_fill_alike(
+    key: &str,
+    ours: &Phrase,
+    theirs: &Phrase,
+    their_file: &str,
+) -> Result<(), (String, String)> {
+    let (main, all) = (theirs.main().placeholders(), theirs.placeholders());
+    if ours.main().placeholders() != main || !ours.placeholders().is_subset(&all) {
+        let names: Vec<String> = main.iter().map(|name| format!("{{{name}}}")).collect();
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let what = format!("the phrase {key} has other placeholders than in {their_file}");
+        return Err((what, format!("there it has {names}")));
+    }
+    if ours.is_counted() && !theirs.is_counted() && !all.contains("count") {
+        return Err((format!("the phrase {key} depends on no number"), "write it as one text".to_owned()));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

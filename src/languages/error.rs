@@ -6,15 +6,18 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackError {
     /// The path of the operator's file, or `the built-in notice.html`.
-    pub(super) file: String,
+    pub file: String,
     /// Counted from 1, where it is known.
-    pub(super) line: Option<usize>,
-    pub(super) what: String,
-    pub(super) remedy: String,
+    pub line: Option<usize>,
+    /// What is wrong with it.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
 }
 
 impl PackError {
-    pub(super) fn new(file: &str, line: Option<usize>, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+    /// What is wrong, where, and what to do.
+    pub fn new(file: &str, line: Option<usize>, what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line, what: what.into(), remedy: remedy.into() }
     }
 }

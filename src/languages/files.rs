@@ -1,30 +1,29 @@
-//! The files a mail's words come from: those built in, and those of an operator's folder.
+//! The files words come from: the catalogues built in, and those of an operator's folder, which may hold templates of
+//! mails, too.
 //!
 //! Guarantees: a folder is read whole or not at all, within bounds, and every file in it has a name that means
 //! something.
 
 use std::path::Path;
 
-use super::pack_error::PackError;
+use super::error::PackError;
 
 /// One file, wherever it comes from.
-pub(super) struct Source {
-    pub(super) name: String,
+pub struct Source {
+    /// Its name in the folder.
+    pub name: String,
     /// As errors name it.
-    pub(super) file: String,
-    pub(super) text: String,
+    pub file: String,
+    /// What it holds.
+    pub text: String,
 }
 
-/// The templates, one per part of a mail; a folder may replace them by these names.
-pub(super) const TEMPLATES: [(&str, &str); 3] = [
-    ("subject.txt", include_str!("templates/subject.txt")),
-    ("notice.txt", include_str!("templates/notice.txt")),
-    ("notice.html", include_str!("templates/notice.html")),
-];
+/// The templates that a folder may replace, one per part of a mail.
+pub const TEMPLATES: [&str; 3] = ["subject.txt", "notice.txt", "notice.html"];
 
 /// The catalogues, English first.
 const CATALOGUES: [(&str, &str); 2] =
-    [("en.toml", include_str!("catalogue/en.toml")), ("de.toml", include_str!("catalogue/de.toml"))];
+    [("en.toml", include_str!("built_in/en.toml")), ("de.toml", include_str!("built_in/de.toml"))];
 
 /// No template or catalogue comes near this.
 const MAX_FILE_BYTES: u64 = 256 * 1024;
@@ -32,20 +31,31 @@ const MAX_FILE_BYTES: u64 = 256 * 1024;
 /// There are not this many languages.
 const MAX_FILES: usize = 200;
 
-/// What comes with the program.
+impl Source {
+    /// A file that comes with the program.
+    pub fn built_in(name: &str, text: &str) -> Self {
+        Self { name: name.to_owned(), file: format!("the built-in {name}"), text: text.to_owned() }
+    }
+
+    /// The language's tag of a catalogue, as its name has it: `de` of `de.toml`; none for a template.
+    pub(super) fn stem(&self) -> Option<&str> {
+        stem(&self.name)
+    }
+
+    /// Whether it is a catalogue and no template.
+    pub fn is_catalogue(&self) -> bool {
+        self.stem().is_some()
+    }
+}
+
+/// The catalogues that come with the program, English first.
 pub(super) fn built_in() -> Vec<Source> {
-    let all = TEMPLATES.iter().chain(&CATALOGUES);
-    let source = |&(name, text): &(&str, &str)| Source {
-        name: name.to_owned(),
-        file: format!("the built-in {name}"),
-        text: text.to_owned(),
-    };
-    all.map(source).collect()
+    CATALOGUES.iter().map(|(name, text)| Source::built_in(name, text)).collect()
 }
 
 /// The files of an operator's folder, in the order of their names. Hidden ones are somebody else's: editors'
 /// and Kubernetes'.
-pub(super) fn read_folder(folder: &Path) -> Result<Vec<Source>, PackError> {
+pub fn read_folder(folder: &Path) -> Result<Vec<Source>, PackError> {
     let shown = folder.display().to_string();
     let unreadable = |error: &std::io::Error| {
         PackError::new(
@@ -75,7 +85,7 @@ pub(super) fn read_folder(folder: &Path) -> Result<Vec<Source>, PackError> {
 fn read_source(path: &Path, name: String) -> Result<Source, PackError> {
     let file = path.display().to_string();
     let wrong = |what: String, remedy: &str| PackError::new(&file, None, what, remedy);
-    if catalogue_stem(&name).is_none() && TEMPLATES.iter().all(|(known, _)| *known != name) {
+    if stem(&name).is_none() && !TEMPLATES.contains(&name.as_str()) {
         let remedy = "the names are subject.txt, notice.txt, notice.html, and LANGUAGE.toml; move it elsewhere";
         return Err(wrong("this replaces no template".to_owned(), remedy));
     }
@@ -90,7 +100,6 @@ fn read_source(path: &Path, name: String) -> Result<Source, PackError> {
     Ok(Source { name, file, text })
 }
 
-/// `de` of `de.toml`; none for a template.
-pub(super) fn catalogue_stem(name: &str) -> Option<&str> {
+fn stem(name: &str) -> Option<&str> {
     name.strip_suffix(".toml")
 }
