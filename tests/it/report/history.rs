@@ -5,6 +5,8 @@
 mod random;
 mod script;
 
+use std::collections::BTreeMap;
+
 pub use random::random;
 pub use script::{execute, script};
 
@@ -52,6 +54,8 @@ pub struct Incident {
     pub released_at: Option<i64>,
     pub closed_at: Option<i64>,
     pub evidence: Option<String>,
+    /// The reason it was opened for and the auth config; none where a release wrote it that knows of neither.
+    pub cause: Option<(String, String)>,
 }
 
 #[derive(Debug, Clone)]
@@ -110,7 +114,8 @@ pub struct Run {
     pub resumed_from: Option<String>,
     pub scanned: u64,
     pub unknown: u64,
-    pub silenced: u64,
+    pub unqueryable: u64,
+    pub silenced: BTreeMap<String, u64>,
 }
 
 /// Everything the report counts.

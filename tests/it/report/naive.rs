@@ -104,8 +104,21 @@ impl View<'_> {
         self.history.incidents.iter().filter(touches).collect()
     }
 
+    /// As it was when it was opened.
     fn reason(&self, incident: &Incident) -> String {
-        self.history.accounts.iter().find(|a| a.id == incident.account).unwrap().reason.clone()
+        incident.cause.as_ref().map_or_else(|| "other".to_owned(), |(reason, _)| reason.clone())
+    }
+
+    /// When the user of an incident was last asked about, where they had left by the end; `None` for ever where nothing
+    /// is known of them.
+    fn left(&self, incident: &Incident) -> Option<Option<i64>> {
+        let Some(user) = self.history.users.iter().find(|u| u.id == incident.user) else { return Some(None) };
+        (user.outcome_at < self.there_since(self.to)).then_some(Some(user.outcome_at))
+    }
+
+    fn open_left(&self) -> u64 {
+        let touched = self.touched();
+        touched.iter().filter(|i| self.closed(i).is_none() && self.left(i).is_some()).count() as u64
     }
 
     fn breakages(&self) -> Vec<Breakage> {
@@ -155,6 +168,7 @@ impl View<'_> {
             recovered: breakages.iter().map(|b| b.recovered).sum(),
             gone: breakages.iter().map(|b| b.gone).sum(),
             open: breakages.iter().map(|b| b.open.total()).sum(),
+            open_left: self.open_left(),
             notified: funnel.notified,
             delivered: funnel.delivered,
             active_again: funnel.active_again,

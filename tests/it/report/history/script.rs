@@ -64,11 +64,13 @@ pub fn script(history: &History) -> String {
     for i in &history.incidents {
         let (closed_at, evidence, released_at) = (int(i.closed_at), text(i.evidence.as_ref()), int(i.released_at));
         let recovery = if i.closed_at.is_some() { "'told'" } else { "NULL" };
+        let cause = i.cause.as_ref();
+        let (reason, auth_config) = (text(cause.map(|of| &of.0)), text(cause.map(|of| &of.1)));
         writeln!(
             out,
             "INSERT INTO incidents (incident_id, user_id, toolkit, account_id, opened_at, broke_at, baseline, run_id, \
-             closed_at, close_evidence, released_at, recovery) VALUES ('{}', '{}', '{}', '{}', {}, {}, {}, 'r', \
-             {closed_at}, {evidence}, {released_at}, {recovery});",
+             closed_at, close_evidence, released_at, recovery, reason, auth_config) VALUES ('{}', '{}', '{}', '{}', {}, {}, \
+             {}, 'r', {closed_at}, {evidence}, {released_at}, {recovery}, {reason}, {auth_config});",
             i.id,
             i.user,
             i.toolkit,
@@ -82,10 +84,10 @@ pub fn script(history: &History) -> String {
     told(&mut out, history);
     pages(&mut out, history);
     for r in &history.runs {
-        let counters = format!(
-            "{{\"users_scanned\":{},\"users_unknown\":{},\"silenced\":{{\"baseline\":{}}}}}",
-            r.scanned, r.unknown, r.silenced
-        );
+        let counters = serde_json::json!({
+            "users_scanned": r.scanned, "users_unknown": r.unknown, "users_unqueryable": r.unqueryable,
+            "silenced": r.silenced,
+        });
         writeln!(
             out,
             "INSERT INTO runs (run_id, state, started_at, updated_at, finished_at, baseline, scan_done, holder, counters, \

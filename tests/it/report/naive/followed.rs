@@ -50,8 +50,8 @@ impl View<'_> {
 
     /// How long each incident of the cohorts was followed, and whether it ended then.
     pub(super) fn followed(&self) -> Vec<(i64, bool)> {
-        let lasted =
-            |i: &&Incident| (steps(self.closed(i).unwrap_or(self.to) - i.opened_at), self.recovered(i).is_some());
+        let seen_until = |i: &Incident| self.closed(i).unwrap_or_else(|| self.left(i).flatten().unwrap_or(self.to));
+        let lasted = |i: &&Incident| (steps((seen_until(i) - i.opened_at).max(0)), self.recovered(i).is_some());
         self.news_since(self.followed_since()).iter().map(lasted).collect()
     }
 

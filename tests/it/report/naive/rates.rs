@@ -8,11 +8,11 @@ use super::super::history::{DAY_MS, Run};
 use super::{View, share};
 
 impl View<'_> {
-    /// When the last audit that had ended before the period began, with those it went on from; at most 30 days before.
-    pub(super) fn there_since(&self) -> i64 {
-        let ended = |r: &&Run| r.state == "finished" && r.finished_at.is_some_and(|at| at < self.from);
+    /// When the last audit that had ended before an instant began, with those it went on from; at most 30 days before.
+    pub(super) fn there_since(&self, instant: i64) -> i64 {
+        let ended = |r: &&Run| r.state == "finished" && r.finished_at.is_some_and(|at| at < instant);
         let mut run = self.history.runs.iter().filter(ended).max_by_key(|r| (r.finished_at, r.id.clone()));
-        let mut since = self.from - 30 * DAY_MS;
+        let mut since = instant - 30 * DAY_MS;
         let mut began = None;
         while let Some(part) = run {
             began = Some(began.map_or(part.started_at, |at: i64| at.min(part.started_at)));
@@ -36,7 +36,7 @@ impl View<'_> {
                 Some(change) => change.from == "healthy",
                 None => account.gone_at.is_none() && account.condition == "healthy",
             };
-            let seen = account.first_seen_at < self.from && user.outcome_at >= self.there_since();
+            let seen = account.first_seen_at < self.from && user.outcome_at >= self.there_since(self.from);
             if works && seen {
                 active.push((account.toolkit.clone(), account.auth_config.clone()));
             }
@@ -59,19 +59,20 @@ impl View<'_> {
     pub(super) fn auth_configs(&self, headline: &Headline) -> Vec<AuthConfigRate> {
         let mut broken: BTreeMap<(String, String), u64> = BTreeMap::new();
         for incident in self.news_since(self.from) {
-            let account = self.history.accounts.iter().find(|a| a.id == incident.account).unwrap();
-            if account.auth_config.is_empty() {
-                continue; // Not known which.
-            }
-            *broken.entry((account.auth_config.clone(), account.toolkit.clone())).or_default() += 1;
+            // An empty one is not known.
+            let Some((_, known)) = incident.cause.as_ref().filter(|(_, known)| !known.is_empty()) else { continue };
+            *broken.entry((known.clone(), incident.toolkit.clone())).or_default() += 1;
         }
         let mut rows: Vec<AuthConfigRate> = broken
             .into_iter()
             .map(|((auth_config, toolkit), newly_broken)| {
-                let active_at_start = self.active().iter().filter(|(_, of)| *of == auth_config).count() as u64;
+                let key = (toolkit.clone(), auth_config.clone());
+                let active_at_start = self.active().iter().filter(|of| **of == key).count() as u64;
                 let share_of_breakages = share(newly_broken, headline.newly_broken).unwrap();
                 let share_of_active = share(active_at_start, headline.active_at_start).unwrap_or(0.0);
-                let stands_out = newly_broken >= 10 && share_of_breakages >= 2.0 * share_of_active;
+                let (broke, worked) = (headline.newly_broken, headline.active_at_start);
+                let stands_out =
+                    newly_broken >= 10 && worked > 0 && newly_broken * worked >= 2 * active_at_start * broke;
                 AuthConfigRate {
                     auth_config,
                     toolkit,

@@ -23,7 +23,7 @@ impl View<'_> {
     pub(super) fn funnel(&self) -> Funnel {
         let (mut notified, mut delivered, mut active_again) = (0, 0, 0);
         let (mut opened, mut begun) = (0, 0);
-        let pages = self.history.links.iter().any(|link| self.within(link.created_at));
+        let mut pages = false;
         for incident in &self.history.incidents {
             let notices = self.notices(incident);
             let Some(first) = notices.iter().find(|item| item.number == 0) else { continue };
@@ -32,11 +32,12 @@ impl View<'_> {
                 continue;
             }
             notified += 1;
+            let of_it = |link: &&Link| link.incident == incident.id;
+            pages |= self.history.links.iter().filter(of_it).any(|link| link.created_at < self.to);
             let arrived = notices.iter().flat_map(|item| self.arrivals(item)).min().filter(|at| *at < self.to);
             let Some(arrived) = arrived else { continue };
             delivered += 1;
             let started = self.history.begun.iter().any(|b| b.incident == incident.id && b.created_at < self.to);
-            let of_it = |link: &&Link| link.incident == incident.id;
             let mut links = self.history.links.iter().filter(of_it);
             let seen = links.any(|link| link.opened_at.is_some_and(|at| at < self.to));
             begun += u64::from(started);
@@ -63,7 +64,7 @@ impl View<'_> {
         let mut failed = 0;
         for run in &self.history.runs {
             match run.finished_at.filter(|at| self.within(*at)) {
-                Some(at) if run.state == "finished" => ends.push(at),
+                Some(at) if run.state == "finished" && learned(run) => ends.push(at),
                 Some(_) => failed += 1,
                 None => {}
             }
@@ -86,18 +87,19 @@ impl View<'_> {
             longest_gap_seconds: u64::try_from(gap / 1000).unwrap(),
             users_scanned: last.scanned,
             users_unknown: last.unknown,
-            users_unqueryable: 0,
-            share: share(last.scanned - last.unknown, last.scanned),
+            users_unqueryable: last.unqueryable,
+            share: share(last.scanned - last.unknown - last.unqueryable, last.scanned),
         }
     }
 
     pub(super) fn last_run(&self) -> Option<&Run> {
-        let finished = |r: &&Run| r.state == "finished" && r.finished_at.is_some_and(|at| self.within(at));
+        let finished =
+            |r: &&Run| r.state == "finished" && learned(r) && r.finished_at.is_some_and(|at| self.within(at));
         self.history.runs.iter().filter(finished).max_by_key(|r| (r.finished_at, r.id.clone()))
     }
 
     pub(super) fn silenced(&self) -> BTreeMap<String, u64> {
-        self.last_run().map(|run| BTreeMap::from([("baseline".to_owned(), run.silenced)])).unwrap_or_default()
+        self.last_run().map(|run| run.silenced.clone()).unwrap_or_default()
     }
 
     pub(super) fn channels(&self) -> Vec<ChannelHealth> {
@@ -120,4 +122,9 @@ impl View<'_> {
         }
         found.into_values().collect()
     }
+}
+
+/// Of somebody, or there was nobody who could be asked about.
+fn learned(run: &Run) -> bool {
+    run.unknown == 0 || run.unknown + run.unqueryable < run.scanned
 }
