@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
 
+mod causes;
 mod forms;
 mod history;
 mod job;
