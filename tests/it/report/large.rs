@@ -47,9 +47,10 @@ fn seed(url: &str, accounts: u32) -> String {
          is_disabled, shared, condition, first_seen_at) SELECT 'u' || n, 'ca_' || n, 'toolkit' || (n % 40), \
          'ac_' || (n % 60), 0, 'ACTIVE', 'none', 0, 0, 'healthy', {begin} FROM numbers;\n\
          {} INSERT INTO incidents (incident_id, user_id, toolkit, account_id, opened_at, broke_at, baseline, run_id, \
-         closed_at, close_evidence, recovery) SELECT 'in' || (10000000 + n), 'u' || {user}, 'toolkit' || ({user} % 40), \
+         closed_at, close_evidence, recovery, reason, auth_config) SELECT 'in' || (10000000 + n), 'u' || {user}, 'toolkit' || ({user} % 40), \
          'ca_' || {user}, {at}, {at} - (n * 31) % {DAY_MS}, 0, 'r', CASE WHEN {open} THEN NULL ELSE {back} END, \
-         CASE WHEN {open} THEN NULL ELSE 'active' END, CASE WHEN {open} THEN NULL ELSE 'told' END FROM numbers WHERE n < {breaks};\n\
+         CASE WHEN {open} THEN NULL ELSE 'active' END, CASE WHEN {open} THEN NULL ELSE 'told' END, \
+         'refresh_refused', 'ac_' || ({user} % 60) FROM numbers WHERE n < {breaks};\n\
          {} INSERT INTO transitions SELECT 'u' || {user}, 'ca_' || {user}, {at}, 'r', 'ACTIVE', 'EXPIRED', 'healthy', \
          'broken', 'none' FROM numbers WHERE n < {breaks};\n\
          {} INSERT INTO transitions SELECT 'u' || {user}, 'ca_' || {user}, {back} + 1, 'q', 'EXPIRED', 'ACTIVE', 'broken', \

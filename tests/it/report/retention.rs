@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reconnectd::adapters::clock::ManualClock;
 use reconnectd::domain::{JobName, RunId};
-use reconnectd::report::reconnect::{ReportError, history_needed, same_before};
+use reconnectd::report::reconnect::{ReportError, UsersError, history_needed, same_before, users_csv};
 use reconnectd::retention::{RetentionJob, RetentionSettings};
 use tokio_util::sync::CancellationToken;
 
@@ -16,17 +16,25 @@ fn keep(history: i64) -> RetentionSettings {
     RetentionSettings { history: days(history), operational: days(history / 2) }
 }
 
+/// The list for support, or that it is refused.
+async fn list(store: &Store, scope: &ReportScope) -> Result<String, UsersError> {
+    let mut list = Vec::new();
+    users_csv(store, scope.clone(), &mut list).await?;
+    Ok(String::from_utf8(list).unwrap())
+}
+
 #[tokio::test]
 async fn no_figure_changes_when_old_rows_are_dropped() {
     let databases = Raw::both().await;
-    let (mut compared, mut refused, mut dropped) = (0, 0, 0);
+    let (mut compared, mut alone, mut refused, mut dropped, mut listed) = (0, 0, 0, 0, 0);
     for seed in 100..130 {
         let history = random(seed);
         for raw in &databases {
             raw.hold(&history).await;
             let mut before = Vec::new();
-            for period in periods(seed) {
-                before.push((period, reconnect_report(&raw.store, period, now()).await.unwrap()));
+            for scope in scopes(seed) {
+                let report = reconnect_report(&raw.store, scope.clone(), now()).await.unwrap();
+                before.push((list(&raw.store, &scope).await.unwrap(), scope, report));
             }
             let (clock, run) = (ManualClock::new(now()), RunId::new("retention"));
             let settings = keep(110 + i64::try_from(seed % 3).unwrap() * 40);
@@ -34,18 +42,26 @@ async fn no_figure_changes_when_old_rows_are_dropped() {
             let done = job.run(&CancellationToken::new()).await.unwrap();
             dropped += done.dropped.values().sum::<u64>();
             let since = now() - TimeDelta::from_std(settings.history).unwrap();
-            for (period, mut before) in before {
-                let after = reconnect_report(&raw.store, period, now()).await;
-                if history_needed(period) < since {
-                    assert!(matches!(after, Err(ReportError::Dropped(_))), "{period:?}");
+            for (users, scope, mut before) in before {
+                if scope.period.from < since {
+                    let refused = list(&raw.store, &scope).await.unwrap_err();
+                    assert!(matches!(refused, UsersError::Report(ReportError::Dropped(_))), "{refused}");
+                } else {
+                    assert_eq!(list(&raw.store, &scope).await.unwrap(), users, "seed {seed}, {scope:?}, {}", raw.url);
+                    listed += users.lines().count() - 1;
+                }
+                let after = reconnect_report(&raw.store, scope.clone(), now()).await;
+                if history_needed(scope.period) < since {
+                    assert!(matches!(after, Err(ReportError::Dropped(_))), "{scope:?}");
                     refused += 1;
                     continue;
                 }
-                if history_needed(same_before(period)) < since {
+                if history_needed(same_before(scope.period)) < since {
                     before.previous = None;
                 }
-                assert_eq!(after.unwrap(), before, "seed {seed}, {period:?}, {}", raw.url);
+                assert_eq!(after.unwrap(), before, "seed {seed}, {scope:?}, {}", raw.url);
                 compared += 1;
+                alone += u64::from(scope.toolkit.is_some()) * before.headline.newly_broken;
             }
             // Nothing is left to drop.
             let again = job.run(&CancellationToken::new()).await.unwrap();
@@ -53,7 +69,8 @@ async fn no_figure_changes_when_old_rows_are_dropped() {
             assert_eq!(job.rehearse().await.unwrap().dropped, again.dropped);
         }
     }
-    assert!(compared > 60 && refused > 40 && dropped > 1_500, "{compared} {refused} {dropped}");
+    assert!(compared > 120 && alone > 50 && refused > 80 && dropped > 1_500, "{compared} {alone} {refused} {dropped}");
+    assert!(listed > 500, "{listed}");
 }
 
 /// Two years ago and more.
