@@ -3,10 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
 
+mod desk;
 mod forms;
 mod history;
 mod job;
 mod large;
+mod letter;
 mod mail;
 mod naive;
 mod naive_times;
