@@ -15,6 +15,7 @@
 //! clock; the delivery is then tried again under the same id.
 
 mod attempt;
+mod content;
 mod counting;
 mod links;
 mod look;
@@ -34,14 +35,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::domain::{
-    ChannelName, DeliveryId, IdMint, QuietHours, ReconnectUrl, RetrySchedule, RunCounters, RunId, Timestamp,
-};
+use crate::domain::{ChannelName, IdMint, QuietHours, ReconnectUrl, RetrySchedule, RunCounters, RunId, Timestamp};
 use crate::fault;
 use crate::ports::{Channel, Clock, Directory, Provider, ProviderError};
 use crate::store::{ClaimedDelivery, Store, StoreError};
 use crate::telemetry::{Metrics, Pulse, events, spans};
 
+pub use content::Content;
 pub use pace::{Pace, PaceLimits};
 use round::Round;
 pub use settings::{DeliverySettings, LEAVE_ALONE_AFTER};
@@ -103,8 +103,8 @@ pub struct Deliverer {
     pub metrics: Arc<Metrics>,
     /// Told of every attempt.
     pub pulse: Arc<Pulse>,
-    /// The last message on each channel that was refused as it is, with none taken since.
-    pub refused: Mutex<HashMap<ChannelName, DeliveryId>>,
+    /// What was last refused as it is on each channel, with nothing taken since.
+    pub refused: Mutex<HashMap<ChannelName, Content>>,
 }
 
 /// Delivering had to stop; what was not sent stays in the outbox.

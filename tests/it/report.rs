@@ -14,6 +14,7 @@ mod naive;
 mod naive_times;
 mod retention;
 mod trend;
+mod undelivered;
 mod whole;
 
 use std::collections::BTreeSet;
