@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
 
+mod csv_row;
 mod desk;
 mod forms;
 mod history;
@@ -15,6 +16,7 @@ mod naive_times;
 mod retention;
 mod trend;
 mod undelivered;
+mod users;
 mod whole;
 
 use std::collections::BTreeSet;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reconnectd::adapters::clock::ManualClock;
 use reconnectd::domain::{JobName, RunId};
-use reconnectd::report::reconnect::{ReportError, history_needed, same_before};
+use reconnectd::report::reconnect::{ReportError, UsersError, history_needed, same_before, users_csv};
 use reconnectd::retention::{RetentionJob, RetentionSettings};
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +16,12 @@ fn keep(history: i64) -> RetentionSettings {
     RetentionSettings { history: days(history), operational: days(history / 2) }
 }
 
+/// The list for support about this time.
+async fn list(raw: &Raw, scope: &ReportScope) -> Result<Vec<u8>, UsersError> {
+    let mut list = Vec::new();
+    users_csv(&raw.store, scope.clone(), &mut list).await.map(|_| list)
+}
+
 #[tokio::test]
 async fn no_figure_changes_when_old_rows_are_dropped() {
     let databases = Raw::both().await;
@@ -25,8 +31,9 @@ async fn no_figure_changes_when_old_rows_are_dropped() {
         for raw in &databases {
             raw.hold(&history).await;
             let mut before = Vec::new();
-            for period in periods(seed) {
-                before.push((period, reconnect_report(&raw.store, period, now()).await.unwrap()));
+            for scope in scopes(seed) {
+                let report = reconnect_report(&raw.store, scope.clone(), now()).await.unwrap();
+                before.push((list(raw, &scope).await.unwrap(), scope, report));
             }
             let (clock, run) = (ManualClock::new(now()), RunId::new("retention"));
             let settings = keep(110 + i64::try_from(seed % 3).unwrap() * 40);
@@ -34,8 +41,13 @@ async fn no_figure_changes_when_old_rows_are_dropped() {
             let done = job.run(&CancellationToken::new()).await.unwrap();
             dropped += done.dropped.values().sum::<u64>();
             let since = now() - TimeDelta::from_std(settings.history).unwrap();
-            for (period, mut before) in before {
-                let after = reconnect_report(&raw.store, period, now()).await;
+            for (users, scope, mut before) in before {
+                let period = scope.period;
+                match list(raw, &scope).await {
+                    Err(UsersError::Report(ReportError::Dropped(_))) => assert!(period.from < since, "{period:?}"),
+                    found => assert_eq!(found.unwrap(), users, "seed {seed}, {scope:?}, {}", raw.url),
+                }
+                let after = reconnect_report(&raw.store, scope.clone(), now()).await;
                 if history_needed(period) < since {
                     assert!(matches!(after, Err(ReportError::Dropped(_))), "{period:?}");
                     refused += 1;
@@ -44,7 +56,7 @@ async fn no_figure_changes_when_old_rows_are_dropped() {
                 if history_needed(same_before(period)) < since {
                     before.previous = None;
                 }
-                assert_eq!(after.unwrap(), before, "seed {seed}, {period:?}, {}", raw.url);
+                assert_eq!(after.unwrap(), before, "seed {seed}, {scope:?}, {}", raw.url);
                 compared += 1;
             }
             // Nothing is left to drop.
@@ -53,7 +65,7 @@ async fn no_figure_changes_when_old_rows_are_dropped() {
             assert_eq!(job.rehearse().await.unwrap().dropped, again.dropped);
         }
     }
-    assert!(compared > 60 && refused > 40 && dropped > 1_500, "{compared} {refused} {dropped}");
+    assert!(compared > 120 && refused > 80 && dropped > 1_500, "{compared} {refused} {dropped}");
 }
 
 /// Two years ago and more.
