@@ -11,8 +11,8 @@ use reconnectd::domain::{
     Timestamp, ToolkitSlug, UserId, from_millis,
 };
 use reconnectd::store::{
-    ClaimedDelivery, IncidentClose, KnownAccount, LeaseHeld, NewDelivery, NewIncident, NewNotification, PlannedItem,
-    SeenUser, Settlement, Store, StoreError,
+    ClaimedDelivery, Due, IncidentClose, KnownAccount, LeaseHeld, NewDelivery, NewIncident, NewNotification,
+    PlannedItem, SeenUser, Settlement, Store, StoreError,
 };
 
 use crate::support::databases::{on_both, postgres_database, sqlite_path};
@@ -80,7 +80,7 @@ async fn notify(store: &Store, new: &NewNotification) -> bool {
 async fn claim(store: &Store, token: &str, ttl: Duration) -> Option<ClaimedDelivery> {
     let mut work = store.begin().await.unwrap();
     let email = ChannelName::new("email");
-    let claimed = work.claim_delivery(&email, token, ttl, &run(), now()).await.unwrap();
+    let claimed = work.claim_delivery(&email, Due::All, token, ttl, &run(), now()).await.unwrap();
     work.commit().await.unwrap();
     claimed
 }
