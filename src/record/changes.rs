@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::RecordContext;
 use crate::domain::{
-    Account, AccountId, Condition, History, IncidentChange, IncidentId, Judged, RunCounters, Silence, Status,
-    Timestamp, ToolkitSlug, UserId, judge, next_incident, silence_of,
+    Account, AccountId, AuthConfigId, Condition, History, IncidentChange, IncidentId, Judged, ReasonHint, RunCounters,
+    Silence, Status, Timestamp, ToolkitSlug, UserId, judge, next_incident, silence_of,
 };
 use crate::store::{
-    IncidentClose, IncidentMove, IncidentRenewal, KnownAccount, MovedOn, NewIncident, OpenIncidentRow, Transition,
+    Cause, IncidentClose, IncidentMove, IncidentRenewal, KnownAccount, MovedOn, NewIncident, OpenIncidentRow,
+    Transition,
 };
 use crate::telemetry::events;
 
@@ -117,8 +118,9 @@ impl UserChanges<'_> {
                 }
                 IncidentChange::Renew(to) => {
                     if let Some(row) = row {
-                        let broke_at = broke_at(group, &to, self.context.now);
-                        changes.renewed.push(IncidentRenewal { id: row.incident.id.clone(), to: to.clone(), broke_at });
+                        let (broke_at, cause) = (broke_at(group, &to, self.context.now), cause(group, &to));
+                        let id = row.incident.id.clone();
+                        changes.renewed.push(IncidentRenewal { id, to: to.clone(), broke_at, cause });
                     }
                     anchors.insert(to);
                     continue;
@@ -149,6 +151,7 @@ impl UserChanges<'_> {
             toolkit: toolkit.clone(),
             anchor: anchor.clone(),
             broke_at,
+            cause: cause(group, anchor),
             baseline: old_news && !seen_active,
         }
     }
@@ -224,6 +227,14 @@ impl UserChanges<'_> {
 
 fn broke_at(group: &[&Judged], account: &AccountId, now: Timestamp) -> Timestamp {
     group.iter().find(|judged| judged.account.id == *account).and_then(|judged| judged.broke_at).unwrap_or(now)
+}
+
+/// What is said of the account now that it is noticed.
+fn cause(group: &[&Judged], account: &AccountId) -> Cause {
+    let seen = group.iter().find(|judged| judged.account.id == *account);
+    // An incident stands for one of the group.
+    let unknown = || Cause { reason: ReasonHint::Other, auth_config: AuthConfigId::new("") };
+    seen.map_or_else(unknown, |judged| Cause::of(&judged.account))
 }
 
 /// Kept through whatever comes in between, until the account works again.

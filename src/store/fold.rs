@@ -30,11 +30,10 @@ impl Work {
     pub(super) async fn fold_incidents(&mut self, picked: &[Value]) -> Result<u64, StoreError> {
         let ids = || picked.iter().map(|id| vec![id.clone()]).collect::<Vec<_>>();
         // The first notice is looked for from the incident on; a join from all notifications would be a look at all.
-        let select = sql("SELECT i.incident_id, i.toolkit, COALESCE(a.reason, 'other') AS reason, i.opened_at, \
+        let select = sql("SELECT i.incident_id, i.toolkit, COALESCE(i.reason, 'other') AS reason, i.opened_at, \
              i.baseline, i.released_at, i.closed_at, i.close_evidence, (SELECT min(n.created_at) \
              FROM notification_items items JOIN notifications n ON n.notification_id = items.notification_id \
              WHERE items.incident_id = i.incident_id AND items.number = 0) AS told_at FROM incidents i \
-             LEFT JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
              WHERE i.incident_id IN ({values})");
         let rows = self.session.fetch(select.values(ids())).await?;
         let items = sql("DELETE FROM notification_items WHERE incident_id IN ({values})");

@@ -3,8 +3,8 @@
 use super::accounts::{known_account, one_column};
 use super::{KnownAccount, Row, StoreError, Value, Work, chunks, sql};
 use crate::domain::{
-    AccountId, CloseEvidence, IncidentId, NoticesGiven, OpenIncident, RunId, Silence, Timestamp, ToolkitSlug, UserId,
-    silence_of,
+    Account, AccountId, AuthConfigId, CloseEvidence, IncidentId, NoticesGiven, OpenIncident, ReasonHint, RunId,
+    Silence, Timestamp, ToolkitSlug, UserId, silence_of,
 };
 
 /// Everything stored about an incident and its anchor.
@@ -41,8 +41,27 @@ pub struct NewIncident {
     pub anchor: AccountId,
     /// When that account broke.
     pub broke_at: Timestamp,
+    /// What it broke for.
+    pub cause: Cause,
     /// Whether it was broken before this product started to watch.
     pub baseline: bool,
+}
+
+/// What an account broke for, as it was when it was noticed. Kept as it is: what is said of the account changes, and once it
+/// works again nothing is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// What the provider's reason pointed at.
+    pub reason: ReasonHint,
+    /// The product's auth config of the account; empty where it is not known.
+    pub auth_config: AuthConfigId,
+}
+
+impl Cause {
+    /// That of an account as it was seen.
+    pub fn of(account: &Account) -> Self {
+        Self { reason: account.reason, auth_config: account.auth_config.clone() }
+    }
 }
 
 /// An open incident that now stands for another account.
@@ -63,6 +82,8 @@ pub struct IncidentRenewal {
     pub to: AccountId,
     /// When that account broke.
     pub broke_at: Timestamp,
+    /// What that account broke for.
+    pub cause: Cause,
 }
 
 /// An incident that is over.
@@ -167,14 +188,14 @@ impl Work {
         for chunk in chunks(rows) {
             let insert = sql(
                 "INSERT INTO incidents (incident_id, user_id, toolkit, account_id, opened_at, broke_at, baseline, \
-                 run_id) VALUES {values} ON CONFLICT DO NOTHING",
+                 run_id, reason, auth_config) VALUES {values} ON CONFLICT DO NOTHING",
             );
             self.session.execute(insert.values(chunk)).await?;
         }
         Ok(())
     }
 
-    /// Makes an open incident stand for another account.
+    /// Makes an open incident stand for another account. It goes on as what it was opened for.
     pub async fn move_incident(&mut self, change: &IncidentMove) -> Result<(), StoreError> {
         let update = sql("UPDATE incidents SET account_id = $2 WHERE incident_id = $1 AND closed_at IS NULL");
         self.session.execute(update.bind(change.id.as_str()).bind(change.to.as_str())).await?;
@@ -182,11 +203,12 @@ impl Work {
     }
 
     /// Makes an open incident about old news stand for an account that broke on our watch. As news it begins now:
-    /// its dwell, and the window in which a mass breakage is noticed, count from here.
+    /// its dwell, and the window in which a mass breakage is noticed, count from here, and its cause is that account's.
     pub async fn renew_incident(&mut self, renewal: &IncidentRenewal, now: Timestamp) -> Result<(), StoreError> {
-        let update = sql("UPDATE incidents SET account_id = $2, broke_at = $3, opened_at = $4, baseline = 0 \
-             WHERE incident_id = $1 AND closed_at IS NULL");
+        let update = sql("UPDATE incidents SET account_id = $2, broke_at = $3, opened_at = $4, baseline = 0, \
+             reason = $5, auth_config = $6 WHERE incident_id = $1 AND closed_at IS NULL");
         let update = update.bind(renewal.id.as_str()).bind(renewal.to.as_str()).bind(renewal.broke_at).bind(now);
+        let update = update.bind(renewal.cause.reason.code()).bind(renewal.cause.auth_config.as_str());
         self.session.execute(update).await?;
         Ok(())
     }
@@ -287,6 +309,8 @@ fn incident_values(new: &NewIncident, run: &RunId, now: Timestamp) -> Vec<Value>
         new.broke_at.into(),
         new.baseline.into(),
         run.as_str().into(),
+        new.cause.reason.code().into(),
+        new.cause.auth_config.as_str().into(),
     ]
 }
 

@@ -35,6 +35,7 @@ pub(super) fn sqlite() -> Migrator {
         migration!("sqlite", 20_261_121_230_000, "add_report_history"),
         migration!("sqlite", 20_261_121_231_000, "add_report_indexes"),
         migration!("sqlite", 20_261_121_232_000, "add_link_language"),
+        migration!("sqlite", 20_261_122_020_000, "add_incident_cause"),
     ])
 }
 
@@ -49,5 +50,6 @@ pub(super) fn postgres() -> Migrator {
         migration!("postgres", 20_261_121_230_000, "add_report_history"),
         migration!("postgres", 20_261_121_231_000, "add_report_indexes"),
         migration!("postgres", 20_261_121_232_000, "add_link_language"),
+        migration!("postgres", 20_261_122_020_000, "add_incident_cause"),
     ])
 }

@@ -31,6 +31,7 @@ mod postgres;
 mod reconnect_attempts;
 mod recoveries;
 mod report_active;
+mod report_audits;
 mod report_breakages;
 mod report_page;
 mod report_told;
@@ -55,7 +56,7 @@ pub use baseline::{BaselineRelease, META_BASELINE, META_BASELINE_END};
 pub use channels::{ChannelState, Waiting};
 pub use errors::StoreError;
 pub use incidents::{
-    IncidentClose, IncidentMove, IncidentRenewal, NewIncident, OpenIncidentRow, StoredIncident, StormMembership,
+    Cause, IncidentClose, IncidentMove, IncidentRenewal, NewIncident, OpenIncidentRow, StoredIncident, StormMembership,
 };
 pub use jobs::{JobEnd, JobRow};
 pub use leases::{Lease, LeaseHeld};
@@ -67,11 +68,12 @@ pub use outbox_admin::{DeliveryFilter, DeliveryRow, OutboxCounts, WholeDelivery}
 pub use reconnect_attempts::{AttemptClaim, AttemptPage, AttemptRow, AttemptState, NewAttempt};
 pub use recoveries::EndedIncident;
 pub use report_active::{ActiveAccounts, LEFT_AFTER, Watched};
+pub use report_audits::AuditFigures;
 pub use report_breakages::{
     AuthConfigBreakages, BreakageFigures, FIRST_MONDAY_MS, IncidentLine, Stretch, WEEK_MS, WeekFigures,
 };
 pub use report_page::PageFigures;
-pub use report_told::{AuditFigures, ChannelFigures, FunnelFigures};
+pub use report_told::{ChannelFigures, FunnelFigures};
 pub use report_trend::{DAY_MS, DayFigures};
 pub use retention::{Dropped, Expired};
 pub use runs::{RunEnd, RunRow};

@@ -53,8 +53,9 @@ const ACTIVE: &str = "\
     GROUP BY a.toolkit, a.auth_config \
     UNION ALL SELECT a.toolkit, a.auth_config, \
     CASE WHEN u.outcome_at < q.there_0 AND a.first_seen_at < q.at_0 THEN -1 ELSE 0 END, \
-    CASE WHEN a.first_seen_at < q.at_1 THEN -1 ELSE 0 END FROM asked q CROSS JOIN users u CROSS JOIN accounts a \
-    WHERE u.outcome_at < q.there_1 AND a.user_id = u.user_id AND a.gone_at IS NULL AND a.condition = 'healthy' \
+    CASE WHEN u.outcome_at < q.there_1 AND a.first_seen_at < q.at_1 THEN -1 ELSE 0 END \
+    FROM asked q CROSS JOIN users u CROSS JOIN accounts a \
+    WHERE (u.outcome_at < q.there_0 OR u.outcome_at < q.there_1) AND a.user_id = u.user_id AND a.gone_at IS NULL AND a.condition = 'healthy' \
     AND (q.toolkit IS NULL OR a.toolkit = q.toolkit) \
     UNION ALL SELECT a.toolkit, a.auth_config, CASE WHEN a.first_seen_at < q.at_0 AND u.outcome_at >= q.there_0 \
     THEN s.first_0 % 2 - CASE WHEN a.gone_at IS NULL AND a.condition = 'healthy' THEN 1 ELSE 0 END ELSE 0 END, \

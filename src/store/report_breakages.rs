@@ -4,6 +4,7 @@
 //! (broken before this product started to watch) counts only from when it was released. Everything is summed up by the
 //! database: what comes back is bounded by the number of toolkits and reasons, not by the number of incidents.
 
+use super::report_active::Watched;
 use super::{Row, StoreError, Work, sql};
 use crate::domain::{Followed, Timestamp, UserId};
 
@@ -29,7 +30,7 @@ pub const WEEK_MS: i64 = 7 * 86_400_000;
 pub struct BreakageFigures {
     /// The toolkit.
     pub toolkit: String,
-    /// The code of what the provider's reason points at.
+    /// The code of what the provider's reason pointed at when the incident was opened.
     pub reason: String,
     /// Opened in the stretch.
     pub newly_broken: u64,
@@ -66,36 +67,33 @@ pub struct WeekFigures {
 }
 
 /// The sums by toolkit, reason and auth config, and from them those by toolkit and reason, and the auth configs of which
-/// most broke; not the empty one, which stands for none known.
+/// most broke; not the empty one, which stands for none known. What the release before wrote beside this one has no cause.
 const BREAKAGES: &str = "\
-    WITH sums AS MATERIALIZED (SELECT i.toolkit, COALESCE(a.reason, 'other') AS reason, a.auth_config, \
-    a.toolkit AS account_toolkit, \
-    count(CASE WHEN i.opened_at >= $1 AND i.released_at IS NULL THEN 1 END) AS newly_broken, \
-    count(CASE WHEN i.closed_at < $2 AND i.close_evidence IN ('active', 'superseded') THEN 1 END) AS recovered, \
-    count(CASE WHEN i.closed_at < $2 AND i.close_evidence = 'gone' THEN 1 END) AS gone, \
-    count(CASE WHEN (i.closed_at IS NULL OR i.closed_at >= $2) AND $2 - i.broke_at < 86400000 THEN 1 END) AS open_1, \
-    count(CASE WHEN (i.closed_at IS NULL OR i.closed_at >= $2) AND $2 - i.broke_at >= 86400000 \
-    AND $2 - i.broke_at < 604800000 THEN 1 END) AS open_7, \
-    count(CASE WHEN (i.closed_at IS NULL OR i.closed_at >= $2) AND $2 - i.broke_at >= 604800000 \
-    AND $2 - i.broke_at < 2592000000 THEN 1 END) AS open_30, \
-    count(CASE WHEN (i.closed_at IS NULL OR i.closed_at >= $2) AND $2 - i.broke_at >= 2592000000 THEN 1 END) AS open_more \
-    FROM incidents i LEFT JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
-    WHERE i.baseline = 0 AND +i.opened_at < $2 AND (i.released_at IS NULL OR i.released_at < $2) \
-    AND (i.closed_at IS NULL OR i.closed_at >= $1) AND ($3 IS NULL OR i.toolkit = $3) \
-    GROUP BY i.toolkit, COALESCE(a.reason, 'other'), a.auth_config, a.toolkit) \
+    WITH sums AS MATERIALIZED (SELECT toolkit, COALESCE(reason, 'other') AS reason, COALESCE(auth_config, '') AS auth_config, \
+    count(CASE WHEN opened_at >= $1 AND released_at IS NULL THEN 1 END) AS newly_broken, \
+    count(CASE WHEN closed_at < $2 AND close_evidence IN ('active', 'superseded') THEN 1 END) AS recovered, \
+    count(CASE WHEN closed_at < $2 AND close_evidence = 'gone' THEN 1 END) AS gone, \
+    count(CASE WHEN (closed_at IS NULL OR closed_at >= $2) AND $2 - broke_at < 86400000 THEN 1 END) AS open_1, \
+    count(CASE WHEN (closed_at IS NULL OR closed_at >= $2) AND $2 - broke_at >= 86400000 \
+    AND $2 - broke_at < 604800000 THEN 1 END) AS open_7, \
+    count(CASE WHEN (closed_at IS NULL OR closed_at >= $2) AND $2 - broke_at >= 604800000 \
+    AND $2 - broke_at < 2592000000 THEN 1 END) AS open_30, \
+    count(CASE WHEN (closed_at IS NULL OR closed_at >= $2) AND $2 - broke_at >= 2592000000 THEN 1 END) AS open_more \
+    FROM incidents WHERE baseline = 0 AND +opened_at < $2 AND (released_at IS NULL OR released_at < $2) \
+    AND (closed_at IS NULL OR closed_at >= $1) AND ($3 IS NULL OR toolkit = $3) \
+    GROUP BY toolkit, COALESCE(reason, 'other'), COALESCE(auth_config, '')) \
     SELECT * FROM (SELECT toolkit, reason, CAST(NULL AS TEXT) AS auth_config, \
     CAST(sum(newly_broken) AS BIGINT) AS newly_broken, CAST(sum(recovered) AS BIGINT) AS recovered, \
     CAST(sum(gone) AS BIGINT) AS gone, CAST(sum(open_1) AS BIGINT) AS open_1, CAST(sum(open_7) AS BIGINT) AS open_7, \
     CAST(sum(open_30) AS BIGINT) AS open_30, CAST(sum(open_more) AS BIGINT) AS open_more FROM sums \
     GROUP BY toolkit, reason ORDER BY toolkit, reason LIMIT $4) figures \
-    UNION ALL SELECT * FROM (SELECT account_toolkit, '' AS reason, auth_config, CAST(sum(newly_broken) AS BIGINT) AS n, \
-    0, 0, 0, 0, 0, 0 FROM sums WHERE auth_config <> '' AND newly_broken > 0 GROUP BY auth_config, account_toolkit \
-    ORDER BY n DESC, auth_config, account_toolkit LIMIT $5) most";
+    UNION ALL SELECT * FROM (SELECT toolkit, '' AS reason, auth_config, CAST(sum(newly_broken) AS BIGINT) AS n, \
+    0, 0, 0, 0, 0, 0 FROM sums WHERE auth_config <> '' AND newly_broken > 0 GROUP BY auth_config, toolkit \
+    ORDER BY n DESC, auth_config, toolkit LIMIT $5) most";
 
 impl Work {
     /// What broke, recovered and is open, by toolkit and reason; and the auth configs of which most broke, `auth_configs` of
-    /// them, the most first. One look at the incidents for both, because each must be looked up among the accounts, which
-    /// is most of the work. (`+` keeps a database from looking through everything that was ever opened: what had not ended
+    /// them, the most first; one look at the incidents for both. (`+` keeps a database from looking through everything that was ever opened: what had not ended
     /// before is little.)
     pub async fn report_breakages(
         &mut self,
@@ -134,6 +132,18 @@ impl Work {
         rows.first().map_or(Ok(0), |row| count(row, "n"))
     }
 
+    /// Of the incidents open at an instant, those of users who had left the product by then: nobody asks about their accounts
+    /// any more, so that nothing closes these. (Whose row is gone had left long before. The users are looked up one by one,
+    /// for what is open alone.)
+    pub async fn report_open_left(&mut self, at: Watched, toolkit: Option<&str>) -> Result<u64, StoreError> {
+        let select = sql("SELECT count(*) AS n FROM incidents i LEFT JOIN users u ON u.user_id = i.user_id \
+             WHERE (i.closed_at IS NULL OR i.closed_at >= $1) AND i.baseline = 0 AND +i.opened_at < $1 \
+             AND (i.released_at IS NULL OR i.released_at < $1) AND ($3 IS NULL OR i.toolkit = $3) \
+             AND (u.user_id IS NULL OR u.outcome_at < $2)");
+        let rows = self.session.fetch(select.bind(at.at).bind(at.there_since).bind(toolkit)).await?;
+        rows.first().map_or(Ok(0), |row| count(row, "n"))
+    }
+
     /// How fast people came back, by the week in which their incident was opened; of the incidents opened in the stretch.
     pub async fn report_weeks(
         &mut self,
@@ -154,20 +164,23 @@ impl Work {
         self.session.fetch(select).await?.iter().map(week_figures).collect()
     }
 
-    /// How long incidents opened in the stretch took to recover, or have lasted by its end, and how many: whole minutes
-    /// below a day, whole hours above, so that there are at most 1,440 durations and 24 for each day more.
+    /// How long incidents opened since `from` took to recover, or have lasted by the instant `to`, and how many: whole minutes
+    /// below a day, whole hours above, so that there are at most 1,440 durations and 24 for each day more. Who had left the
+    /// product is followed to when they were last asked about: nobody saw what came then.
     pub async fn report_reconnect_times(
         &mut self,
-        stretch: Stretch,
+        from: Timestamp,
+        to: Watched,
         toolkit: Option<&str>,
     ) -> Result<Vec<Followed>, StoreError> {
         let select = sql("SELECT CASE WHEN ms < 0 THEN 0 WHEN ms < 86400000 THEN ms / 60000 * 60 \
              ELSE ms / 3600000 * 3600 END AS seconds, count(CASE WHEN ended = 1 THEN 1 END) AS ended, count(*) AS n \
-             FROM (SELECT CASE WHEN closed_at < $2 THEN closed_at ELSE $2 END - opened_at AS ms, \
-             CASE WHEN closed_at < $2 AND close_evidence IN ('active', 'superseded') THEN 1 ELSE 0 END AS ended \
-             FROM incidents WHERE baseline = 0 AND released_at IS NULL AND opened_at >= $1 AND opened_at < $2 \
-             AND ($3 IS NULL OR toolkit = $3)) news GROUP BY seconds ORDER BY seconds");
-        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to).bind(toolkit)).await?;
+             FROM (SELECT CASE WHEN i.closed_at < $2 THEN i.closed_at ELSE COALESCE((SELECT u.outcome_at FROM users u \
+             WHERE u.user_id = i.user_id AND u.outcome_at < $3), $2) END - i.opened_at AS ms, \
+             CASE WHEN i.closed_at < $2 AND i.close_evidence IN ('active', 'superseded') THEN 1 ELSE 0 END AS ended \
+             FROM incidents i WHERE i.baseline = 0 AND i.released_at IS NULL AND i.opened_at >= $1 \
+             AND i.opened_at < $2 AND ($4 IS NULL OR i.toolkit = $4)) news GROUP BY seconds ORDER BY seconds");
+        let rows = self.session.fetch(select.bind(from).bind(to.at).bind(to.there_since).bind(toolkit)).await?;
         rows.iter().map(followed).collect()
     }
 
@@ -215,7 +228,7 @@ pub struct IncidentLine {
     pub toolkit: String,
     /// The account it stands for.
     pub account: String,
-    /// The code of what the provider's reason points at.
+    /// The code of what the provider's reason pointed at when it was opened.
     pub reason: String,
     /// When the account broke.
     pub broke_at: Timestamp,
@@ -240,12 +253,11 @@ impl Work {
         after: &str,
         limit: u32,
     ) -> Result<Vec<IncidentLine>, StoreError> {
-        let select = sql("SELECT i.*, COALESCE(a.reason, 'other') AS reason, (SELECT count(DISTINCT n.number) \
+        let select = sql("SELECT i.*, (SELECT count(DISTINCT n.number) \
              FROM notification_items n JOIN deliveries d ON d.notification_id = n.notification_id \
              WHERE n.incident_id = i.incident_id AND n.number >= 0 AND n.spent = 1 AND d.state = 'delivered' \
              AND d.settled_at < $2 AND (d.said IS NULL OR d.said LIKE '%' || n.incident_id || '%')) AS notices \
-             FROM incidents i LEFT JOIN accounts a ON a.user_id = i.user_id AND a.account_id = i.account_id \
-             WHERE i.incident_id > $3 AND i.opened_at < $2 AND (i.closed_at IS NULL OR i.closed_at >= $1) \
+             FROM incidents i WHERE i.incident_id > $3 AND i.opened_at < $2 AND (i.closed_at IS NULL OR i.closed_at >= $1) \
              AND ($5 IS NULL OR i.toolkit = $5) ORDER BY i.incident_id LIMIT $4");
         let select = select.bind(stretch.from).bind(stretch.to).bind(after).bind(limit).bind(toolkit);
         self.session.fetch(select).await?.iter().map(incident_line).collect()
@@ -298,7 +310,7 @@ fn incident_line(row: &Row) -> Result<IncidentLine, StoreError> {
         user: UserId::new(row.text("user_id")?),
         toolkit: row.text("toolkit")?,
         account: row.text("account_id")?,
-        reason: row.text("reason")?,
+        reason: row.opt_text("reason")?.unwrap_or_else(|| "other".to_owned()),
         broke_at: row.instant("broke_at")?,
         opened_at: row.instant("opened_at")?,
         closed_at: row.opt_instant("closed_at")?,

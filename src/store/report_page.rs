@@ -20,31 +20,37 @@ pub struct PageFigures {
 
 impl Work {
     /// Of the incidents that were first told in the stretch and of which a notice was accepted: how far people came on our
-    /// page; of one toolkit, or of all. None where no link was made in the stretch.
+    /// page; of one toolkit, or of all. None where none of those first told had a link to it by the end of the stretch.
     pub async fn report_page(
         &mut self,
         stretch: Stretch,
         toolkit: Option<&str>,
     ) -> Result<Option<PageFigures>, StoreError> {
-        let made = sql("SELECT created_at FROM reconnect_links WHERE created_at >= $1 AND created_at < $2 LIMIT 1");
-        if self.session.fetch(made.bind(stretch.from).bind(stretch.to)).await?.is_empty() {
+        // Most installations without a page are spared the question.
+        let any = sql("SELECT created_at FROM reconnect_links WHERE created_at < $1 LIMIT 1").bind(stretch.to);
+        if self.session.fetch(any).await?.is_empty() {
             return Ok(None);
         }
-        let select = sql("SELECT count(*) AS opened, count(CASE WHEN begun = 1 THEN 1 END) AS begun FROM (SELECT \
+        let select = sql("SELECT count(CASE WHEN linked = 1 THEN 1 END) AS linked, \
+             count(CASE WHEN (opened = 1 OR begun = 1) AND accepted = 1 THEN 1 END) AS opened, \
+             count(CASE WHEN begun = 1 AND accepted = 1 THEN 1 END) AS begun FROM (SELECT \
+             CASE WHEN EXISTS (SELECT 1 FROM reconnect_links l WHERE l.incident_id = i.incident_id \
+             AND l.created_at < $2) THEN 1 ELSE 0 END AS linked, \
              CASE WHEN EXISTS (SELECT 1 FROM reconnect_links l WHERE l.incident_id = i.incident_id \
              AND l.opened_at < $2) THEN 1 ELSE 0 END AS opened, \
              CASE WHEN EXISTS (SELECT 1 FROM reconnect_attempts t WHERE t.incident_id = i.incident_id \
-             AND t.created_at < $2) THEN 1 ELSE 0 END AS begun \
-             FROM notifications f JOIN notification_items fi ON fi.notification_id = f.notification_id AND fi.number = 0 \
-             JOIN incidents i ON i.incident_id = fi.incident_id \
-             WHERE f.created_at >= $1 AND f.created_at < $2 AND ($3 IS NULL OR i.toolkit = $3) \
-             AND EXISTS (SELECT 1 FROM notification_items items JOIN deliveries d \
+             AND t.created_at < $2) THEN 1 ELSE 0 END AS begun, \
+             CASE WHEN EXISTS (SELECT 1 FROM notification_items items JOIN deliveries d \
              ON d.notification_id = items.notification_id WHERE items.incident_id = i.incident_id AND items.number >= 0 \
              AND items.spent = 1 AND d.state = 'delivered' AND d.settled_at < $2 \
-             AND (d.said IS NULL OR d.said LIKE '%' || items.incident_id || '%'))) told WHERE opened = 1 OR begun = 1");
+             AND (d.said IS NULL OR d.said LIKE '%' || items.incident_id || '%')) THEN 1 ELSE 0 END AS accepted \
+             FROM notifications f JOIN notification_items fi ON fi.notification_id = f.notification_id AND fi.number = 0 \
+             JOIN incidents i ON i.incident_id = fi.incident_id \
+             WHERE f.created_at >= $1 AND f.created_at < $2 AND ($3 IS NULL OR i.toolkit = $3)) told");
         let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to).bind(toolkit)).await?;
-        let Some(row) = rows.first() else { return Ok(Some(PageFigures::default())) };
-        Ok(Some(PageFigures { link_opened: count(row, "opened")?, attempt_started: count(row, "begun")? }))
+        let Some(row) = rows.first() else { return Ok(None) };
+        let figures = PageFigures { link_opened: count(row, "opened")?, attempt_started: count(row, "begun")? };
+        Ok((count(row, "linked")? > 0).then_some(figures))
     }
 
     /// Writes down since when links have been opened; what is written down already stays. Says how many are new.

@@ -1,11 +1,10 @@
-//! What was said in a stretch of time and what came of it, and how well the audits of that time covered the users.
+//! What was said in a stretch of time and what came of it.
 //!
 //! As of the end of the stretch, like all figures of the report. What an operator puts back by hand
 //! (`outbox redeliver`) counts as it stands now.
 
 use super::report_breakages::{Stretch, count};
-use super::{Row, StoreError, Work, sql};
-use crate::domain::{RunCounters, Timestamp};
+use super::{StoreError, Work, sql};
 
 /// How far incidents came that were first told in the stretch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,21 +30,6 @@ pub struct ChannelFigures {
     pub dead: u64,
     /// Called off.
     pub cancelled: u64,
-}
-
-/// The audits that ended in a stretch.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct AuditFigures {
-    /// Those that went to their end.
-    pub finished: u64,
-    /// Those that failed, or whose process ended.
-    pub failed: u64,
-    /// When the first that went to its end did.
-    pub first_at: Option<Timestamp>,
-    /// The longest time between two ends, in milliseconds; none with fewer than two.
-    pub longest_gap_ms: Option<u64>,
-    /// The last one, when it ended and what it counted.
-    pub last: Option<(Timestamp, RunCounters)>,
 }
 
 impl Work {
@@ -124,35 +108,4 @@ impl Work {
             })
             .collect()
     }
-
-    /// The audits that ended in the stretch.
-    pub async fn report_audits(&mut self, stretch: Stretch) -> Result<AuditFigures, StoreError> {
-        let select = sql("SELECT count(CASE WHEN state = 'finished' THEN 1 END) AS finished, \
-             count(CASE WHEN state <> 'finished' THEN 1 END) AS failed, \
-             min(CASE WHEN state = 'finished' THEN finished_at END) AS first_at \
-             FROM runs WHERE finished_at >= $1 AND finished_at < $2");
-        let rows = self.session.fetch(select.bind(stretch.from).bind(stretch.to)).await?;
-        let Some(row) = rows.first() else { return Ok(AuditFigures::default()) };
-        let select =
-            sql("SELECT max(gap) AS gap FROM (SELECT finished_at - lag(finished_at) OVER (ORDER BY finished_at) \
-             AS gap FROM runs WHERE state = 'finished' AND finished_at >= $1 AND finished_at < $2) gaps");
-        let gaps = self.session.fetch(select.bind(stretch.from).bind(stretch.to)).await?;
-        let gap = gaps.first().map_or(Ok(None), |row| row.opt_int("gap"))?;
-        let select = sql("SELECT finished_at, counters FROM runs WHERE state = 'finished' AND finished_at >= $1 \
-             AND finished_at < $2 ORDER BY finished_at DESC, run_id DESC LIMIT 1");
-        let last = self.session.fetch(select.bind(stretch.from).bind(stretch.to)).await?;
-        Ok(AuditFigures {
-            finished: count(row, "finished")?,
-            failed: count(row, "failed")?,
-            first_at: row.opt_instant("first_at")?,
-            longest_gap_ms: gap.and_then(|gap| u64::try_from(gap).ok()),
-            last: last.first().map(counted).transpose()?,
-        })
-    }
-}
-
-fn counted(row: &Row) -> Result<(Timestamp, RunCounters), StoreError> {
-    let counters = serde_json::from_str(&row.text("counters")?)
-        .map_err(|error| StoreError::Unreadable(format!("runs.counters: {error}")))?;
-    Ok((row.instant("finished_at")?, counters))
 }

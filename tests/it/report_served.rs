@@ -232,6 +232,7 @@ async fn a_question_without_an_answer_is_told_so_in_its_form() {
         ("/report?from=-262143-01-01&to=-262142-01-01", "cannot be used: write a year from 1970"),
         ("/report.json?period=week", "The parameter period cannot be used"),
         ("/report.csv?from=2026-13-01", "The parameter from cannot be used: write a day"),
+        ("/report?from=-262143-01-01", "The parameter from cannot be used: write a year from 1970 to 9999"),
         ("/report/trend?step=hour", "The parameter step cannot be used: write day, week or month"),
         ("/report/trend?step=day&period=3000d", "has at most"),
         ("/report?%3Cscript%3E=1", "The parameter &lt;script&gt; cannot be used"),

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reconnectd::domain::{
-    AccountId, ChannelName, CloseEvidence, Condition, DeliveryId, IncidentId, NoticeKind, NotificationId, RunId,
-    Timestamp, ToolkitSlug, UserId, from_millis,
+    AccountId, AuthConfigId, ChannelName, CloseEvidence, Condition, DeliveryId, IncidentId, NoticeKind, NotificationId,
+    ReasonHint, RunId, Timestamp, ToolkitSlug, UserId, from_millis,
 };
 use reconnectd::store::{
-    ClaimedDelivery, Due, IncidentClose, KnownAccount, LeaseHeld, NewDelivery, NewIncident, NewNotification,
+    Cause, ClaimedDelivery, Due, IncidentClose, KnownAccount, LeaseHeld, NewDelivery, NewIncident, NewNotification,
     PlannedItem, SeenUser, Settlement, Store, StoreError,
 };
 
@@ -49,6 +49,7 @@ fn incident(id: &str, user: &str) -> NewIncident {
         toolkit: ToolkitSlug::new("slack"),
         anchor: AccountId::new(format!("ca_{user}")),
         broke_at: now(),
+        cause: Cause { reason: ReasonHint::RefreshRefused, auth_config: AuthConfigId::new("ac_1") },
         baseline: false,
     }
 }

@@ -6,16 +6,17 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta};
 
+use super::auth_configs::auth_config_rates;
 use super::model::{
-    AuthConfigRate, Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, CurvePoint, Funnel, Headline,
-    OpenByAge, Period, REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate,
+    Breakage, BroughtBack, CameBack, ChannelHealth, Cohort, Coverage, CurvePoint, Funnel, Headline, OpenByAge, Period,
+    REPORT_VERSION, ReconnectReport, ReconnectTimes, RepeatBreakers, Times, ToolkitRate,
 };
 use super::period::{REPEAT_WITHIN, ReportScope, followed_since, history_needed, same_before};
 use super::trend::{MOST_STEPS, trend_of_report};
 use crate::domain::{Followed, Survival, Timestamp, ratio};
 use crate::store::{
     ActiveAccounts, AuditFigures, AuthConfigBreakages, BreakageFigures, ChannelFigures, FIRST_MONDAY_MS, Store,
-    StoreError, Stretch, WEEK_MS, WeekFigures, Work,
+    StoreError, Stretch, WEEK_MS, Watched, WeekFigures, Work,
 };
 use crate::telemetry::pulse::moved;
 
@@ -24,8 +25,6 @@ const AUTH_CONFIGS: u32 = 20;
 /// How finely the curve is drawn where it is long: a step for each 190th of all people, which is half a percentage point
 /// and has the median (95) and the 90th percentile (171) among its steps. With its two ends it has at most 192 points.
 const CURVE_STEPS: u32 = 190;
-/// With fewer breakages than this a share of them says nothing.
-pub const STANDS_OUT_FROM: u64 = 10;
 
 /// No report about this period can be made.
 #[derive(Debug, thiserror::Error)]
@@ -62,12 +61,14 @@ pub async fn reconnect_report(
     }
     let before = comparable(&mut work, period, since).await?;
     let (breakages, auth_configs) = asked(work.report_breakages(stretch(period), of, AUTH_CONFIGS)).await?;
-    let (then, worked) = worked(&mut work, before.unwrap_or(period).from, period.from, of, &auth_configs).await?;
-    let report = Reading::of(&mut work, period, of, breakages, worked).await?;
+    let earlier = work.report_watched(before.unwrap_or(period).from).await?;
+    let (start, end) = (work.report_watched(period.from).await?, work.report_watched(period.to).await?);
+    let (then, worked) = worked(&mut work, earlier, start, of, &auth_configs).await?;
+    let report = Reading::of(&mut work, (period, end), of, breakages, worked).await?;
     let previous = match before {
         Some(before) => {
             let (breakages, _) = asked(work.report_breakages(stretch(before), of, 0)).await?;
-            Some(Reading::of(&mut work, before, of, breakages, then).await?.headline())
+            Some(Reading::of(&mut work, (before, start), of, breakages, then).await?.headline())
         }
         None => None,
     };
@@ -92,7 +93,7 @@ pub async fn reconnect_report(
         coverage: coverage(period, &audits),
         breakages: report.breakages.iter().map(breakage).collect(),
         toolkits: report.toolkits(),
-        auth_configs: report.auth_configs(&auth_configs, &headline),
+        auth_configs: auth_config_rates(&auth_configs, &report.worked, &headline),
         old_news_open,
         funnel: Funnel {
             link_opened: page.map(|page| page.link_opened),
@@ -127,7 +128,7 @@ fn channel_health(of: ChannelFigures) -> ChannelHealth {
 }
 
 /// The period before, where it can be compared with: its history is there, and it was watched from its beginning, with an
-/// audit that went to its end in it. What nobody looked at broke nothing.
+/// audit that went to its end and learned of somebody in it. What nobody looked at broke nothing.
 async fn comparable(work: &mut Work, period: Period, since: Option<Timestamp>) -> Result<Option<Period>, StoreError> {
     let before = same_before(period);
     let kept = since.is_none_or(|since| since <= history_needed(before));
@@ -150,24 +151,23 @@ pub(super) fn stretch(period: Period) -> Stretch {
 }
 
 /// Accounts that worked when a period began.
-struct Worked {
-    toolkit: String,
+pub(super) struct Worked {
+    pub(super) toolkit: String,
     /// Empty for all auth configs together that were not asked for by name.
-    auth_config: String,
-    accounts: u64,
+    pub(super) auth_config: String,
+    pub(super) accounts: u64,
 }
 
 /// The accounts that worked at two instants, those of some auth configs apart: read together, because all accounts and
 /// all changes since must be looked at for either.
 async fn worked(
     work: &mut Work,
-    earlier: Timestamp,
-    later: Timestamp,
+    earlier: Watched,
+    later: Watched,
     toolkit: Option<&str>,
     apart: &[AuthConfigBreakages],
 ) -> Result<(Vec<Worked>, Vec<Worked>), StoreError> {
     let apart: Vec<String> = apart.iter().map(|of| of.auth_config.clone()).collect();
-    let (earlier, later) = (work.report_watched(earlier).await?, work.report_watched(later).await?);
     let found = asked(work.report_active(earlier, later, toolkit, &apart)).await?;
     let at = |accounts: fn(&ActiveAccounts) -> u64| {
         let those = found.iter().filter(|of| accounts(of) > 0);
@@ -189,24 +189,26 @@ struct Reading {
     funnel: crate::store::FunnelFigures,
     detect: Vec<Followed>,
     reconnect: Vec<Followed>,
+    open_left: u64,
 }
 
 impl Reading {
+    /// Of a period, and who was there at its end.
     async fn of(
         work: &mut Work,
-        period: Period,
+        (period, end): (Period, Watched),
         toolkit: Option<&str>,
         breakages: Vec<BreakageFigures>,
         worked: Vec<Worked>,
     ) -> Result<Self, StoreError> {
         let stretch = stretch(period);
-        let followed = Stretch { from: followed_since(period), ..stretch };
         Ok(Self {
             breakages,
             worked,
             funnel: asked(work.report_funnel(stretch, toolkit)).await?,
             detect: asked(work.report_detect_times(stretch, toolkit)).await?,
-            reconnect: asked(work.report_reconnect_times(followed, toolkit)).await?,
+            reconnect: asked(work.report_reconnect_times(followed_since(period), end, toolkit)).await?,
+            open_left: asked(work.report_open_left(end, toolkit)).await?,
         })
     }
 
@@ -221,6 +223,7 @@ impl Reading {
             recovered: sum(|of| of.recovered),
             gone: sum(|of| of.gone),
             open: sum(|of| of.open.iter().sum()),
+            open_left: self.open_left,
             notified: self.funnel.notified,
             delivered: self.funnel.delivered,
             active_again: self.funnel.active_again,
@@ -254,30 +257,6 @@ impl Reading {
                 active_at_start,
                 newly_broken,
                 break_rate: rate(newly_broken, active_at_start),
-            })
-            .collect()
-    }
-
-    fn auth_configs(&self, found: &[AuthConfigBreakages], headline: &Headline) -> Vec<AuthConfigRate> {
-        let active = |of: &AuthConfigBreakages| {
-            let same = |other: &&Worked| other.auth_config == of.auth_config && other.toolkit == of.toolkit;
-            self.worked.iter().find(same).map_or(0, |found| found.accounts)
-        };
-        found
-            .iter()
-            .map(|of| {
-                let active_at_start = active(of);
-                let share_of_breakages = ratio(of.newly_broken, headline.newly_broken);
-                let share_of_active = ratio(active_at_start, headline.active_at_start);
-                AuthConfigRate {
-                    auth_config: of.auth_config.clone(),
-                    toolkit: of.toolkit.clone(),
-                    active_at_start,
-                    newly_broken: of.newly_broken,
-                    share_of_breakages,
-                    share_of_active,
-                    stands_out: of.newly_broken >= STANDS_OUT_FROM && share_of_breakages >= 2.0 * share_of_active,
-                }
             })
             .collect()
     }

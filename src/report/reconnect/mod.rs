@@ -10,6 +10,7 @@
 //! address and no user's id; the list for support ([`users_csv`]), which is asked for by name, holds ids. Nothing here
 //! writes but the job: files that appear whole or not at all, and one event per occurrence.
 
+mod auth_configs;
 mod charts;
 mod compute;
 mod files;
@@ -27,8 +28,9 @@ mod users;
 mod word;
 mod wording;
 
+pub use auth_configs::STANDS_OUT_FROM;
 pub use charts::{Chart, ChartError, charts};
-pub use compute::{ReportError, STANDS_OUT_FROM, reconnect_report};
+pub use compute::{ReportError, reconnect_report};
 pub use files::{FILE_KINDS, ReportFileError};
 pub use html::{Frame, HtmlError, Nav, NavGroup, NavLink, content_security_policy, html, trend_html, words_html};
 pub use job::{ReportDone, ReportJob, ReportJobError, ReportSettings};

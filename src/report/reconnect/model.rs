@@ -30,7 +30,7 @@ pub struct ReconnectReport {
     /// The figures one looks at first.
     pub headline: Headline,
     /// The same of the period of the same length just before; none where its history was dropped, where it began before
-    /// the first audit did, and where no audit went to its end in it.
+    /// the first audit did, and where no audit went to its end and learned of somebody in it.
     pub previous: Option<Headline>,
     /// What broke, came back and is open, by toolkit and reason.
     pub breakages: Vec<Breakage>,
@@ -78,17 +78,17 @@ pub struct Period {
 /// How much of the truth the report rests on.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Coverage {
-    /// Audits that went to their end in the period.
+    /// Audits that went to their end in the period and learned of somebody (or had nobody to ask about).
     pub audits_finished: u64,
-    /// Audits that failed in it.
+    /// Audits that failed in it, or learned of nobody.
     pub audits_failed: u64,
-    /// When the last of those that went to their end did.
+    /// When the last of those finished ended.
     pub last_audit_at: Option<Timestamp>,
     /// How old that was at the end of the period.
     pub freshness_seconds: Option<u64>,
-    /// The longest time of the period without the end of an audit; the whole period where there was none.
+    /// The longest time of the period without the end of such an audit; the whole period where there was none.
     pub longest_gap_seconds: u64,
-    /// Users that audit looked at.
+    /// Users the last of them looked at.
     pub users_scanned: u64,
     /// Of them, those whose accounts could not be fetched.
     pub users_unknown: u64,
@@ -113,6 +113,10 @@ pub struct Headline {
     pub gone: u64,
     /// Incidents open at its end.
     pub open: u64,
+    /// Of them, those of users who had left the product: neither the last audit before the end nor one since asked about
+    /// them, so that nothing closes these.
+    #[serde(default)]
+    pub open_left: u64,
     /// Incidents first told in it.
     pub notified: u64,
     /// Of them, those of which a notice was accepted by its receiver (see [`Funnel::delivered`]).
@@ -130,7 +134,7 @@ pub struct Headline {
 pub struct Breakage {
     /// The toolkit.
     pub toolkit: String,
-    /// What the provider's reason points at.
+    /// What the provider's reason pointed at when the incident was opened.
     pub reason: String,
     /// Opened in the period.
     pub newly_broken: u64,
@@ -190,8 +194,8 @@ pub struct AuthConfigRate {
     pub share_of_breakages: f64,
     /// Its share of all accounts that worked, 0 to 1.
     pub share_of_active: f64,
-    /// At least [`STANDS_OUT_FROM`](super::STANDS_OUT_FROM) incidents, and at least twice its share of what worked: look
-    /// at the product's own OAuth app first.
+    /// At least [`STANDS_OUT_FROM`](super::STANDS_OUT_FROM) incidents, and at least twice its share of what worked, where
+    /// anything did: look at the product's own OAuth app first.
     pub stands_out: bool,
 }
 
@@ -204,10 +208,10 @@ pub struct Funnel {
     /// was shown nor that anybody read it.
     pub delivered: u64,
     /// Of them, their link was opened: by a browser that said a person sent it there, or a reconnect was begun. Not every
-    /// browser says so, and what only fetches links is not counted, so it is the least. None where no link to our page was
-    /// made in the period: on the product's own page nobody tells us.
+    /// browser says so, and what only fetches links is not counted, so it is the least. None where none of
+    /// those first told had a link to our page by the end: on the product's own page nobody tells us.
     pub link_opened: Option<u64>,
-    /// Of those delivered: a reconnect was begun on our page. None where no link to it was made in the period.
+    /// Of those delivered: a reconnect was begun on our page. None where `link_opened` is.
     pub attempt_started: Option<u64>,
     /// Of those delivered: the account works again, since a notice was accepted; also of those who took another way than
     /// the link.

@@ -104,6 +104,7 @@ impl Table {
             ("recovered", of.recovered),
             ("gone", of.gone),
             ("open", of.open),
+            ("open_left", of.open_left),
             ("notified", of.notified),
             ("delivered", of.delivered),
             ("active_again", of.active_again),

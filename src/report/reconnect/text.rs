@@ -72,6 +72,7 @@ fn headline(out: &mut String, report: &ReconnectReport) {
     row("back again", &|of| of.recovered.to_string());
     row("deleted", &|of| of.gone.to_string());
     row("broken at the end", &|of| of.open.to_string());
+    row("  of them, users who left the directory", &|of| of.open_left.to_string());
     row("first told", &|of| of.notified.to_string());
     row("  and accepted by mail server or endpoint", &|of| of.delivered.to_string());
     row("  and back again since", &|of| of.active_again.to_string());

@@ -80,6 +80,7 @@ async fn what_is_no_period_is_refused_with_what_to_write() {
         (&["--from", "2020-01-02", "--to", "2020-01-02"][..], "must end after it begins"),
         (&["--to", "2999-01-01"], "must not end in the future"),
         (&["--from", "monday"], "write a day, such as 2026-11-16"),
+        (&["--from=-262143-01-01", "--to=-262142-01-01"], "write a year from 1970 to 9999"),
         (&["--period", "7"], "write a number and a unit"),
         (&["--period", "7d", "--from", "2020-01-01"], "cannot be used with"),
         (&["--with-users"], "add --format csv"),

@@ -282,13 +282,14 @@ async fn the_text_has_every_figure_of_headline_funnel_coverage_and_cohorts() {
 }
 
 /// How each figure of the headline is called in the text; the two times are in whole units there.
-const HEADLINE: [(&str, fn(&Headline) -> String); 9] = [
+const HEADLINE: [(&str, fn(&Headline) -> String); 10] = [
     ("worked at the start", |of| of.active_at_start.to_string()),
     ("newly broken", |of| of.newly_broken.to_string()),
     ("  break rate", |of| percent(of.break_rate)),
     ("back again", |of| of.recovered.to_string()),
     ("deleted", |of| of.gone.to_string()),
     ("broken at the end", |of| of.open.to_string()),
+    ("  of them, users who left the directory", |of| of.open_left.to_string()),
     ("first told", |of| of.notified.to_string()),
     ("  and accepted by mail server or endpoint", |of| of.delivered.to_string()),
     ("  and back again since", |of| of.active_again.to_string()),

@@ -72,8 +72,8 @@ impl Breakages {
         let evidence = "CASE WHEN n % 20 = 0 THEN 'gone' WHEN n % 10 = 1 THEN 'superseded' ELSE 'active' END";
         format!(
             "INSERT INTO incidents (incident_id, user_id, toolkit, account_id, opened_at, broke_at, baseline, run_id, \
-             closed_at, close_evidence, recovery) SELECT 'in' || (10000000 + n), 'u' || {user}, 'toolkit' || ({user} % 40), \
-             'ca_' || {user}, {at}, {at} - (n * 31) % {DAY_MS}, 0, 'r', {}, {}, {}",
+             closed_at, close_evidence, recovery, reason, auth_config) SELECT 'in' || (10000000 + n), 'u' || {user}, 'toolkit' || ({user} % 40), \
+             'ca_' || {user}, {at}, {at} - (n * 31) % {DAY_MS}, 0, 'r', {}, {}, {}, 'refresh_refused', 'ac_' || ({user} % 60)",
             ended(back),
             ended(evidence),
             ended("'told'")

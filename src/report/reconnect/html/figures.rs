@@ -40,13 +40,14 @@ struct Row {
     tile: bool,
 }
 
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 12] = [
     Row { name: "Worked at the start", more: More::Neither, of: |of| Value::Count(of.active_at_start), tile: false },
     Row { name: "Newly broken", more: More::Worse, of: |of| Value::Count(of.newly_broken), tile: true },
     Row { name: "Break rate", more: More::Worse, of: |of| Value::Share(of.break_rate), tile: true },
     Row { name: "Back again", more: More::Neither, of: |of| Value::Count(of.recovered), tile: true },
     Row { name: "Deleted", more: More::Neither, of: |of| Value::Count(of.gone), tile: false },
     Row { name: "Broken at the end", more: More::Worse, of: |of| Value::Count(of.open), tile: true },
+    Row { name: "Of them, users who left", more: More::Neither, of: |of| Value::Count(of.open_left), tile: false },
     Row { name: "First told", more: More::Neither, of: |of| Value::Count(of.notified), tile: false },
     Row { name: "Of them, notice accepted", more: More::Neither, of: |of| Value::Count(of.delivered), tile: false },
     Row { name: "Of them, works again", more: More::Neither, of: |of| Value::Count(of.active_again), tile: false },

@@ -146,6 +146,7 @@ fn headline(report: &ReconnectReport) -> Vec<Row> {
         row("Back again", &|of| number(of.recovered)),
         row("Deleted", &|of| number(of.gone)),
         row("Broken at the end", &|of| number(of.open)),
+        row("Of them, users who left", &|of| number(of.open_left)),
         row("Half noticed within", &|of| length(of.detect_median_seconds)),
         row("Half back within (of at least 12 weeks)", &|of| length(of.reconnect_median_seconds)),
     ]
