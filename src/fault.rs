@@ -5,8 +5,8 @@
 //! thread too. What the process had not done by then is not done when SIGKILL comes. A release build
 //! contains none of this and does not read the variable.
 
-/// Every point there is, in the order a run passes them; `tests/it/binary/kill_ledger.rs` compares the list
-/// with the calls and kills at each.
+/// Every point of a run, in the order it passes them; `tests/it/binary/kill_ledger.rs` compares this list and
+/// [`REPORT_POINTS`] with the calls and kills at each of a run's.
 pub const POINTS: [&str; 30] = [
     "lease.before_commit",
     "lease.after_commit",
@@ -40,6 +40,10 @@ pub const POINTS: [&str; 30] = [
     "end.after_commit",
     "run.before_summary",
 ];
+
+/// The points of the scheduled report, in the order the job passes them; the first once for each of its files.
+/// `tests/it/binary/kill_report.rs` kills at each.
+pub const REPORT_POINTS: [&str; 3] = ["report.before_rename", "report.before_commit", "report.after_commit"];
 
 /// What standard error says once the program has stopped at a point; the point's name follows.
 pub const STOPPED: &str = "reconnectd waits to be killed at ";

@@ -11,7 +11,7 @@ use super::operator::Who;
 use super::output::counted;
 use super::{Exit, output, setup};
 use crate::domain::Timestamp;
-use crate::store::{Store, StoreError, StormRow};
+use crate::store::{Store, StoreError, Storm, StormFilter, StormRow};
 
 #[derive(Debug, Args)]
 pub(super) struct StormArgs {
@@ -61,7 +61,8 @@ pub(super) async fn run(config: Option<&Path>, args: StormArgs) -> Exit {
 }
 
 async fn list(store: &Store, all: bool) -> Result<Exit, StoreError> {
-    let found = store.begin_read().await?.storms(!all, MOST_LISTED).await?;
+    let of = if all { StormFilter::All } else { StormFilter::Held };
+    let found = store.begin_read().await?.storms(of, MOST_LISTED).await?;
     let mut lines: Vec<String> = found.iter().map(line).collect();
     let held = found.iter().filter(|storm| storm.state == "held").count();
     lines.push(if held == 0 { "no storm is held".to_owned() } else { format!("{held} held: release or discard them") });
@@ -92,8 +93,9 @@ async fn decide(store: &Store, args: DecideArgs, state: &'static str, now: Times
 }
 
 fn line(storm: &StormRow) -> String {
-    let StormRow { id, scope, subject, broken, active, open_incidents, incidents, .. } = storm;
-    let (subject, opened) = (printable(subject), when(storm.opened_at));
+    let StormRow { storm: Storm { id, scope, subject, opened_at, broken, active }, open_incidents, incidents, .. } =
+        storm;
+    let (subject, opened) = (printable(subject), when(*opened_at));
     format!(
         "{id}  {:<9}  {scope} {subject}  {broken} of {active} accounts broke  {open_incidents} of {incidents} incidents \
          still open  noticed {opened}{}",

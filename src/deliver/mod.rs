@@ -15,6 +15,7 @@
 //! clock; the delivery is then tried again under the same id.
 
 mod attempt;
+mod content;
 mod counting;
 mod links;
 mod look;
@@ -34,14 +35,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::domain::{
-    ChannelName, DeliveryId, IdMint, QuietHours, ReconnectUrl, RetrySchedule, RunCounters, RunId, Timestamp,
-};
+use crate::domain::{ChannelName, IdMint, QuietHours, ReconnectUrl, RetrySchedule, RunCounters, RunId, Timestamp};
 use crate::fault;
 use crate::ports::{Channel, Clock, Directory, Provider, ProviderError};
-use crate::store::{ClaimedDelivery, Store, StoreError};
+use crate::store::{ClaimedDelivery, Due, Store, StoreError};
 use crate::telemetry::{Metrics, Pulse, events, spans};
 
+pub use content::Content;
 pub use pace::{Pace, PaceLimits};
 use round::Round;
 pub use settings::{DeliverySettings, LEAVE_ALONE_AFTER};
@@ -103,8 +103,8 @@ pub struct Deliverer {
     pub metrics: Arc<Metrics>,
     /// Told of every attempt.
     pub pulse: Arc<Pulse>,
-    /// The last message on each channel that was refused as it is, with none taken since.
-    pub refused: Mutex<HashMap<ChannelName, DeliveryId>>,
+    /// What was last refused as it is on each channel, with nothing taken since.
+    pub refused: Mutex<HashMap<ChannelName, Content>>,
 }
 
 /// Delivering had to stop; what was not sent stays in the outbox.
@@ -223,7 +223,7 @@ impl Deliverer {
                 round.permit_at = Some(at);
                 continue;
             }
-            let claimed = self.claim_on(channel, round.events_only, now).await;
+            let claimed = self.claim_on(channel, round.due, now).await;
             if paced && !matches!(claimed, Ok(Some(_))) {
                 self.pace().give_back();
             }
@@ -239,16 +239,12 @@ impl Deliverer {
     async fn claim_on(
         &self,
         channel: &ChannelName,
-        events_only: bool,
+        due: Due,
         now: Timestamp,
     ) -> Result<Option<ClaimedDelivery>, StoreError> {
         let token = self.mint.uuid(now);
         let mut work = self.store.begin().await?;
-        let claimed = if events_only {
-            work.claim_event(channel, &token, LEASE_TTL, &self.run, now).await?
-        } else {
-            work.claim_delivery(channel, &token, LEASE_TTL, &self.run, now).await?
-        };
+        let claimed = work.claim_delivery(channel, due, &token, LEASE_TTL, &self.run, now).await?;
         fault::point("claim.before_commit");
         work.commit().await?;
         fault::point("claim.after_commit");
@@ -261,11 +257,9 @@ impl Deliverer {
         let (paced, free): (Vec<_>, Vec<_>) =
             round.open_channels(&self.channels).into_iter().partition(|channel| self.is_paced(channel));
         let mut work = self.store.begin_read().await?;
-        let (next_free, next_paced) = if round.events_only {
-            (work.next_event_at(&free).await?, None) // What writes to addresses carries none.
-        } else {
-            (work.next_attempt_at(&free).await?, work.next_attempt_at(&paced).await?)
-        };
+        // Of the events for the operator, what writes to people's addresses carries none.
+        let next_free = work.next_attempt_at(&free, round.due).await?;
+        let next_paced = work.next_attempt_at(&paced, round.due).await?;
         work.roll_back();
         // What is due and waits for its permit is waited for however long: the rate says how long that is.
         let now = self.clock.now();

@@ -11,14 +11,14 @@ use super::reach::PACED;
 use super::{DeliverError, Delivered};
 use crate::domain::{ChannelName, DeliveryId, RunCounters, Timestamp};
 use crate::ports::Channel;
-use crate::store::ClaimedDelivery;
+use crate::store::{ClaimedDelivery, Due};
 use crate::telemetry::events;
 
 /// What happened so far in one call.
 #[derive(Default)]
 pub(super) struct Round {
-    /// Nobody but the operator is told.
-    pub events_only: bool,
+    /// Who is told.
+    pub due: Due,
     /// Deliveries whose last attempt failed.
     pub failed: HashSet<DeliveryId>,
     /// Whose turn it is among the channels.
@@ -46,7 +46,7 @@ pub(super) struct Round {
 impl Round {
     /// One in which nobody but the operator is told.
     pub fn for_the_operator() -> Self {
-        Self { events_only: true, ..Self::default() }
+        Self { due: Due::Events, ..Self::default() }
     }
 
     /// The channels that have not stopped and are not left alone, by name.

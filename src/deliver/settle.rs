@@ -10,6 +10,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::attempt::{Attempted, DIRECTORY_FAILED, Decided, Ended, Outcome, PROVIDER_FAILED};
+use super::content::Content;
 use super::recheck::Rechecked;
 use super::{DeliverError, Deliverer};
 use crate::domain::{
@@ -212,8 +213,8 @@ impl Deliverer {
         work.attempts_in_a_row(claimed, [DIRECTORY_FAILED, PROVIDER_FAILED]).await
     }
 
-    /// One message with an unlucky name, one event an endpoint does not want, must not stop everybody's: two in a
-    /// row are no accident.
+    /// One message with an unlucky name, one event an endpoint does not want, one report a filter dislikes at each of its
+    /// readers, must not stop everybody's: two contents in a row are no accident.
     fn says_of_the_channel(&self, claimed: &ClaimedDelivery, decided: &Decided) -> Says {
         let mut refused = self.refused.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match decided {
@@ -225,9 +226,10 @@ impl Deliverer {
                 FailureClass::ChannelBroken => Says::Stops(error.detail.clone()),
                 FailureClass::EndpointGone => Says::Gone(error.detail.clone()),
                 FailureClass::ContentRefused | FailureClass::Declined => {
-                    let before = refused.insert(claimed.channel.clone(), claimed.id.clone());
+                    let content = Content::of(claimed);
+                    let before = refused.insert(claimed.channel.clone(), content.clone());
                     match before {
-                        Some(before) if before != claimed.id => Says::Stops(error.detail.clone()),
+                        Some(before) if before != content => Says::Stops(error.detail.clone()),
                         _ => Says::Fails,
                     }
                 }

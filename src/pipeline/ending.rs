@@ -10,7 +10,7 @@ use crate::domain::{JobName, RunCounters, Timestamp, causes, millis, scrub};
 use crate::fault;
 use crate::record::Baseline;
 use crate::report::Summary;
-use crate::store::{ChannelState, JobEnd, Lease, META_BASELINE_END, RunEnd, StoreError, StormRow};
+use crate::store::{ChannelState, JobEnd, Lease, META_BASELINE_END, RunEnd, StoreError, Storm};
 use crate::telemetry::events;
 
 /// Held storms a summary names; more at once than there are auth configs do not happen.
@@ -101,7 +101,7 @@ impl Pipeline {
             channels_disabled: named(&disabled, |_| true),
             incidents_open: work.count_open_incidents().await?,
             deliveries_pending: work.count_deliveries("pending").await?,
-            storms_held: work.storms(true, STORMS_NAMED).await?.iter().map(StormRow::words).collect(),
+            storms_held: work.held_storms(STORMS_NAMED).await?.iter().map(Storm::words).collect(),
         })
     }
 

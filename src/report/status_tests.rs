@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::{
     AuthConfigId, ReasonHint, RunCounters, RunId, SilenceId, SilenceScope, SuppressionCause, from_millis,
 };
-use crate::store::{HeldStorm, OpenIncidents, OutboxStanding, RunRow};
+use crate::store::{OpenIncidents, OutboxStanding, RunRow, Storm};
 
 fn now() -> Timestamp {
     from_millis(1_793_610_000_000)
@@ -101,8 +101,8 @@ fn state(channel: &str, of: fn(&mut ChannelState)) -> ChannelState {
     state
 }
 
-fn storm() -> HeldStorm {
-    HeldStorm {
+fn storm() -> Storm {
+    Storm {
         id: "01995f3e-1111-7222-8333-444455557777".into(),
         scope: "auth_config".into(),
         subject: "ac_3kXfL2".into(),

@@ -49,6 +49,16 @@ pub struct ClaimedDelivery {
     pub token: String,
 }
 
+/// Which deliveries are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Due {
+    /// Whoever they tell.
+    #[default]
+    All,
+    /// Those that tell the operator.
+    Events,
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
@@ -87,42 +97,19 @@ pub struct ToldEnd {
 }
 
 impl Work {
-    /// Takes the lease on the next delivery that is due on `channel`, and counts the attempt. Nothing is due on a
+    /// Takes the lease on the next delivery of `due` that is due on `channel`, and counts the attempt. Nothing is due on a
     /// disabled channel, and one user is told one thing at a time on each: what follows sees what was said before it.
     pub async fn claim_delivery(
         &mut self,
         channel: &ChannelName,
+        due: Due,
         token: &str,
         ttl: Duration,
         run: &RunId,
         now: Timestamp,
     ) -> Result<Option<ClaimedDelivery>, StoreError> {
-        self.claim(channel, token, ttl, run, now, false).await
-    }
-
-    /// The same, of the events for the operator alone.
-    pub async fn claim_event(
-        &mut self,
-        channel: &ChannelName,
-        token: &str,
-        ttl: Duration,
-        run: &RunId,
-        now: Timestamp,
-    ) -> Result<Option<ClaimedDelivery>, StoreError> {
-        self.claim(channel, token, ttl, run, now, true).await
-    }
-
-    async fn claim(
-        &mut self,
-        channel: &ChannelName,
-        token: &str,
-        ttl: Duration,
-        run: &RunId,
-        now: Timestamp,
-        events_only: bool,
-    ) -> Result<Option<ClaimedDelivery>, StoreError> {
-        let claim = sql(
-            "UPDATE deliveries SET lease_token = $1, lease_expires_at = {now} + $2, attempts = attempts + 1 \
+        let claim =
+            sql("UPDATE deliveries SET lease_token = $1, lease_expires_at = {now} + $2, attempts = attempts + 1 \
              WHERE delivery_id = (SELECT d.delivery_id FROM deliveries d WHERE d.state = 'pending' \
              AND d.next_attempt_at <= $3 AND (d.lease_expires_at IS NULL OR d.lease_expires_at <= {now}) \
              AND d.channel = $4 AND NOT EXISTS (SELECT 1 FROM channels c WHERE c.channel = $4 \
@@ -131,13 +118,13 @@ impl Work {
              JOIN deliveries o ON o.notification_id = theirs.notification_id AND o.channel = $4 \
              WHERE mine.notification_id = d.notification_id AND o.delivery_id <> d.delivery_id \
              AND o.lease_expires_at > {now}) AND ($5 = 0 OR EXISTS (SELECT 1 FROM notifications told \
-             WHERE told.notification_id = d.notification_id AND told.user_id = '')) ORDER BY d.next_attempt_at, d.delivery_id LIMIT 1 {skip_locked}) \
+             WHERE told.notification_id = d.notification_id AND told.user_id = '')) \
+             ORDER BY d.next_attempt_at, d.delivery_id LIMIT 1 {skip_locked}) \
              RETURNING delivery_id, notification_id, channel, outside_id, attempts, attempts_before_redelivery, \
-             put_off, failing_since",
-        );
+             put_off, failing_since");
         let claim =
             claim.bind(token).bind(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)).bind(now).bind(channel.as_str());
-        let rows = self.session.fetch(claim.bind(events_only)).await?;
+        let rows = self.session.fetch(claim.bind(due == Due::Events)).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let id = DeliveryId::new(row.text("delivery_id")?);
         let notification = NotificationId::new(row.text("notification_id")?);
@@ -257,18 +244,13 @@ impl Work {
         self.session.fetch(select).await?.first().map_or(Ok(0), |row| count(row, "n"))
     }
 
-    /// When the next delivery on one of `channels` that nobody holds will be due, disabled ones left out; none if
+    /// When the next delivery of `due` on one of `channels` that nobody holds will be due, disabled ones left out; none if
     /// there is none.
-    pub async fn next_attempt_at(&mut self, channels: &[ChannelName]) -> Result<Option<Timestamp>, StoreError> {
-        self.next_at(channels, false).await
-    }
-
-    /// The same, of the events for the operator alone.
-    pub async fn next_event_at(&mut self, channels: &[ChannelName]) -> Result<Option<Timestamp>, StoreError> {
-        self.next_at(channels, true).await
-    }
-
-    async fn next_at(&mut self, channels: &[ChannelName], events_only: bool) -> Result<Option<Timestamp>, StoreError> {
+    pub async fn next_attempt_at(
+        &mut self,
+        channels: &[ChannelName],
+        due: Due,
+    ) -> Result<Option<Timestamp>, StoreError> {
         if channels.is_empty() {
             return Ok(None);
         }
@@ -279,7 +261,7 @@ impl Work {
              WHERE told.notification_id = deliveries.notification_id AND told.user_id = '')) \
              AND channel IN ({values})");
         let values = channels.iter().map(|channel| vec![channel.as_str().into()]).collect();
-        let rows = self.session.fetch(select.bind(events_only).values(values)).await?;
+        let rows = self.session.fetch(select.bind(due == Due::Events).values(values)).await?;
         rows.first().map_or(Ok(None), |row| row.opt_instant("next"))
     }
 

@@ -60,12 +60,12 @@ impl StoreError {
     }
 }
 
-/// SQLite: 5 (busy), 6 (locked) and their kin 261, 517 and 773. PostgreSQL: serialization failure, deadlock,
+/// SQLite: 5 (busy), 6 (locked) and their kin 261, 517 and 773; 9 (our own time limit). PostgreSQL: serialization failure, deadlock,
 /// our own statement timeout, shutdown, crash, starting up, too many connections, idle-in-transaction timeout,
 /// read-only (a failover under way), and the connection exceptions (class 08).
-const TRANSIENT_CODES: [&str; 18] = [
-    "5", "6", "261", "517", "773", "40001", "40P01", "57014", "57P01", "57P02", "57P03", "53300", "25P03", "25006",
-    "08000", "08003", "08006", "08001",
+const TRANSIENT_CODES: [&str; 19] = [
+    "5", "6", "9", "261", "517", "773", "40001", "40P01", "57014", "57P01", "57P02", "57P03", "53300", "25P03",
+    "25006", "08000", "08003", "08006", "08001",
 ];
 
 /// SQLite: 14 (cannot open the file). PostgreSQL: invalid password, invalid authorization, no such database,

@@ -51,7 +51,7 @@ mod watched;
 use std::sync::Arc;
 
 pub use accounts::{KnownAccount, KnownUser, MovedOn, SeenUser, Transition};
-pub use attempts::{ClaimedDelivery, Settlement, ToldEnd};
+pub use attempts::{ClaimedDelivery, Due, Settlement, ToldEnd};
 pub use baseline::{BaselineRelease, META_BASELINE, META_BASELINE_END};
 pub use channels::{ChannelState, Waiting};
 pub use errors::StoreError;
@@ -79,9 +79,9 @@ pub use retention::{Dropped, Expired};
 pub use runs::{RunEnd, RunRow};
 pub use session::{Backend, Row, Session, Statement, Value, sql};
 pub use silences::{MAX_ACTIVE_SILENCES, SilenceFilter};
-pub use standing::{HeldStorm, OpenIncidents, OutboxStanding, Standing};
+pub use standing::{OpenIncidents, OutboxStanding, Standing};
 pub use stories::{AccountStory, ActionStory, AttemptStory, DeliveryStory, IncidentStory, TransitionStory, UserStory};
-pub use storms::{BreakageCount, StormRow, StormScope};
+pub use storms::{BreakageCount, Storm, StormFilter, StormRow, StormScope};
 pub use suppressed_toolkits::MAX_SUPPRESSED_TOOLKITS;
 pub use suppressions::Suppression;
 

@@ -5,10 +5,14 @@
 //! is FULL: the outbox is the only guard against a second notice, so a commit must survive a power cut.
 //! Several processes may share the file: one writes at a time, the others wait for it up to `BUSY_TIMEOUT`. WAL does
 //! not work on network file systems.
+//!
+//! A statement of a snapshot ends after `SNAPSHOT_STATEMENT`, and at once where nobody waits for it any more: reports are
+//! asked for from outside, and a statement that goes on would hold its connection and a core.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +20,7 @@ use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Sqlite, Transaction};
+use tokio::time::Instant;
 
 use super::errors::StoreError;
 use super::migrations;
@@ -28,6 +33,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const READER_CACHE: &str = "-32768"; // in KiB, below zero
 /// Reports and `explain` read while a run writes; more readers than this gain nothing on one file.
 const READERS: u32 = 4;
+/// The longest that one statement of a snapshot takes, as on PostgreSQL.
+const SNAPSHOT_STATEMENT: Duration = Duration::from_mins(15);
+/// So many of SQLite's instructions between two looks at whether a statement may go on: about ten milliseconds.
+const INSTRUCTIONS: i32 = 1_000_000;
 const DIALECT: Dialect = Dialect {
     now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
     skip_locked: "", // One writer.
@@ -80,19 +89,28 @@ impl SqliteBackend {
     }
 }
 
+impl SqliteBackend {
+    async fn read(&self, longest: Option<Duration>) -> Result<SqliteSession, StoreError> {
+        let mut tx = self.readers.begin().await?;
+        // Of whoever used the connection before.
+        tx.lock_handle().await?.remove_progress_handler();
+        Ok(SqliteSession { tx, bound: longest.map(|longest| Bound { longest, awaited: Arc::new(()) }) })
+    }
+}
+
 #[async_trait]
 impl Backend for SqliteBackend {
     async fn begin(&self) -> Result<Box<dyn Session>, StoreError> {
-        Ok(Box::new(SqliteSession(self.writer.begin_with("BEGIN IMMEDIATE").await?)))
+        Ok(Box::new(SqliteSession { tx: self.writer.begin_with("BEGIN IMMEDIATE").await?, bound: None }))
     }
 
     async fn begin_read(&self) -> Result<Box<dyn Session>, StoreError> {
-        Ok(Box::new(SqliteSession(self.readers.begin().await?)))
+        Ok(Box::new(self.read(None).await?))
     }
 
     /// Every reading transaction is one.
     async fn begin_snapshot(&self) -> Result<Box<dyn Session>, StoreError> {
-        self.begin_read().await
+        Ok(Box::new(self.read(Some(SNAPSHOT_STATEMENT)).await?))
     }
 
     async fn migrate(&self) -> Result<(), StoreError> {
@@ -119,7 +137,29 @@ fn create_private(path: &Path) {
     drop(OpenOptions::new().write(true).create_new(true).mode(0o600).open(path));
 }
 
-struct SqliteSession(Transaction<'static, Sqlite>);
+struct SqliteSession {
+    tx: Transaction<'static, Sqlite>,
+    /// None where every statement is short.
+    bound: Option<Bound>,
+}
+
+/// What ends a statement.
+struct Bound {
+    longest: Duration,
+    /// Dropped with the session, which is when nobody waits for its statement any more.
+    awaited: Arc<()>,
+}
+
+impl SqliteSession {
+    /// From now on the next statement has its time.
+    async fn bound_the_next(&mut self) -> Result<(), StoreError> {
+        let Some(Bound { longest, awaited }) = &self.bound else { return Ok(()) };
+        let (until, awaited) = (Instant::now() + *longest, Arc::downgrade(awaited));
+        let goes_on = move || awaited.strong_count() > 0 && Instant::now() < until;
+        self.tx.lock_handle().await?.set_progress_handler(INSTRUCTIONS, goes_on);
+        Ok(())
+    }
+}
 
 fn query(statement: Statement) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {
     let (text, keep_prepared) = statement.text_for(&DIALECT);
@@ -136,14 +176,68 @@ fn query(statement: Statement) -> sqlx::query::Query<'static, Sqlite, SqliteArgu
 #[async_trait]
 impl Session for SqliteSession {
     async fn execute(&mut self, statement: Statement) -> Result<u64, StoreError> {
-        Ok(query(statement).execute(&mut *self.0).await?.rows_affected())
+        self.bound_the_next().await?;
+        Ok(query(statement).execute(&mut *self.tx).await?.rows_affected())
     }
 
     async fn fetch(&mut self, statement: Statement) -> Result<Vec<Row>, StoreError> {
-        Ok(query(statement).fetch_all(&mut *self.0).await?.into_iter().map(Row::Sqlite).collect())
+        self.bound_the_next().await?;
+        Ok(query(statement).fetch_all(&mut *self.tx).await?.into_iter().map(Row::Sqlite).collect())
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        Ok(self.0.commit().await?)
+        Ok(self.tx.commit().await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::super::sql;
+    use super::*;
+
+    /// Counts to this number, some tens of millions a second.
+    fn counting(to: &str) -> Statement {
+        sql("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) SELECT max(i) AS i FROM n")
+            .bind(to.parse::<i64>().unwrap())
+    }
+
+    async fn backend(folder: &tempfile::TempDir) -> SqliteBackend {
+        let url = format!("sqlite://{}", folder.path().join("state.db").display());
+        let mut backend = SqliteBackend::open(&url, true).await.unwrap();
+        // One connection, so that whoever comes next has the one that was used before.
+        let options = backend.readers.connect_options();
+        backend.readers = SqlitePoolOptions::new().max_connections(1).connect_lazy_with((*options).clone());
+        backend
+    }
+
+    const FOR_EVER: &str = "9000000000000000";
+    const A_WHILE: &str = "3000000";
+
+    #[tokio::test]
+    async fn a_statement_that_takes_too_long_ends_and_the_next_one_has_its_own_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let backend = backend(&folder).await;
+        let mut session = backend.read(Some(Duration::from_millis(50))).await.unwrap();
+        let error = session.fetch(counting(FOR_EVER)).await.err().unwrap();
+        assert!(matches!(error, StoreError::Transient(_)), "{error:?}");
+        assert_eq!(session.fetch(counting("10")).await.unwrap()[0].int("i").unwrap(), 10);
+        drop(session);
+        // Whoever has the connection next is not bound by it.
+        let mut session = backend.read(None).await.unwrap();
+        assert_eq!(session.fetch(counting(A_WHILE)).await.unwrap()[0].int("i").unwrap(), 3_000_000);
+    }
+
+    #[tokio::test]
+    async fn a_statement_that_nobody_waits_for_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let backend = backend(&folder).await;
+        let mut session = backend.read(Some(SNAPSHOT_STATEMENT)).await.unwrap();
+        assert!(timeout(Duration::from_millis(50), session.fetch(counting(FOR_EVER))).await.is_err());
+        drop(session);
+        // The only connection there is comes back.
+        let mut session = backend.read(None).await.unwrap();
+        assert_eq!(session.fetch(counting(A_WHILE)).await.unwrap()[0].int("i").unwrap(), 3_000_000);
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::runs::run_row;
 use super::storms::count;
-use super::{ChannelState, JobRow, RunRow, StoreError, Work, sql};
+use super::{ChannelState, JobRow, RunRow, StoreError, Storm, Work, sql};
 use crate::domain::{ChannelName, ReasonHint, SuppressionCause, Timestamp};
 
 /// Held storms that are named; more at once than there are auth configs do not happen.
@@ -34,7 +34,7 @@ pub struct Standing {
     /// What waits or was given up, by channel, also of channels that are configured no more.
     pub outbox: Vec<OutboxStanding>,
     /// Storms that wait for a decision, oldest first, at most 100.
-    pub storms_held: Vec<HeldStorm>,
+    pub storms_held: Vec<Storm>,
     /// Every channel about which something is known.
     pub channels: Vec<ChannelState>,
     /// Addresses that are not written to, by cause.
@@ -67,23 +67,6 @@ pub struct OutboxStanding {
     pub dead: u64,
     /// When the first of those that wait is due; in the past where one is due already.
     pub first_due_at: Option<Timestamp>,
-}
-
-/// A storm that waits for a decision.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeldStorm {
-    /// Its id.
-    pub id: String,
-    /// `auth_config` or `toolkit`.
-    pub scope: String,
-    /// Which one.
-    pub subject: String,
-    /// When it was noticed.
-    pub opened_at: Timestamp,
-    /// Accounts that had broken, as last counted.
-    pub broken: u64,
-    /// Accounts that had worked, those that broke included, as last counted.
-    pub active: u64,
 }
 
 impl Standing {
@@ -127,7 +110,7 @@ impl Work {
             incidents: self.incidents_by_reason().await?,
             decisions: self.incidents_by_decision().await?,
             outbox: self.outbox_standing().await?,
-            storms_held: self.held_storms().await?,
+            storms_held: self.held_storms(STORMS_NAMED).await?,
             channels: self.channel_states().await?,
             suppressions: self.suppressions_by_cause().await?,
             accounts_unknown_status: self.accounts_of_unknown_status().await?,
@@ -173,22 +156,6 @@ impl Work {
             of_channel(&mut channels, row.text("channel")?).dead = count(&row, "n")?;
         }
         Ok(channels.into_values().collect())
-    }
-
-    async fn held_storms(&mut self) -> Result<Vec<HeldStorm>, StoreError> {
-        let select = sql("SELECT * FROM storms WHERE state = 'held' ORDER BY opened_at, storm_id LIMIT $1");
-        let rows = self.session.fetch(select.bind(STORMS_NAMED)).await?;
-        let storms = rows.iter().map(|row| {
-            Ok(HeldStorm {
-                id: row.text("storm_id")?,
-                scope: row.text("scope")?,
-                subject: row.text("subject")?,
-                opened_at: row.instant("opened_at")?,
-                broken: count(row, "broken")?,
-                active: count(row, "active")?,
-            })
-        });
-        storms.collect()
     }
 
     async fn suppressions_by_cause(&mut self) -> Result<BTreeMap<SuppressionCause, u64>, StoreError> {

@@ -38,9 +38,9 @@ pub struct BreakageCount {
     pub broken: u64,
 }
 
-/// A storm.
+/// What broke at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StormRow {
+pub struct Storm {
     /// Its id.
     pub id: String,
     /// `auth_config` or `toolkit`.
@@ -53,6 +53,13 @@ pub struct StormRow {
     pub broken: u64,
     /// Accounts that had worked, those that broke included, as last counted.
     pub active: u64,
+}
+
+/// A storm, what became of it and how many it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StormRow {
+    /// What broke.
+    pub storm: Storm,
     /// `held`, `released`, `discarded` or `healed`.
     pub state: String,
     /// When it was decided about, or healed.
@@ -65,7 +72,16 @@ pub struct StormRow {
     pub incidents: u64,
 }
 
-impl StormRow {
+/// Which storms are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StormFilter {
+    /// Those that wait for a decision, the oldest first.
+    Held,
+    /// All, the newest first.
+    All,
+}
+
+impl Storm {
     /// In a few words: `auth_config ac_1: 40 of 100 accounts broke (storm 0199…)`.
     pub fn words(&self) -> String {
         format!(
@@ -178,19 +194,26 @@ impl Work {
     }
 
     /// Ends held storms none of whose incidents is open any more; gives them.
-    pub async fn end_healed_storms(&mut self, now: Timestamp) -> Result<Vec<StormRow>, StoreError> {
+    pub async fn end_healed_storms(&mut self, now: Timestamp) -> Result<Vec<Storm>, StoreError> {
         let update = sql("UPDATE storms SET state = 'healed', decided_at = $1 WHERE state = 'held' AND NOT EXISTS \
              (SELECT 1 FROM incidents i WHERE i.storm_id = storms.storm_id AND i.closed_at IS NULL) \
-             RETURNING *, CAST(0 AS BIGINT) AS incidents, CAST(0 AS BIGINT) AS open_incidents");
-        self.session.fetch(update.bind(now)).await?.iter().map(storm_row).collect()
+             RETURNING *");
+        self.session.fetch(update.bind(now)).await?.iter().map(storm).collect()
     }
 
-    /// The storms that are held, oldest first; or the newest `limit` of all.
-    pub async fn storms(&mut self, held_only: bool, limit: u32) -> Result<Vec<StormRow>, StoreError> {
-        let select = if held_only {
-            sql(concat!(storm_columns!(), "WHERE s.state = 'held' ORDER BY s.opened_at, s.storm_id LIMIT $1"))
-        } else {
-            sql(concat!(storm_columns!(), "ORDER BY s.opened_at DESC, s.storm_id DESC LIMIT $1"))
+    /// The storms that wait for a decision, the oldest first, without how many each is about: read at any moment.
+    pub async fn held_storms(&mut self, limit: u32) -> Result<Vec<Storm>, StoreError> {
+        let select = sql("SELECT * FROM storms WHERE state = 'held' ORDER BY opened_at, storm_id LIMIT $1");
+        self.session.fetch(select.bind(limit)).await?.iter().map(storm).collect()
+    }
+
+    /// The first `limit` storms of those asked for.
+    pub async fn storms(&mut self, of: StormFilter, limit: u32) -> Result<Vec<StormRow>, StoreError> {
+        let select = match of {
+            StormFilter::Held => {
+                sql(concat!(storm_columns!(), "WHERE s.state = 'held' ORDER BY s.opened_at, s.storm_id LIMIT $1"))
+            }
+            StormFilter::All => sql(concat!(storm_columns!(), "ORDER BY s.opened_at DESC, s.storm_id DESC LIMIT $1")),
         };
         self.session.fetch(select.bind(limit)).await?.iter().map(storm_row).collect()
     }
@@ -224,14 +247,20 @@ fn breakage_count(row: &Row) -> Result<BreakageCount, StoreError> {
     })
 }
 
-fn storm_row(row: &Row) -> Result<StormRow, StoreError> {
-    Ok(StormRow {
+fn storm(row: &Row) -> Result<Storm, StoreError> {
+    Ok(Storm {
         id: row.text("storm_id")?,
         scope: row.text("scope")?,
         subject: row.text("subject")?,
         opened_at: row.instant("opened_at")?,
         broken: count(row, "broken")?,
         active: count(row, "active")?,
+    })
+}
+
+fn storm_row(row: &Row) -> Result<StormRow, StoreError> {
+    Ok(StormRow {
+        storm: storm(row)?,
         state: row.text("state")?,
         decided_at: row.opt_instant("decided_at")?,
         decided_by: row.opt_text("decided_by")?,

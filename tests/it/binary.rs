@@ -8,6 +8,7 @@ mod explain;
 mod health;
 mod journal;
 mod kill_ledger;
+mod kill_report;
 mod killed;
 mod mail;
 mod monitor;

@@ -12,8 +12,8 @@ use reconnectd::domain::{
 };
 use reconnectd::ports::{ProviderError, Receipt, SendError};
 use reconnectd::store::{
-    ClaimedDelivery, DeliveryFilter, DeliveryRow, NewDelivery, NewNotification, OutboxCounts, PlannedItem, Settlement,
-    Store, WholeDelivery,
+    ClaimedDelivery, DeliveryFilter, DeliveryRow, Due, NewDelivery, NewNotification, OutboxCounts, PlannedItem,
+    Settlement, Store, WholeDelivery,
 };
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
@@ -64,7 +64,7 @@ async fn cancel(rig: &Rig, id: &DeliveryId) -> bool {
 async fn claim(rig: &Rig, ttl: Duration) -> ClaimedDelivery {
     let mut work = rig.store.begin().await.unwrap();
     let email = ChannelName::new("email");
-    let claimed = work.claim_delivery(&email, "token", ttl, &RunId::new("run"), rig.now()).await.unwrap();
+    let claimed = work.claim_delivery(&email, Due::All, "token", ttl, &RunId::new("run"), rig.now()).await.unwrap();
     work.commit().await.unwrap();
     claimed.unwrap()
 }

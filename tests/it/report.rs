@@ -4,15 +4,20 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
 
 mod causes;
+mod csv_row;
+mod desk;
 mod forms;
 mod history;
 mod job;
 mod large;
+mod letter;
 mod mail;
 mod naive;
 mod naive_times;
 mod retention;
 mod trend;
+mod undelivered;
+mod users;
 mod whole;
 
 use std::collections::BTreeSet;

@@ -10,7 +10,8 @@ use std::time::Duration;
 use reconnectd::domain::{AddressKey, Colour, ReconnectUrl, Timestamp};
 use reconnectd::http::{Access, Brand, ReportSite, Server, Site};
 use reconnectd::report::reconnect::{
-    Frame, Period, ReconnectReport, Step, Trend, TrendAsked, csv, reconnect_report, text, trend, trend_html,
+    Frame, Period, ReconnectReport, ReportScope, Step, Trend, TrendAsked, csv, html, reconnect_report, text, trend,
+    trend_html,
 };
 use reconnectd::store::Store;
 use reqwest::{Client, RequestBuilder, Response};
@@ -158,9 +159,24 @@ async fn every_form_is_what_the_files_hold() {
     assert_eq!(read("/report.txt", "text/plain").await, text(&expected));
     let answer = served.asking("/report").bearer_auth(TOKEN).header("accept", "application/json").send().await.unwrap();
     assert_eq!(answer.json::<ReconnectReport>().await.unwrap(), expected);
+    // The served page is the file with links and a form.
+    let page = served.get("/report").await.text().await.unwrap();
+    let file = html(&expected, &Frame::file("Acme & Söhne", Colour::ACCENT)).unwrap();
+    assert_eq!(main_of(&page), main_of(&file));
+    assert!(page.contains("<nav ") && page.contains("<form ") && !file.contains("<nav "), "{page}");
     let month: ReconnectReport = served.get("/report.json?period=30d").await.json().await.unwrap();
     assert_eq!(month, served.report(30).await);
     assert_ne!(month.headline, expected.headline);
+    let scope = ReportScope { toolkit: Some("slack".to_owned()), ..ReportScope::from(expected.period) };
+    let slack = reconnect_report(&served.store, scope, served.now).await.unwrap();
+    assert!(slack.headline.newly_broken > 0 && slack.headline != expected.headline, "the history says nothing");
+    let found: ReconnectReport = served.get("/report.json?toolkit=slack").await.json().await.unwrap();
+    assert_eq!(found, slack);
+}
+
+/// A page without what leads to others.
+fn main_of(page: &str) -> &str {
+    page.split_once("<main>").unwrap().1
 }
 
 #[tokio::test]
@@ -181,8 +197,7 @@ async fn the_trend_is_what_the_command_writes() {
         let page = read("").await;
         // The served page is the file with links and a form.
         let file = trend_html(&expected, &Frame::file("Acme & Söhne", Colour::ACCENT)).unwrap();
-        let main = |page: &str| page.split_once("<main>").unwrap().1.to_owned();
-        assert_eq!(main(&page), main(&file));
+        assert_eq!(main_of(&page), main_of(&file));
         assert!(page.contains("<nav ") && page.contains("<form ") && !file.contains("<nav "), "{page}");
     }
 }
@@ -214,6 +229,8 @@ async fn a_question_without_an_answer_is_told_so_in_its_form() {
     let served = Served::with(by_token()).await;
     for (path, words) in [
         ("/report?period=week", "The parameter period cannot be used: write a number and a unit"),
+        ("/report?from=1969-12-31", "The parameter from cannot be used: write a year from 1970"),
+        ("/report?from=-262143-01-01&to=-262142-01-01", "cannot be used: write a year from 1970"),
         ("/report.json?period=week", "The parameter period cannot be used"),
         ("/report.csv?from=2026-13-01", "The parameter from cannot be used: write a day"),
         ("/report?from=-262143-01-01", "The parameter from cannot be used: write a year from 1970 to 9999"),

@@ -11,7 +11,7 @@ use reconnectd::domain::{
     ReasonHint, RunId, Timestamp, ToolkitSlug, UserId, from_millis,
 };
 use reconnectd::store::{
-    Cause, ClaimedDelivery, IncidentClose, KnownAccount, LeaseHeld, NewDelivery, NewIncident, NewNotification,
+    Cause, ClaimedDelivery, Due, IncidentClose, KnownAccount, LeaseHeld, NewDelivery, NewIncident, NewNotification,
     PlannedItem, SeenUser, Settlement, Store, StoreError,
 };
 
@@ -81,7 +81,7 @@ async fn notify(store: &Store, new: &NewNotification) -> bool {
 async fn claim(store: &Store, token: &str, ttl: Duration) -> Option<ClaimedDelivery> {
     let mut work = store.begin().await.unwrap();
     let email = ChannelName::new("email");
-    let claimed = work.claim_delivery(&email, token, ttl, &run(), now()).await.unwrap();
+    let claimed = work.claim_delivery(&email, Due::All, token, ttl, &run(), now()).await.unwrap();
     work.commit().await.unwrap();
     claimed
 }

@@ -206,7 +206,7 @@ impl Year {
         let mut expected = self.model.decide_storms(release, at);
         let mut work = self.rig.store.begin().await.unwrap();
         let mut decided = Vec::new();
-        for storm in work.storms(true, 100).await.unwrap() {
+        for storm in work.held_storms(100).await.unwrap() {
             let state = if release { "released" } else { "discarded" };
             assert!(work.decide_storm(&storm.id, state, "op", at).await.unwrap());
             decided.push(storm.subject);

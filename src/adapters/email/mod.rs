@@ -16,6 +16,7 @@ mod idle;
 mod letter;
 mod message;
 mod pack;
+mod post;
 mod preview;
 mod rehearsal;
 mod replies;
@@ -36,17 +37,14 @@ pub use report::{REPORT_CHANNEL, ReportMailChannel};
 pub use samples::Sample;
 pub use settings::{EmailLimits, EmailSettings, EmailSettingsError};
 
-use idle::IdleConnections;
 use message::Composer;
-use settings::Route;
+use post::Post;
 
 /// Sends mail.
 pub struct EmailChannel {
     name: ChannelName,
     composer: Composer,
-    route: Route,
-    limits: EmailLimits,
-    idle: IdleConnections,
+    post: Post,
 }
 
 impl EmailChannel {
@@ -54,13 +52,7 @@ impl EmailChannel {
     #[expect(clippy::needless_pass_by_value, reason = "the secret in it is wiped from memory when this returns")]
     pub fn new(settings: EmailSettings) -> Result<Self, EmailSettingsError> {
         let composer = settings::composer(&settings)?;
-        Ok(Self {
-            name: ChannelName::new("email"),
-            composer,
-            route: settings::route(&settings.url)?,
-            limits: settings.limits,
-            idle: IdleConnections::new(settings.limits),
-        })
+        Ok(Self { name: ChannelName::new("email"), composer, post: Post::new(&settings)? })
     }
 }
 
@@ -75,7 +67,7 @@ impl Channel for EmailChannel {
     }
 
     fn outside_id(&self, uuid: &str) -> String {
-        format!("<{uuid}@{}>", self.composer.domain())
+        self.post.outside_id(uuid)
     }
 
     fn language(&self, locale: Option<&str>) -> Option<String> {
@@ -92,21 +84,14 @@ impl Channel for EmailChannel {
     }
 
     async fn send(&self, notice: &Notice) -> Result<Receipt, SendError> {
-        let mail = self.composer.compose(notice)?;
-        match &self.route {
-            Route::Smtp(server) => smtp::send(server, self.limits, &self.idle, &mail).await,
-            Route::File(spool) => spool.write(&notice.outside_id, "eml", &mail.bytes).await,
-        }
+        self.post.send(&notice.outside_id, &self.composer.compose(notice)?).await
     }
 
     async fn check(&self) -> Result<(), SendError> {
-        match &self.route {
-            Route::Smtp(server) => smtp::check(server, self.limits).await,
-            Route::File(spool) => spool.check().await,
-        }
+        self.post.check().await
     }
 
     async fn close(&self) {
-        self.idle.close().await;
+        self.post.close().await;
     }
 }

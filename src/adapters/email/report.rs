@@ -26,10 +26,9 @@ use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
 
 use super::EmailSettings;
 use super::headers::{field, is_message_id};
-use super::idle::IdleConnections;
 use super::message::{Mail, broken, header_date, part, refused, to_address};
-use super::settings::{self, EmailLimits, EmailSettingsError, Route};
-use super::smtp;
+use super::post::Post;
+use super::settings::{self, EmailSettingsError};
 use crate::domain::{ChannelName, EmailAddress, EventKind, FailureClass, Notice, OperatorEvent, OperatorNotice};
 use crate::ports::{Channel, Letter, Letters, Receipt, SendError};
 
@@ -47,9 +46,7 @@ pub struct ReportMailChannel {
     reply_to: Option<Mailbox>,
     readers: Vec<EmailAddress>,
     letters: Arc<dyn Letters>,
-    route: Route,
-    limits: EmailLimits,
-    idle: IdleConnections,
+    post: Post,
 }
 
 impl ReportMailChannel {
@@ -66,9 +63,7 @@ impl ReportMailChannel {
             reply_to: settings.reply_to.as_deref().map(|text| settings::mailbox("reply_to", text)).transpose()?,
             readers,
             letters,
-            route: settings::route(&settings.url)?,
-            limits: settings.limits,
-            idle: IdleConnections::new(settings.limits),
+            post: Post::new(&settings)?,
         })
     }
 
@@ -149,7 +144,7 @@ impl Channel for ReportMailChannel {
     }
 
     fn outside_id(&self, uuid: &str) -> String {
-        format!("<{uuid}@{}>", self.from.email.domain())
+        self.post.outside_id(uuid)
     }
 
     fn carries(&self, kind: EventKind) -> bool {
@@ -167,10 +162,7 @@ impl Channel for ReportMailChannel {
         let address = to_address(reader).map_err(|_| refused("the address is malformed"))?;
         let letter = self.letters.letter(*from, *to, event.created_at).await?;
         let mail = self.compose(address, &event.outside_id, event, &letter)?;
-        match &self.route {
-            Route::Smtp(server) => smtp::send(server, self.limits, &self.idle, &mail).await,
-            Route::File(spool) => spool.write(&event.outside_id, "eml", &mail.bytes).await,
-        }
+        self.post.send(&event.outside_id, &mail).await
     }
 
     async fn send(&self, _: &Notice) -> Result<Receipt, SendError> {
@@ -178,14 +170,11 @@ impl Channel for ReportMailChannel {
     }
 
     async fn check(&self) -> Result<(), SendError> {
-        match &self.route {
-            Route::Smtp(server) => smtp::check(server, self.limits).await,
-            Route::File(spool) => spool.check().await,
-        }
+        self.post.check().await
     }
 
     async fn close(&self) {
-        self.idle.close().await;
+        self.post.close().await;
     }
 }
 

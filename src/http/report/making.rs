@@ -1,14 +1,14 @@
 //! Answers to questions: computed one at a time, beside the requests that wait for them, and kept for a while.
 //!
 //! A report reads much of the history; several at once would slow down the work the database is there for, and take the
-//! connections it needs. A statement goes on in the database though nobody here waits for its answer any more: sqlx asks
-//! PostgreSQL for no cancellation and does not interrupt SQLite. So a computation is a task of its own: it keeps its
+//! connections it needs. On PostgreSQL a statement goes on though nobody here waits for its answer any more, because sqlx
+//! asks for no cancellation: 15 minutes at most, as on SQLite. So a computation is a task of its own: it keeps its
 //! turn to its end, whoever leaves or is told to come back meanwhile, and its answer is kept for them. Who asks the same
 //! waits for the same computation; who asks anything else waits a little for the turn.
 //!
 //! Guarantees: at most one computation, and one connection of the database for it; an answer, if only that there is none
-//! yet, within [`MOST_WAIT`] and [`MOST_WORK`]; at most [`KEPT`] answers are held. A stop of the server ends the task; the
-//! statement under way ends in the database in its own time. A restart forgets the answers.
+//! yet, within [`MOST_WAIT`] and [`MOST_WORK`]; at most [`KEPT`] answers are held. A stop of the server ends the task, and
+//! with it on SQLite the statement under way; on PostgreSQL that ends in its own time. A restart forgets the answers.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

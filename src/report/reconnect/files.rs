@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::model::ReconnectReport;
 use super::{Frame, HtmlError, csv, html, text};
+use crate::fault;
 
 /// The endings of a report's files.
 pub const FILE_KINDS: [&str; 4] = ["json", "txt", "csv", "html"];
@@ -46,8 +47,10 @@ pub(super) fn write(
         [("txt", text(report)), ("csv", csv(report)?), ("html", html(report, frame)?), ("json", report.json()?)];
     for (kind, content) in forms {
         let (part, whole) = (name(&format!("{kind}.part")), name(kind));
-        let written = write_synced(&part, &content).and_then(|()| std::fs::rename(&part, &whole));
-        written.map_err(|error| ReportFileError::Write(whole, error))?;
+        let refused = |error| ReportFileError::Write(whole.clone(), error);
+        write_synced(&part, &content).map_err(refused)?;
+        fault::point("report.before_rename");
+        std::fs::rename(&part, &whole).map_err(refused)?;
     }
     for old in outdated(directory, keep).map_err(refused)? {
         std::fs::remove_file(&old).map_err(|error| ReportFileError::Write(old, error))?;

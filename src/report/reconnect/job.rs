@@ -21,6 +21,7 @@ use super::word::word_of;
 use crate::domain::{
     AddressKey, EventKind, IdMint, JobName, NotificationId, ReportReader, RunId, Timestamp, causes, millis, scrub,
 };
+use crate::fault;
 use crate::ports::{Channel, Clock};
 use crate::store::{JobEnd, NewDelivery, NewOperatorEvent, Store, StoreError};
 use crate::telemetry::events;
@@ -161,7 +162,9 @@ impl ReportJob<'_> {
                 written += new.deliveries.len() as u64;
             }
         }
+        fault::point("report.before_commit");
         work.commit().await?;
+        fault::point("report.after_commit");
         Ok(written)
     }
 

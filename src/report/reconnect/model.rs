@@ -59,7 +59,8 @@ pub struct ReconnectReport {
     pub trend: Vec<TrendPoint>,
     /// What broke again soon after it had come back.
     pub repeat_breakers: RepeatBreakers,
-    /// Whom nobody told, and why: as the last audit of the period counted them, by reason.
+    /// Whom the last audit of the period sent nothing, by reason; who was told before, and is not due to be told again, is
+    /// among them.
     pub silenced: BTreeMap<String, u64>,
     /// What became of the notices decided in the period, by channel.
     pub deliveries: Vec<ChannelHealth>,

@@ -31,6 +31,8 @@ pub(super) fn trend_csv(trend: &Trend) -> Result<String, csv::Error> {
 pub fn csv(report: &ReconnectReport) -> Result<String, csv::Error> {
     let mut table = Table::new()?;
     let (period, c) = (report.period, &report.coverage);
+    table.row("report", "", "", "version", report.version)?;
+    table.row("report", "", "", "generated_at", report.generated_at.to_rfc3339())?;
     table.row("period", "", "", "from", period.from.to_rfc3339())?;
     table.row("period", "", "", "to", period.to.to_rfc3339())?;
     table.maybe("period", "", "", "toolkit", report.toolkit.as_deref())?;

@@ -30,11 +30,15 @@ fn head(out: &mut String, report: &ReconnectReport) {
     line!(out, "Reconnect report, {} to {}", day(period.from), day(period.to));
     if let Some(toolkit) = &report.toolkit {
         let toolkit = plain(toolkit, 23); // So that the line has 100 columns at most.
-        line!(out, "Of {toolkit} alone; audits, whom nobody told and deliveries are those of all toolkits.");
+        line!(out, "Of {toolkit} alone; audits, silences and deliveries are those of all toolkits.");
     }
     let share = c.share.map_or_else(|| "none".to_owned(), |share| percent(Some(share)));
     match c.last_audit_at {
-        None => line!(out, "No audit went to its end in this time: nothing below says anything about it."),
+        None => line!(
+            out,
+            "No audit went to its end in this time ({} failed): nothing below says anything about it.",
+            c.audits_failed
+        ),
         Some(_) => line!(
             out,
             "{} audits ({} failed); the last saw {share} of {} users, {} before the end; longest gap {}.",
@@ -202,7 +206,7 @@ fn told(out: &mut String, report: &ReconnectReport) {
         }
     }
     if !report.silenced.is_empty() {
-        line!(out, "\nNot told, as the last audit counted:");
+        line!(out, "\nSent nothing by the last audit, and why; who was told before is among them:");
         for (reason, count) in &report.silenced {
             line!(out, "  {reason:<30} {count:>8}");
         }
@@ -215,9 +219,10 @@ fn cohorts(out: &mut String, report: &ReconnectReport) {
     }
     line!(
         out,
-        "\n{:<12} {:>8} {:>10} {:>10} {:>10} {:>10}",
+        "\n{:<12} {:>8} {:>8} {:>10} {:>10} {:>10} {:>10}",
         "week of",
         "broken",
+        "deleted",
         "1 day",
         "3 days",
         "7 days",
@@ -227,9 +232,10 @@ fn cohorts(out: &mut String, report: &ReconnectReport) {
         let back = |within: CameBack| within.rate.map_or_else(|| "-".to_owned(), |rate| percent(Some(rate)));
         line!(
             out,
-            "{:<12} {:>8} {:>10} {:>10} {:>10} {:>10}",
+            "{:<12} {:>8} {:>8} {:>10} {:>10} {:>10} {:>10}",
             of.week.to_string(),
             of.opened,
+            of.gone,
             back(of.within_1_day),
             back(of.within_3_days),
             back(of.within_7_days),

@@ -343,7 +343,7 @@ fn channel(situation: &Situation, name: &ChannelName) -> ChannelStatus {
 }
 
 fn storms(standing: &Standing) -> Vec<StormStatus> {
-    let storm = |storm: &crate::store::HeldStorm| StormStatus {
+    let storm = |storm: &crate::store::Storm| StormStatus {
         storm_id: storm.id.clone(),
         scope: storm.scope.clone(),
         subject: storm.subject.clone(),

@@ -46,6 +46,22 @@ async fn the_report_is_given_in_every_form_and_names_nobody() {
 }
 
 #[tokio::test]
+async fn the_list_for_support_is_a_file_for_its_owners_eyes_and_writes_over_nothing() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let setup = lived().await;
+    let arguments = ["report", "--with-users", "--format", "csv", "--output", "list.csv"];
+    setup.run(&arguments).await.expect(0);
+    let path = setup.folder.path().join("list.csv");
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let list = std::fs::read_to_string(&path).unwrap();
+    assert!(list.contains("\n\"kim\",\"slack\","), "{list}");
+    std::fs::write(&path, "what somebody made of it").unwrap();
+    let refused = setup.run(&arguments).await.expect(1);
+    assert!(refused.stderr.contains("list.csv") && !refused.stderr.contains("kim"), "{}", refused.stderr);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "what somebody made of it");
+}
+
+#[tokio::test]
 async fn the_trend_is_a_page_too() {
     let setup = lived().await;
     let page = setup.run(&["report", "--trend", "day", "--format", "html"]).await.expect(0).stdout;

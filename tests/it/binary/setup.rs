@@ -206,11 +206,16 @@ impl Setup {
 
     /// Runs `once`, to be stopped at the fault point `fault` (`name:passage`, see `src/fault.rs`) if there is one.
     pub fn spawn_faulty(&self, fault: Option<&str>) -> Running {
+        self.spawn_to_be_stopped(&["once", "--summary", "json"], fault)
+    }
+
+    /// The same of any command.
+    pub fn spawn_to_be_stopped(&self, arguments: &[&str], fault: Option<&str>) -> Running {
         std::fs::write(self.folder.path().join("reconnectd.toml"), self.configuration()).unwrap();
         let number = self.commands.fetch_add(1, Ordering::Relaxed);
         let mut variables = self.variables.clone();
         variables.extend(fault.map(|fault| ("RECONNECTD_FAULT".to_owned(), fault.to_owned())));
-        Running::start(self.folder.path(), &format!("command-{number}"), &["once", "--summary", "json"], &variables)
+        Running::start(self.folder.path(), &format!("command-{number}"), arguments, &variables)
     }
 
     /// Runs a command to its end.

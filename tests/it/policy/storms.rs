@@ -2,6 +2,7 @@
 
 use reconnectd::domain::{AuthConfigId, RunCounters, Status, StormGuard};
 use reconnectd::report::Summary;
+use reconnectd::store::StormFilter;
 
 use super::*;
 use crate::walks::Counts as _;
@@ -22,7 +23,7 @@ fn held(summary: &Summary) -> (u64, usize, u64) {
 
 async fn decide(rig: &Rig, state: &'static str) {
     let mut work = rig.store.begin().await.unwrap();
-    let storm = work.storms(true, 10).await.unwrap().pop().unwrap();
+    let storm = work.held_storms(10).await.unwrap().pop().unwrap();
     assert!(work.decide_storm(&storm.id, state, "olga", rig.now()).await.unwrap());
     assert!(!work.decide_storm(&storm.id, "released", "otto", rig.now()).await.unwrap(), "decided once");
     work.commit().await.unwrap();
@@ -101,7 +102,7 @@ async fn a_storm_that_heals_ends_and_releases_nobody() {
     assert_eq!(held(&rig.run().await), (0, 0, 0));
     assert_eq!(told(&rig.world), Vec::<String>::new());
     let mut work = rig.store.begin_read().await.unwrap();
-    assert_eq!(work.storms(false, 10).await.unwrap()[0].state, "healed");
+    assert_eq!(work.storms(StormFilter::All, 10).await.unwrap()[0].state, "healed");
 }
 
 #[tokio::test]

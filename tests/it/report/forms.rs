@@ -1,10 +1,16 @@
-//! The report's forms: the JSON is what the published schema says, CSV and text say the same, and none holds a user's id.
+//! The report's forms: the JSON is what the published schema says, every leaf of it is a row of the CSV, the text has what
+//! one looks at first, and none holds a user's id.
 
-use reconnectd::report::reconnect::{ReconnectReport, csv, text, users_csv};
-use reconnectd::report::reconnect::{Step, Trend, TrendAsked, trend};
+use std::collections::BTreeSet;
+
+use reconnectd::report::reconnect::{
+    CameBack, Headline, ReconnectReport, Step, Trend, TrendAsked, csv, safe_cell, text, trend,
+};
 use serde_json::Value;
 
+use super::csv_row;
 use super::*;
+use crate::report_page::samples;
 
 const SCHEMA: &str = include_str!("../../../docs/report.schema.json");
 
@@ -26,7 +32,7 @@ fn closed(mut schema: Value) -> Value {
     schema
 }
 
-/// Reports of many histories, one of nothing among them.
+/// Reports of many histories, of everything and of one toolkit, one of nothing among them, and all samples.
 async fn reports() -> Vec<ReconnectReport> {
     let (folder, path) = sqlite_path();
     let raw = Raw::open(format!("sqlite://{}", path.display()), Some(folder)).await;
@@ -34,10 +40,11 @@ async fn reports() -> Vec<ReconnectReport> {
     let mut reports = vec![reconnect_report(&raw.store, week, now()).await.unwrap()];
     for seed in 200..210 {
         raw.hold(&random(seed)).await;
-        for period in periods(seed) {
-            reports.push(reconnect_report(&raw.store, period, now()).await.unwrap());
+        for scope in scopes(seed) {
+            reports.push(reconnect_report(&raw.store, scope, now()).await.unwrap());
         }
     }
+    reports.extend(samples::all().map(|(_, report)| report));
     reports
 }
 
@@ -47,6 +54,7 @@ async fn the_json_is_what_the_schema_says() {
     assert!(jsonschema::meta::is_valid(&schema));
     let validator = |schema: &Value| jsonschema::options().should_validate_formats(true).build(schema).unwrap();
     let validators = [validator(&schema), validator(&closed(schema.clone()))];
+    let (mut of_one, mut pointing) = (0, 0);
     for report in reports().await {
         let json = report.json().unwrap();
         assert_eq!(serde_json::from_str::<ReconnectReport>(&json).unwrap(), report, "nothing is lost");
@@ -58,7 +66,10 @@ async fn the_json_is_what_the_schema_says() {
         assert!(
             !json.contains("user-") && !csv(&report).unwrap().contains("user-") && !text(&report).contains("user-")
         );
+        of_one += u32::from(report.toolkit.is_some());
+        pointing += u32::from(report.auth_configs.iter().any(|of| of.stands_out));
     }
+    assert!(of_one > 40 && pointing > 1, "{of_one} of one toolkit, {pointing} that point at an auth config");
 }
 
 #[tokio::test]
@@ -93,86 +104,193 @@ async fn a_trend_is_what_its_schema_says_in_every_form() {
     }
 }
 
+/// What a CSV row says: section, subject, detail, figure, value.
+type Figure = [String; 5];
+
+/// Every leaf of a report's JSON as the row it must be. Whatever is added to the report must be a row too: a key of an object
+/// is a figure of that section, and an element of a list is told from the others by what `subject_of` says.
+fn leaves(report: &Value) -> Vec<Figure> {
+    let mut found = Vec::new();
+    for (section, value) in report.as_object().unwrap() {
+        let section = section.as_str();
+        match (section, value) {
+            ("version" | "generated_at", _) => found.push(leaf("report", ["", ""], section, value)),
+            ("toolkit", _) => found.push(leaf("period", ["", ""], section, value)),
+            ("old_news_open", _) => found.push(leaf("old_news", ["", ""], "open", value)),
+            ("previous", Value::Null) => {}
+            ("silenced", Value::Object(reasons)) => {
+                found.extend(reasons.iter().map(|(reason, count)| leaf(section, [reason, ""], "count", count)));
+            }
+            (_, Value::Object(figures)) => {
+                found.extend(figures.iter().map(|(figure, value)| leaf(section, ["", ""], figure, value)));
+            }
+            (_, Value::Array(rows)) => rows.iter().for_each(|row| found.extend(leaves_of(section, row))),
+            _ => unreachable!("{section} is no section of the CSV"),
+        }
+    }
+    found
+}
+
+/// The keys that name an element of this list, and are no figures.
+fn subject_of(section: &str) -> &'static [&'static str] {
+    match section {
+        "breakages" => &["toolkit", "reason"],
+        "toolkits" => &["toolkit"],
+        "auth_configs" => &["auth_config", "toolkit"],
+        "brought_back" => &["after_notice"],
+        "cohorts" => &["week"],
+        "reconnect_curve" => &["after_seconds"],
+        "trend" => &["from"],
+        "deliveries" => &["channel"],
+        other => unreachable!("{other} is a list that no row of the CSV tells apart"),
+    }
+}
+
+fn leaves_of(section: &str, element: &Value) -> Vec<Figure> {
+    let keys = subject_of(section);
+    let names: Vec<String> = keys.iter().map(|key| spelled(&element[*key])).collect();
+    let (subject, detail) = match section {
+        // A number means nothing without what it counts.
+        "brought_back" if element["after_notice"].is_null() => (keys[0], "none"),
+        "brought_back" | "reconnect_curve" => (keys[0], names[0].as_str()),
+        _ => (names[0].as_str(), names.get(1).map_or("", String::as_str)),
+    };
+    let figures = element.as_object().unwrap().iter().filter(|(key, _)| !keys.contains(&key.as_str()));
+    let rows = figures.flat_map(|(key, value)| match (value, key.strip_prefix("within_")) {
+        (Value::Object(within), Some(days)) => {
+            within.iter().map(|(figure, value)| leaf(section, [subject, days], figure, value)).collect()
+        }
+        (Value::Object(parts), None) => parts
+            .iter()
+            .map(|(part, value)| leaf(section, [subject, detail], &format!("{key}_{part}"), value))
+            .collect(),
+        _ => vec![leaf(section, [subject, detail], key, value)],
+    });
+    rows.collect()
+}
+
+fn leaf(section: &str, [subject, detail]: [&str; 2], figure: &str, value: &Value) -> Figure {
+    let value = spelled(value);
+    [section.to_owned(), safe_cell(subject), safe_cell(detail), figure.to_owned(), comparable(&safe_cell(&value))]
+}
+
+fn spelled(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// The same figure and the same instant in the same letters.
+fn comparable(text: &str) -> String {
+    let number = text.parse::<f64>().map(|number| format!("{number:?}"));
+    let instant = || text.parse::<chrono::DateTime<chrono::Utc>>().map(|at| at.to_rfc3339());
+    number.ok().or_else(|| instant().ok()).unwrap_or_else(|| text.to_owned())
+}
+
 #[tokio::test]
-async fn csv_and_text_say_what_the_report_says() {
-    for report in reports().await {
-        let (table, page) = (csv(&report).unwrap(), text(&report));
-        let rows: Vec<csv_row::Row> = csv_row::parse(&table);
-        let value = |section: &str, subject: &str, detail: &str, figure: &str| {
-            let same = |row: &&csv_row::Row| row[..4] == [section, subject, detail, figure];
-            rows.iter().find(same).map(|row| row[4].clone())
+async fn every_leaf_of_the_json_is_a_row_of_the_csv_and_nothing_else_is() {
+    let mut sections = BTreeSet::new();
+    let any = (0..40).map(samples::any);
+    for report in reports().await.into_iter().chain(any) {
+        let mut expected = leaves(&serde_json::from_str(&report.json().unwrap()).unwrap());
+        let rows = csv_row::parse(&csv(&report).unwrap());
+        assert_eq!(rows[0], ["section", "subject", "detail", "figure", "value"]);
+        let row = |row: &csv_row::Row| {
+            let mut row = <Figure>::try_from(row.clone()).unwrap();
+            row[4] = comparable(&row[4]);
+            row
         };
-        let headline = &report.headline;
-        assert_eq!(value("headline", "", "", "newly_broken").unwrap(), headline.newly_broken.to_string());
-        let opened = report.funnel.link_opened.map(|opened| opened.to_string()).unwrap_or_default();
-        assert_eq!(value("funnel", "", "", "link_opened").unwrap(), opened);
-        for of in &report.trend {
-            assert_eq!(value("trend", &of.from.to_string(), "", "open").unwrap(), of.open.to_string());
+        let mut found: Vec<Figure> = rows[1..].iter().map(row).collect();
+        expected.sort();
+        found.sort();
+        let only = |these: &[Figure], those: &[Figure]| -> Vec<Figure> {
+            these.iter().filter(|one| !those.contains(one)).cloned().collect()
+        };
+        assert!(
+            expected == found,
+            "in the JSON alone: {:?}\nin the CSV alone: {:?}",
+            only(&expected, &found),
+            only(&found, &expected)
+        );
+        sections.extend(found.into_iter().map(|row| row[0].clone()));
+    }
+    assert!(sections.len() >= 18, "{sections:?}");
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", share * 100.0))
+}
+
+/// What a line says after its first words, one space between two.
+fn after(page: &str, label: &str) -> String {
+    let line = page.lines().find(|line| line.starts_with(label));
+    line.unwrap_or_else(|| panic!("no line {label:?} in {page}"))[label.len()..]
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[tokio::test]
+async fn the_text_has_every_figure_of_headline_funnel_coverage_and_cohorts() {
+    let mut known = [0; 2];
+    for report in reports().await {
+        let page = text(&report);
+        let (h, c, funnel) = (&report.headline, &report.coverage, &report.funnel);
+        for (label, figure) in HEADLINE {
+            let before = report.previous.as_ref().map_or_else(|| "-".to_owned(), figure);
+            assert_eq!(after(&page, label), format!("{} {before}", figure(h)), "{label}: {page}");
+        }
+        assert!(page.contains(&format!("({} failed)", c.audits_failed)), "{page}");
+        if c.last_audit_at.is_some() {
+            assert!(page.contains(&format!("{} audits (", c.audits_finished)), "{page}");
+            assert!(page.contains(&format!(" of {} users, ", c.users_scanned)), "{page}");
+            assert!(c.share.is_none() || page.contains(&format!(" saw {} of ", percent(c.share))), "{page}");
+            assert!(page.contains(" before the end; longest gap "), "{page}");
+        }
+        if c.users_unknown + c.users_unqueryable > 0 {
+            let said = format!("{} users that could not be fetched, {} that", c.users_unknown, c.users_unqueryable);
+            assert!(page.contains(&said), "{page}");
+        }
+        known[usize::from(funnel.link_opened.is_some())] += 1;
+        match (funnel.link_opened, funnel.attempt_started) {
+            (Some(opened), Some(begun)) => {
+                assert_eq!(after(&page, "  opened their link"), opened.to_string());
+                assert_eq!(after(&page, "  began to reconnect on the page"), begun.to_string());
+                assert_eq!(after(&page, "  work again, whatever way they took"), funnel.active_again.to_string());
+                assert!(
+                    page.contains(&format!("\nOf {} first told with an accepted notice:", funnel.delivered)),
+                    "{page}"
+                );
+            }
+            _ => assert!(page.contains("\nWhether links were opened is not known"), "{page}"),
+        }
+        for of in &report.cohorts {
+            let shares = [of.within_1_day, of.within_3_days, of.within_7_days, of.within_30_days];
+            let shares = shares.map(|CameBack { rate, .. }| percent(rate)).join(" ");
+            let said = format!("{} {} {shares}", of.opened, of.gone);
+            assert_eq!(after(&page, &of.week.to_string()), said, "{page}");
         }
         let weeks = report.trend.iter().rev().take(8);
         assert!(weeks.clone().all(|of| page.contains(&of.from.to_string())), "{page}");
-        for of in &report.breakages {
-            let open = value("breakages", &of.toolkit, &of.reason, "open_older").unwrap();
-            assert_eq!(open, of.open.older.to_string());
-        }
-        assert_eq!(rows.iter().filter(|row| row[0] == "cohorts" && row[3] == "opened").count(), report.cohorts.len());
-        let line = |what: &str| page.lines().find(|line| line.starts_with(what)).unwrap().to_owned();
-        assert!(line("newly broken").contains(&format!(" {} ", headline.newly_broken)), "{page}");
         assert!(page.lines().all(|line| line.chars().count() <= 100), "{page}");
-        assert_eq!(page.contains("No audit"), report.coverage.last_audit_at.is_none());
         let asked = ReconnectReport { toolkit: Some("sl\u{1b}[2Jack".to_owned()), ..report.clone() };
         assert!(text(&asked).contains("\nOf sl?[2Jack alone;"), "{}", text(&asked));
     }
+    assert!(known.iter().all(|reports| *reports > 3), "{known:?}");
 }
 
-#[tokio::test]
-async fn the_list_for_support_has_every_incident_of_the_period_and_no_formula() {
-    let (folder, path) = sqlite_path();
-    let raw = Raw::open(format!("sqlite://{}", path.display()), Some(folder)).await;
-    let mut history = random(7);
-    history.incidents.truncate(3);
-    for (n, incident) in history.incidents.iter_mut().enumerate() {
-        incident.user = ["=user-0,\"x\"", "x;=1+1", "later"][n].to_owned();
-        incident.opened_at = MONDAY_MS - DAY_MS;
-        (incident.closed_at, incident.evidence) = (None, None);
-    }
-    history.incidents[2].opened_at = MONDAY_MS;
-    history.items.clear();
-    raw.hold(&history).await;
-    let mut out = Vec::new();
-    let written = users_csv(&raw.store, periods(0)[0], &mut out).await.unwrap();
-    let out = String::from_utf8(out).unwrap();
-    let rows = csv_row::parse(&out);
-    assert_eq!((written, rows.len()), (2, 3), "what was opened when the period ended is not in it");
-    let users: Vec<&String> = rows[1..].iter().map(|row| &row[0]).collect();
-    assert_eq!(users, ["'=user-0,\"x\"", "x;=1+1"]);
-    assert!(out.contains("\n\"x;=1+1\",\""), "a semicolon begins a cell where it parts them: {out}");
-    assert!(rows[1..].iter().all(|row| row[3] == "open"));
-}
-
-/// Reads CSV without the library that wrote it (RFC 4180).
-mod csv_row {
-    pub type Row = Vec<String>;
-
-    pub fn parse(text: &str) -> Vec<Row> {
-        let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
-        let mut chars = text.chars().peekable();
-        while let Some(c) = chars.next() {
-            match c {
-                '"' if quoted && chars.peek() == Some(&'"') => {
-                    cell.push('"');
-                    chars.next();
-                }
-                '"' => quoted = !quoted,
-                ',' if !quoted => row.push(std::mem::take(&mut cell)),
-                '\n' if !quoted => {
-                    row.push(std::mem::take(&mut cell));
-                    rows.push(std::mem::take(&mut row));
-                }
-                '\r' if !quoted => {}
-                c => cell.push(c),
-            }
-        }
-        rows
-    }
-}
+/// How each figure of the headline is called in the text; the two times are in whole units there.
+const HEADLINE: [(&str, fn(&Headline) -> String); 10] = [
+    ("worked at the start", |of| of.active_at_start.to_string()),
+    ("newly broken", |of| of.newly_broken.to_string()),
+    ("  break rate", |of| percent(of.break_rate)),
+    ("back again", |of| of.recovered.to_string()),
+    ("deleted", |of| of.gone.to_string()),
+    ("broken at the end", |of| of.open.to_string()),
+    ("  of them, users who left the directory", |of| of.open_left.to_string()),
+    ("first told", |of| of.notified.to_string()),
+    ("  and accepted by mail server or endpoint", |of| of.delivered.to_string()),
+    ("  and back again since", |of| of.active_again.to_string()),
+];

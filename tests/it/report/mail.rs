@@ -3,174 +3,17 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mail_parser::{MessageParser, MimeHeaders as _, PartType};
-use reconnectd::adapters::clock::ManualClock;
-use reconnectd::adapters::email::{EmailLimits, EmailSettings, ReportMailChannel};
-use reconnectd::deliver::Deliverer;
-use reconnectd::domain::{ChannelName, Colour, EmailAddress, IdMint, QuietHours, RunCounters, RunId};
-use reconnectd::pipeline::Pace;
-use reconnectd::ports::{Channel, Clock as _};
-use reconnectd::report::reconnect::{
-    Breakage, Frame, MailedReports, OpenByAge, ReconnectReport, ReportDone, ReportJob, ReportSettings, StateSlot, csv,
-    letter, text,
-};
-use reconnectd::store::{DeliveryFilter, DeliveryRow};
-use reconnectd::telemetry::{Metrics, Pulse};
+use reconnectd::report::reconnect::{ReconnectReport, csv, text};
 use resvg::tiny_skia::Pixmap;
-use tokio_util::sync::CancellationToken;
 
+use super::desk::{Desk, READERS, envelope, header, stored_words};
 use super::*;
-use crate::support::rig::Rig;
 use crate::support::smtp::AiosmtpdServer;
 use crate::support::smtp_faults::{Act, FaultySmtp, Moment};
-use crate::support::world::{FakeDirectory, FakeProvider, World};
-
-/// Each process that begins mints ids of its own.
-static SEED: AtomicU64 = AtomicU64::new(1);
-
-const READERS: [&str; 3] = ["pm@acme.example", "cs@acme.example", "Böss@büro.example"];
-
-/// What sends reports, over one state database.
-struct Desk {
-    raw: Raw,
-    clock: Arc<ManualClock>,
-    rig: Rig,
-    settings: ReportSettings,
-}
-
-impl Desk {
-    async fn over(raw: Raw) -> Self {
-        raw.hold(&random(11)).await;
-        // What that history left in the outbox is about users and none of ours.
-        execute(&raw.url, "UPDATE deliveries SET state = 'cancelled', settled_at = created_at WHERE state = 'pending'")
-            .await;
-        let settings = ReportSettings {
-            period: Duration::from_hours(7 * 24),
-            directory: None,
-            keep: std::num::NonZeroU32::MIN,
-            frame: Frame::file("Acme", Colour::ACCENT),
-        };
-        Self { raw, clock: Arc::new(ManualClock::new(now())), rig: Rig::new().await, settings }
-    }
-
-    async fn new() -> Self {
-        let (folder, path) = sqlite_path();
-        Self::over(Raw::open(format!("sqlite://{}", path.display()), Some(folder)).await).await
-    }
-
-    /// A process's channel to these addresses over the server at `address`.
-    fn channel(&self, address: std::net::SocketAddr, readers: &[&str]) -> Arc<dyn Channel> {
-        // Another test may have installed it first; either way it is there.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let settings = EmailSettings {
-            url: format!("smtp://{address}?tls=none").into(),
-            from: "Acme <no-reply@acme.example>".to_owned(),
-            reply_to: None,
-            product: "Acme".to_owned(),
-            list_id: None,
-            templates: None,
-            notices: 5,
-            limits: EmailLimits { handshake: Duration::from_secs(5), ..EmailLimits::default() },
-        };
-        let slot = StateSlot::default();
-        slot.put(self.raw.store.clone());
-        let letters = Arc::new(MailedReports::new("Acme".to_owned(), slot));
-        let readers = readers.iter().map(|text| EmailAddress::parse(text).unwrap()).collect();
-        Arc::new(ReportMailChannel::new(settings, readers, letters).unwrap())
-    }
-
-    /// The job, as a process does it that has just begun.
-    async fn make(&self, channel: &Arc<dyn Channel>) {
-        let channels = [Arc::clone(channel)];
-        let (mint, run, stop) =
-            (IdMint::new(SEED.fetch_add(1, Ordering::Relaxed)), RunId::new("run-report"), CancellationToken::new());
-        let job = ReportJob {
-            store: &self.raw.store,
-            clock: self.clock.as_ref(),
-            mint: &mint,
-            channels: &channels,
-            key: &self.rig.settings.delivery.address_key,
-            settings: &self.settings,
-            run: &run,
-        };
-        let done = job.run(now(), &stop).await.unwrap();
-        assert!(matches!(done, ReportDone::Made { .. }), "{done:?}");
-    }
-
-    /// Sends what is due, as a process does it that has just begun.
-    async fn deliver(&self, channel: &Arc<dyn Channel>) -> RunCounters {
-        let world = Arc::new(World::default());
-        let deliverer = Deliverer {
-            store: self.raw.store.clone(),
-            directory: Arc::new(FakeDirectory(Arc::clone(&world), 10)),
-            provider: Arc::new(FakeProvider(world)),
-            channels: vec![Arc::clone(channel)],
-            clock: self.clock.clone(),
-            mint: Arc::new(IdMint::new(SEED.fetch_add(1, Ordering::Relaxed))),
-            reconnect_url: self.rig.settings.reconnect_url.clone(),
-            retry: self.rig.settings.retry,
-            quiet: QuietHours::off(),
-            settings: self.rig.settings.delivery.clone(),
-            pace: Arc::new(Mutex::new(Pace::new(self.rig.settings.delivery.pace))),
-            run: RunId::new("run-deliver"),
-            stop: CancellationToken::new(),
-            metrics: Arc::new(Metrics::new()),
-            pulse: Arc::new(Pulse::default()),
-            refused: Mutex::new(HashMap::new()),
-        };
-        let mut counters = RunCounters::default();
-        // The operator's alone, as where the provider refuses our key: the report needs no provider.
-        Arc::new(deliverer).deliver_events(&mut counters).await.unwrap();
-        counters
-    }
-
-    /// The report's deliveries, oldest first.
-    async fn outbox(&self) -> Vec<DeliveryRow> {
-        let filter = DeliveryFilter {
-            states: vec!["pending", "delivered", "dead", "cancelled"],
-            channel: Some(ChannelName::new("report-mail")),
-            limit: 100,
-            ..DeliveryFilter::default()
-        };
-        let mut rows = self.raw.store.begin_read().await.unwrap().deliveries(&filter).await.unwrap();
-        rows.reverse();
-        rows
-    }
-
-    async fn states(&self) -> Vec<String> {
-        let mut states: Vec<String> = self.outbox().await.into_iter().map(|row| row.state).collect();
-        states.sort();
-        states
-    }
-
-    /// The report as the command makes it at the moment the job did.
-    async fn report(&self) -> ReconnectReport {
-        let period = Period { from: now() - TimeDelta::days(7), to: now() };
-        reconnect_report(&self.raw.store, period, self.clock.now()).await.unwrap()
-    }
-}
-
-/// Everything the state database holds in words of ours.
-async fn stored_words(raw: &Raw) -> String {
-    let filter = DeliveryFilter {
-        states: vec!["pending", "delivered", "dead", "cancelled"],
-        channel: Some(ChannelName::new("report-mail")),
-        limit: 100,
-        ..DeliveryFilter::default()
-    };
-    let mut work = raw.store.begin_read().await.unwrap();
-    let mut words = String::new();
-    for row in work.deliveries(&filter).await.unwrap() {
-        write!(words, "{:?}", work.story_of_delivery(&row.id).await.unwrap()).unwrap();
-    }
-    words + &format!("{:?}", work.channel_states().await.unwrap())
-}
 
 #[tokio::test]
 async fn a_mailed_report_is_whole_and_the_same_as_the_commands() {
@@ -207,15 +50,6 @@ async fn a_mailed_report_is_whole_and_the_same_as_the_commands() {
             assert!(!words.contains(secret), "{secret} in {words}");
         }
     }
-}
-
-fn envelope(mail: &str) -> String {
-    header(mail, "X-RcptTo")
-}
-
-fn header(mail: &str, name: &str) -> String {
-    let line = mail.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
-    line.unwrap().trim().to_owned()
 }
 
 fn assert_whole(raw_mail: &str, report: &ReconnectReport) {
@@ -340,87 +174,4 @@ async fn what_waits_for_an_address_goes_to_that_address_or_to_nobody() {
     assert_eq!(mails.len(), 1);
     assert_eq!(envelope(&mails[0]), "PM@acme.example");
     assert!(stored_words(&desk.raw).await.contains("no longer in the configuration"));
-}
-
-#[tokio::test]
-async fn what_is_too_large_is_left_out_and_said_and_nothing_in_a_letter_is_taken_for_markup() {
-    let mut report = Desk::new().await.report().await;
-    let plain = letter(&report, "Acme").unwrap();
-    assert_eq!(plain, letter(&report, "Acme").unwrap(), "the same letter, byte for byte");
-    assert_eq!(plain.files.len(), 2);
-    let hostile = "<script>alert(1)</script>";
-    report.breakages = (0..12_000)
-        .map(|number| Breakage {
-            toolkit: format!("{hostile}{number}"),
-            reason: "revoked".to_owned(),
-            newly_broken: 1_000_000,
-            recovered: 1,
-            gone: 0,
-            open: OpenByAge::default(),
-        })
-        .collect();
-    let large = letter(&report, hostile).unwrap();
-    assert!(large.files.is_empty(), "{:?}", large.files.iter().map(|file| file.2.len()).collect::<Vec<_>>());
-    for form in ["JSON", "CSV"] {
-        let sentence = format!("The {form} is not attached, because it is too large for a mail");
-        assert!(large.text.contains(&sentence) && large.html.contains(&sentence), "{form}");
-    }
-    assert!(!large.html.contains(hostile) && !large.subject.contains('\n'));
-    assert!(large.html.len() < 100_000 && large.text.len() < 100_000, "{} {}", large.html.len(), large.text.len());
-    report.coverage.last_audit_at = None;
-    report.coverage.freshness_seconds = None;
-    let blind = letter(&report, "Acme").unwrap();
-    assert!(blind.text.starts_with("No audit went to its end") && blind.html.contains("Read with care."));
-}
-
-#[test]
-fn every_report_makes_a_letter() {
-    for (sample, report) in crate::report_page::samples::all() {
-        let letter = letter(&report, "Acme").unwrap();
-        assert_eq!(letter.html.matches("src=\"cid:").count(), letter.pictures.len(), "{sample}");
-        for (id, png) in &letter.pictures {
-            assert!(letter.html.contains(&format!("src=\"cid:{id}\"")), "{sample}: {id}");
-            assert!(Pixmap::decode_png(png).is_ok() && png.len() < 300_000, "{sample}: {id}, {} bytes", png.len());
-        }
-        let tags: Vec<&str> = letter.html.split('<').skip(1).filter(|tag| tag.starts_with(['s', 'i'])).collect();
-        let ours = ["style", "strong", "img "];
-        assert!(tags.iter().all(|tag| ours.iter().any(|known| tag.starts_with(known))), "{sample}: {tags:?}");
-        assert!(letter.html.len() < 100_000, "{sample}: Gmail cuts off what is longer: {}", letter.html.len());
-        assert!(letter.subject.chars().count() < 200 && !letter.subject.contains(['\r', '\n']), "{}", letter.subject);
-    }
-}
-
-/// A mail program's view, in a real browser: `target/test-output/letter-*.png`.
-#[tokio::test]
-async fn a_letter_can_be_read_in_light_and_dark_wide_and_narrow() {
-    use base64::Engine as _;
-    let (_, report) = crate::report_page::samples::all().into_iter().next().unwrap();
-    let letter = letter(&report, "Acme").unwrap();
-    let mut html = letter.html;
-    for (id, png) in &letter.pictures {
-        let data = base64::engine::general_purpose::STANDARD.encode(png);
-        html = html.replace(&format!("cid:{id}"), &format!("data:image/png;base64,{data}"));
-    }
-    let output = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-output");
-    std::fs::create_dir_all(&output).unwrap();
-    let page = output.join("letter.html");
-    std::fs::write(&page, html).unwrap();
-    let browser = crate::browser::driver::Browser::start().await;
-    browser.goto(&format!("file://{}", page.display())).await;
-    for (size, width, phone) in [("wide", 760, false), ("narrow", 360, true)] {
-        for (theme, dark) in [("light", false), ("dark", true)] {
-            browser.size(width, 900, phone).await;
-            browser.dark(dark).await;
-            let wide = browser.run("return document.documentElement.scrollWidth").await.as_u64().unwrap();
-            assert!(wide <= u64::from(width), "{size} {theme}: {wide} pixels wide");
-            let shown =
-                browser.run("return [...document.images].every(i => i.naturalWidth > 600 && i.width > 250)").await;
-            assert_eq!(shown, true, "{size} {theme}");
-            let ground = browser.run("return getComputedStyle(document.querySelector('.card')).backgroundColor").await;
-            assert_eq!(ground == "rgb(255, 255, 255)", !dark, "{size} {theme}: {ground}");
-            let height = browser.run("return document.documentElement.scrollHeight").await.as_u64().unwrap();
-            browser.size(width, u32::try_from(height).unwrap(), phone).await;
-            browser.screenshot(&output.join(format!("letter-{size}-{theme}.png"))).await;
-        }
-    }
 }

@@ -99,6 +99,13 @@ impl Page {
     }
 }
 
+impl Section {
+    /// One that is a table with a note.
+    pub(super) fn of_table(id: &'static str, heading: &'static str, table: Table, note: &'static str) -> Self {
+        Self { id, heading, parts: vec![Part::new(None, Some(table))], notes: vec![note], ..Self::default() }
+    }
+}
+
 impl Part {
     pub(super) fn new(chart: Option<&Chart>, table: Option<Table>) -> Self {
         let table = table.filter(|table| !table.rows.is_empty());

@@ -122,13 +122,8 @@ pub(super) fn cohorts(report: &ReconnectReport) -> Section {
     let columns = ["week from", "#newly broken", "#deleted", "#back in 1 day", "#3 days", "#7 days", "#30 days"];
     let table =
         Table::new("Share that came back, by the week in which it broke, the last first", &columns, rows.collect());
-    Section {
-        id: "cohorts",
-        heading: "Week by week",
-        parts: vec![Part::new(None, Some(table))],
-        notes: vec!["The more colour, the more are back. A dash: the week has not had so long yet."],
-        ..Section::default()
-    }
+    let note = "The more colour, the more are back. A dash: the week has not had so long yet.";
+    Section::of_table("cohorts", "Week by week", table, note)
 }
 
 pub(super) fn brought_back(report: &ReconnectReport) -> Section {
@@ -155,12 +150,7 @@ pub(super) fn brought_back(report: &ReconnectReport) -> Section {
             if repeats.users == 1 { "user" } else { "users" }
         )],
     };
-    Section {
-        id: "brought-back",
-        heading: "What brought people back, and who breaks again",
-        text,
-        parts: vec![Part::new(None, Some(table))],
-        notes: vec!["Not a proof that the notice did it: some come back by themselves."],
-        ..Section::default()
-    }
+    let note = "Not a proof that the notice did it: some come back by themselves.";
+    let heading = "What brought people back, and who breaks again";
+    Section { text, ..Section::of_table("brought-back", heading, table, note) }
 }

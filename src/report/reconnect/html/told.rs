@@ -1,9 +1,9 @@
-//! The parts about telling: who was not told and what each reason means, and what became of the notices.
+//! The parts about telling: who was sent nothing and what each reason means, and what became of the notices.
 
 use super::super::model::ReconnectReport;
 use super::super::wording::{number, plain};
 use super::figures::share_of;
-use super::page::{Part, Section, Table, figure, words};
+use super::page::{Section, Table, figure, words};
 use crate::domain::Silence;
 
 pub(super) fn silences(report: &ReconnectReport) -> Section {
@@ -15,14 +15,10 @@ pub(super) fn silences(report: &ReconnectReport) -> Section {
     });
     let columns = ["reason", "what it means", "#accounts"];
     // The reasons are a closed set; all of them fit.
-    let table = Table::whole("Broken and not told of, by reason", &columns, rows.collect());
-    Section {
-        id: "silences",
-        heading: "Who was not told, and why",
-        parts: vec![Part::new(None, Some(table))],
-        notes: vec!["As the last audit of the period counted; of all toolkits."],
-        ..Section::default()
-    }
+    let table =
+        Table::whole("Broken and sent nothing by the last audit of the period, by reason", &columns, rows.collect());
+    let note = "Of all toolkits. Whoever was told before, and is not due to be told again, is among them.";
+    Section::of_table("silences", "Who was sent nothing in the last audit, and why", table, note)
 }
 
 pub(super) fn deliveries(report: &ReconnectReport) -> Section {
@@ -36,13 +32,7 @@ pub(super) fn deliveries(report: &ReconnectReport) -> Section {
     let columns =
         ["channel", "#decided", "#accepted", "#given up", "#called off", "#on their way", "#accepted of decided"];
     let table = Table::new("Notices decided in the period, by channel", &columns, rows.collect());
-    Section {
-        id: "deliveries",
-        heading: "Were the notices accepted?",
-        parts: vec![Part::new(None, Some(table))],
-        notes: vec![
-            "Of all toolkits. Accepted: by the mail server or the webhook's receiver. Given up: every attempt failed, or the receiver refused for good.",
-        ],
-        ..Section::default()
-    }
+    let note = "Of all toolkits. Accepted: by the mail server or the webhook's receiver. Given up: every attempt failed, or \
+                the receiver refused for good.";
+    Section::of_table("deliveries", "Were the notices accepted?", table, note)
 }

@@ -4,7 +4,8 @@
 //! Guarantees: a report is as of the end of its period, so every attempt has the same figures; one report is computed at a
 //! time, and the last letters are kept, so that the addresses of a list cost one computation. It is computed in a task of
 //! its own that outlives the attempt: where an attempt has no more time, it is put off, and a later one finds the letter.
-//! Dropping [`MailedReports`] ends the task. A crash loses nothing: it is computed again.
+//! What may go well another time, a panic included, is [`FailureClass::Transient`]; [`FailureClass::Refused`] is what never
+//! will. Dropping [`MailedReports`] ends the task. A crash loses nothing: it is computed again.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -90,8 +91,7 @@ impl MailedReports {
             return known.clone();
         }
         let task = AbortOnDropHandle::new(tokio::spawn(make(self.state.get(), self.product.clone(), asked)));
-        let ended = || failed(FailureClass::Refused, "making the report ended unexpectedly");
-        let making = task.map(move |made| made.unwrap_or_else(|_| Err(ended()))).boxed().shared();
+        let making = outcome_of(task);
         latest.truncate(KEPT - 1);
         latest.push_front((asked, making.clone()));
         (asked, making)
@@ -115,15 +115,26 @@ async fn make(store: Option<Store>, product: String, (from, to, at): Asked) -> R
     let store = store.ok_or_else(|| failed(FailureClass::Transient, "the state database is not open"))?;
     let report = reconnect_report(&store, Period { from, to }, at).await.map_err(|error| {
         // What was dropped stays dropped; a database that is away comes back.
-        let class = match error {
-            ReportError::Store(_) => FailureClass::Transient,
-            _ => FailureClass::Refused,
+        let (class, words) = match error {
+            ReportError::Store(_) => (FailureClass::Transient, "the report could not be made"),
+            _ => (FailureClass::Refused, "this report can never be made again"),
         };
-        failed(class, &format!("the report could not be made: {}", causes(&error)))
+        failed(class, &format!("{words}: {}", causes(&error)))
     })?;
-    let drawn = tokio::task::spawn_blocking(move || letter(&report, &product)).await;
-    let drawn = drawn.map_err(|_| failed(FailureClass::Refused, "making the report's letter ended unexpectedly"))?;
-    Ok(Arc::new(drawn.map_err(|error| failed(FailureClass::Refused, &causes(&error)))?))
+    let drawn = tokio::task::spawn_blocking(move || letter(&report, &product)).await.map_err(|_| ended())?;
+    // The same report makes the same letter, or the same failure.
+    let refused = |error| format!("no letter can be made of this report: {}", causes(&error));
+    Ok(Arc::new(drawn.map_err(|error| failed(FailureClass::Refused, &refused(error)))?))
+}
+
+/// What comes of a task, for all who wait for it.
+fn outcome_of(task: AbortOnDropHandle<Result<Arc<Letter>, SendError>>) -> Making {
+    task.map(|made| made.unwrap_or_else(|_| Err(ended()))).boxed().shared()
+}
+
+/// A task panicked, or was dropped with its process: another attempt costs nothing, and a report that is given up is lost.
+fn ended() -> SendError {
+    failed(FailureClass::Transient, "making the report ended unexpectedly")
 }
 
 fn failed(class: FailureClass, words: &str) -> SendError {
@@ -180,5 +191,15 @@ mod tests {
         assert_eq!((begun, letters.next(other).0, letters.next(one).0), (one, one, one), "this one is under way");
         first.await.unwrap();
         assert_eq!((letters.next(one).0, letters.next(other).0), (one, other));
+    }
+
+    #[tokio::test]
+    async fn a_task_that_ends_without_a_word_is_tried_again() {
+        let panicked = AbortOnDropHandle::new(tokio::spawn(async { panic!("a defect of ours") }));
+        let error = outcome_of(panicked).await.unwrap_err();
+        assert_eq!(
+            (error.class, error.detail.as_str()),
+            (FailureClass::Transient, "making the report ended unexpectedly")
+        );
     }
 }
