@@ -27,7 +27,7 @@ pub enum Standing {
     Reconnected,
     /// It was removed, so nothing needs to be done.
     Removed,
-    /// The product's own side must be mended first, and its team knows.
+    /// The product's own side must be mended first; audits say so, as `operator.attention`.
     Team,
     /// It was switched off on purpose; the product's settings are the place.
     SwitchedOff,

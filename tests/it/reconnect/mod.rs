@@ -13,6 +13,7 @@ mod journey;
 mod link_faults;
 mod links;
 mod opened;
+mod refused;
 mod standing;
 mod together;
 
