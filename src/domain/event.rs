@@ -233,11 +233,7 @@ impl OperatorEvent {
     }
 
     /// The provider made no connect page with `auth_config`, and what it answered; which one is told only where that is why.
-    pub fn connect_refused(
-        reason: ConnectRefusal,
-        auth_config: &AuthConfigId,
-        (status, detail): (u16, &str),
-    ) -> Self {
+    pub fn connect_refused(reason: ConnectRefusal, auth_config: &AuthConfigId, (status, detail): (u16, &str)) -> Self {
         let auth_config = (reason == ConnectRefusal::AuthConfig).then(|| auth_config.as_str().to_owned());
         Self::ConnectRefused { auth_config, reason: Some(reason), status, detail: scrub(detail, MAX_DETAIL_CHARS) }
     }
@@ -340,7 +336,9 @@ mod tests {
         let endless = "x".repeat(1_000);
         for (reason, named) in ConnectRefusal::CODES.map(|(reason, _)| (reason, reason == ConnectRefusal::AuthConfig)) {
             let event = OperatorEvent::connect_refused(reason, &config, (403, &endless));
-            let OperatorEvent::ConnectRefused { auth_config, reason: told, detail, .. } = &event else { panic!("{event:?}") };
+            let OperatorEvent::ConnectRefused { auth_config, reason: told, detail, .. } = &event else {
+                panic!("{event:?}")
+            };
             assert_eq!((auth_config.is_some(), *told), (named, Some(reason)));
             assert!(detail.chars().count() <= MAX_DETAIL_CHARS + 1, "{}", detail.len());
             assert_eq!(serde_json::from_str::<OperatorEvent>(&serde_json::to_string(&event).unwrap()).unwrap(), event);

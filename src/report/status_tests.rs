@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::domain::{
-    AuthConfigId, ConnectRefusal, ReasonHint, RunCounters, RunId, SilenceId, SilenceScope, SuppressionCause, from_millis,
+    AuthConfigId, ConnectRefusal, ReasonHint, RunCounters, RunId, SilenceId, SilenceScope, SuppressionCause,
+    from_millis,
 };
 use crate::store::{HeldStorm, KnownRefusal, OpenIncidents, OutboxStanding, RunRow};
 
@@ -171,8 +172,11 @@ fn everything_at_once_is_a_page_that_can_be_read() {
     standing.suppressions = BTreeMap::from([(SuppressionCause::Unsubscribed, 7), (SuppressionCause::Refused, 1)]);
     standing.accounts_unknown_status = 2;
     situation.key_refused_at = Some(before(TimeDelta::minutes(90)));
-    situation.connect_refusals =
-        vec![refusal(ConnectRefusal::AuthConfig), refusal(ConnectRefusal::KeyMayNotLink), refusal(ConnectRefusal::Release)];
+    situation.connect_refusals = vec![
+        refusal(ConnectRefusal::AuthConfig),
+        refusal(ConnectRefusal::KeyMayNotLink),
+        refusal(ConnectRefusal::Release),
+    ];
     situation.running = Some("host:1".into());
     situation.dead_lately = BTreeMap::from([(ChannelName::new("email"), 1)]);
     situation.configured.extend(["webhook:crm", "slack"].map(ChannelName::new));

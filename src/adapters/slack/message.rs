@@ -121,8 +121,8 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        AuthConfigId, ConnectRefusal,         ChannelName, DeliveryId, NotificationId, OperatorEvent, ReportCoverage, ReportHeadline, ReportToolkit,
-        from_millis,
+        AuthConfigId, ChannelName, ConnectRefusal, DeliveryId, NotificationId, OperatorEvent, ReportCoverage,
+        ReportHeadline, ReportToolkit, from_millis,
     };
 
     fn message(event: OperatorEvent, product: &str) -> Value {

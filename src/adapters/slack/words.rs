@@ -122,10 +122,7 @@ fn connect_refused(reason: ConnectRefusal, auth_config: Option<&str>, answer: &s
         }
         other => other.remedy().to_owned(),
     }];
-    if matches!(
-        reason,
-        ConnectRefusal::KeyUnknown | ConnectRefusal::KeyMayNotRead | ConnectRefusal::KeyMayNotLink
-    ) {
+    if matches!(reason, ConnectRefusal::KeyUnknown | ConnectRefusal::KeyMayNotRead | ConnectRefusal::KeyMayNotLink) {
         steps.push("`reconnectd check` tries it.".to_owned());
     }
     steps.push("The links in mails work again by themselves as soon as it is mended.".to_owned());

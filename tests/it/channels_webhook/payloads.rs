@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use jsonschema::Validator;
 use reconnectd::domain::{
-    ChannelName, CloseEvidence, ConnectRefusal, OperatorEvent, OperatorNotice, Recovery, ReportCoverage, ReportHeadline, ReportToolkit,
-    RetrySchedule, Timestamp,
+    ChannelName, CloseEvidence, ConnectRefusal, OperatorEvent, OperatorNotice, Recovery, ReportCoverage,
+    ReportHeadline, ReportToolkit, RetrySchedule, Timestamp,
 };
 use serde_json::Value;
 

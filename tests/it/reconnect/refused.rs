@@ -13,8 +13,8 @@ use reconnectd::simulator::{Fault, KeyScope};
 
 use super::link_faults::{attempts, mends};
 use super::{DAY, Place, hosted};
-use crate::scan::Log;
 use crate::status::status;
+use crate::support::log::Log;
 
 const OURS: &str = "We have to put something right";
 
@@ -100,7 +100,7 @@ async fn where_no_channel_carries_it_status_knows_until_a_page_is_made_or_nobody
     disable(&place, true);
     assert_eq!(known(&place).await, (vec![], vec![]));
     let log = Log::default();
-    let guard = tracing::subscriber::set_default(log.subscriber());
+    let guard = log.collect();
     assert_eq!(served.press(&link).await.heading(), OURS);
     drop(guard);
     let lines = log.lines("reconnect.refused");
@@ -182,7 +182,7 @@ async fn each_cause_is_told_and_logged_with_what_mends_it_and_not_with_what_does
         let link = place.notice().await;
         let served = place.serve_with(Arc::new(Wrong { inner: place.provider(), read }), place.links.clone()).await;
         let log = Log::default();
-        let guard = tracing::subscriber::set_default(log.subscriber());
+        let guard = log.collect();
         for _click in 0..2 {
             if read.is_none() {
                 place.simulator.fail_next_change(Fault::Status(status), 1);
@@ -218,6 +218,9 @@ async fn a_key_that_is_refused_to_who_comes_back_is_told_too() {
     assert_eq!(served.get(&back).await.heading(), "We could not check");
     place.simulator.change(|settings| settings.scope = KeyScope::Full);
     let events = told(&place).await;
-    assert_eq!(events.iter().map(OperatorEvent::connect_refusal).collect::<Vec<_>>(), [Some(ConnectRefusal::KeyMayNotRead)]);
+    assert_eq!(
+        events.iter().map(OperatorEvent::connect_refusal).collect::<Vec<_>>(),
+        [Some(ConnectRefusal::KeyMayNotRead)]
+    );
     assert_eq!(served.get(&back).await.heading(), "Slack is connected again");
 }

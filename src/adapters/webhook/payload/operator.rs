@@ -4,7 +4,9 @@
 use serde::Serialize;
 
 use super::{MAX_BODY_BYTES, rfc3339, too_large, write};
-use crate::domain::{ConnectRefusal, OperatorEvent, OperatorNotice, ReportCoverage, ReportHeadline, ReportToolkit, scrub};
+use crate::domain::{
+    ConnectRefusal, OperatorEvent, OperatorNotice, ReportCoverage, ReportHeadline, ReportToolkit, scrub,
+};
 use crate::ports::SendError;
 
 /// The longest `detail` in characters: an answer in a few words, for a person.
