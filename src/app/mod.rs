@@ -63,6 +63,9 @@ pub enum AppError {
     /// The public pages cannot be rendered.
     #[error("the public pages cannot be served")]
     Pages(#[from] HttpError),
+    /// Who may read the report cannot be told; the configuration was read, so it is a defect of ours.
+    #[error("[http] report_auth cannot be used: {0}")]
+    Report(&'static str),
     /// The operating system has no randomness to give.
     #[error("a secret key cannot be made")]
     Randomness(#[source] getrandom::Error),
@@ -77,7 +80,12 @@ impl AppError {
     /// Whether the configuration must change, rather than something outside.
     pub fn is_configuration(&self) -> bool {
         match self {
-            Self::Composio(_) | Self::Email(_) | Self::Webhook(_) | Self::Slack(_) | Self::Ping(_) => true,
+            Self::Composio(_)
+            | Self::Email(_)
+            | Self::Webhook(_)
+            | Self::Slack(_)
+            | Self::Ping(_)
+            | Self::Report(_) => true,
             Self::Randomness(_) | Self::Pages(_) => false,
             Self::Directory(error) => matches!(error, DirectoryError::Misconfigured { .. }),
             Self::Store(error) => matches!(

@@ -23,6 +23,7 @@ use ipnet::IpNet;
 
 use super::Shared;
 use super::language::{Language, Subject};
+use super::nowhere::Reason;
 use crate::domain::{AttemptId, LinkId};
 
 /// Mail services unsubscribe thousands of people from few addresses, so this is far above what a person does.
@@ -80,6 +81,11 @@ impl Rate {
         allows(&self.clients, &client, &IpAddr::V6(Ipv6Addr::UNSPECIFIED))
     }
 
+    /// Who asks, as far as the proxies that are trusted say so; an IPv6 network of one customer counts as one.
+    pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        client(&self.trusted, peer, headers)
+    }
+
     /// Whether this client may try a token of the report once more just now.
     pub(super) fn allows_try(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         allows(&self.tries, &client(&self.trusted, peer, headers), &IpAddr::V6(Ipv6Addr::UNSPECIFIED))
@@ -121,6 +127,7 @@ pub(super) async fn guard(
 
 /// 429.
 pub(super) fn slower(shared: &Shared, language: Language) -> Response {
+    shared.nowhere.note(Reason::TooOften);
     let mut answer = shared.pages.answer(StatusCode::TOO_MANY_REQUESTS, language, Subject::Slower);
     answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
     answer

@@ -14,6 +14,7 @@ mod link_faults;
 mod links;
 mod opened;
 mod refused;
+mod said;
 mod standing;
 mod together;
 

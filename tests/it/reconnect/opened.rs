@@ -13,7 +13,7 @@ const PERSON: [(&str, &str); 3] =
     [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("sec-fetch-user", "?1")];
 
 /// Every row of every table.
-async fn dump(url: &str) -> BTreeMap<String, Vec<String>> {
+pub async fn dump(url: &str) -> BTreeMap<String, Vec<String>> {
     let mut database = SqliteConnection::connect(url).await.unwrap();
     let tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'";
     let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut database).await.unwrap();
