@@ -14,7 +14,7 @@ mod monitor;
 mod once;
 mod operator;
 mod outbox;
-mod page;
+pub mod page;
 mod preview;
 pub mod process;
 mod quirks;

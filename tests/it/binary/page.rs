@@ -15,9 +15,9 @@ use super::setup::Setup;
 use crate::reconnect::form_in;
 use crate::support::sink::Received;
 
-const PUBLIC: &str = "https://notices.acme.example";
+pub const PUBLIC: &str = "https://notices.acme.example";
 
-async fn paged() -> Setup {
+pub async fn paged() -> Setup {
     let mut setup = with_a_kept_key().await;
     setup.text("reconnect.link_key", "a link key of the operator's own, long enough");
     setup
@@ -36,7 +36,7 @@ async fn with_a_kept_key() -> Setup {
     setup
 }
 
-async fn listening(setup: &Setup, command: &str) -> (Running, String) {
+pub async fn listening(setup: &Setup, command: &str) -> (Running, String) {
     let mut running = setup.spawn(&[command]);
     until("it listens", || running.stderr().contains("http.listening") || running.ended()).await;
     let lines: Vec<Value> = running.stderr().lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
@@ -45,7 +45,7 @@ async fn listening(setup: &Setup, command: &str) -> (Running, String) {
 }
 
 /// The link of the one notice posted so far.
-fn link(setup: &Setup) -> String {
+pub fn link(setup: &Setup) -> String {
     let events: Vec<Value> = setup.sink.received().iter().map(Received::json).collect();
     let asked = events.iter().find(|event| event["type"] == "reconnect.requested").unwrap();
     let link = asked["data"]["accounts"][0]["reconnect_url"].as_str();

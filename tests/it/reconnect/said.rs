@@ -59,7 +59,7 @@ async fn a_page_that_cannot_be_made_is_said_with_its_link_and_its_step() {
     let back = served.decide(&hosted(&served.press(&link).await), "approve").await;
     for (table, step, ids) in [
         ("reconnect_links", "look", "link_id="),
-        ("accounts", "start", "link_id="),
+        ("reconnect_attempts", "start", "link_id="),
         ("reconnect_attempts", "back", "attempt_id="),
     ] {
         sql(&place, &format!("ALTER TABLE {table} RENAME TO elsewhere")).await;
