@@ -128,10 +128,9 @@ pub struct ProviderUsage {
 /// Why the provider gave no list.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
-    /// 401 or 403: the key is refused. Stops the run; exit code 3.
-    #[error(
-        "the provider refused the API key (HTTP {status}{detail}); check [composio] api_key and its permission 'Connected accounts: Read'"
-    )]
+    /// 401 or 403: the key is refused; what mends it depends on what was asked for, see
+    /// [`key_remedy`](crate::domain::key_remedy). Stops the run; exit code 3.
+    #[error("the provider refused the API key (HTTP {status}{detail})")]
     Unauthorized {
         /// The HTTP status.
         status: u16,
@@ -240,6 +239,15 @@ pub trait Channel: Send + Sync {
     /// Says goodbye where something is kept open between sends; a few seconds at most. Sending opens it anew.
     /// Dropping the channel does the same less politely.
     async fn close(&self) {}
+}
+
+/// The channels that events of this kind go out on, each with what makes the ids the outside sees.
+pub fn carrying(
+    channels: &[Arc<dyn Channel>],
+    kind: EventKind,
+) -> impl Iterator<Item = (&ChannelName, impl Fn(&str) -> String)> {
+    let carrying = channels.iter().filter(move |channel| channel.carries(kind));
+    carrying.map(|channel| (channel.name(), |uuid: &str| channel.outside_id(uuid)))
 }
 
 /// Where the report of a period comes from, ready to be written to somebody.

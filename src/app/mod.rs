@@ -67,6 +67,9 @@ pub enum AppError {
     /// The public pages cannot be rendered.
     #[error("the public pages cannot be served")]
     Pages(#[from] HttpError),
+    /// Who may read the report cannot be told; the configuration was read, so it is a defect of ours.
+    #[error("[http] report_auth cannot be used: {0}")]
+    Report(&'static str),
     /// The operating system has no randomness to give.
     #[error("a secret key cannot be made")]
     Randomness(#[source] getrandom::Error),
@@ -86,7 +89,8 @@ impl AppError {
             | Self::Languages(_)
             | Self::Webhook(_)
             | Self::Slack(_)
-            | Self::Ping(_) => true,
+            | Self::Ping(_)
+            | Self::Report(_) => true,
             Self::Randomness(_) | Self::Pages(_) => false,
             Self::Directory(error) => matches!(error, DirectoryError::Misconfigured { .. }),
             Self::Store(error) => matches!(

@@ -70,7 +70,7 @@ impl App {
             settings_url: section.url.clone(),
             trusted_proxies: self.config.http.trusted_proxies.clone(),
             reconnect,
-            report: self.report_site(),
+            report: self.report_site()?,
         })
     }
 
@@ -81,14 +81,18 @@ impl App {
     }
 
     /// Who may read the report, where anybody may.
-    fn report_site(&self) -> Option<ReportSite> {
+    fn report_site(&self) -> Result<Option<ReportSite>, AppError> {
         let access = match &self.config.http.report_auth {
-            ReportAuth::Off => return None,
-            ReportAuth::Token(token) => Access::token(token)?,
-            // Was read as one with the configuration.
-            ReportAuth::Proxy { header, from } => Access::Proxy { header: header.parse().ok()?, from: from.clone() },
+            ReportAuth::Off => return Ok(None),
+            ReportAuth::Token(token) => {
+                Access::token(token).ok_or(AppError::Report("the token cannot be compared with"))?
+            }
+            ReportAuth::Proxy { header, from } => {
+                let header = header.parse().map_err(|_| AppError::Report("report_proxy_header is no header's name"))?;
+                Access::Proxy { header, from: from.clone() }
+            }
         };
-        Some(ReportSite { access, period: self.config.report.period })
+        Ok(Some(ReportSite { access, period: self.config.report.period }))
     }
 
     /// Where the provider's pages may be: anywhere on https, because they send on to the toolkits' own; and where the

@@ -8,7 +8,8 @@ use super::explain::when;
 use super::{Exit, output, setup};
 use crate::app::{App, AppError};
 use crate::config::{ReconnectMode, ReportAuth};
-use crate::ports::{Channel, DirectoryError, Provider, ProviderError};
+use crate::domain::{EventKind, KeyUse, key_remedy};
+use crate::ports::{Channel, DirectoryError, Provider, ProviderError, carrying};
 use crate::store::ChannelState;
 
 /// One line of the result.
@@ -106,8 +107,7 @@ async fn provider(app: &App) -> Finding {
         Ok(provider) => match provider.check().await {
             Ok(()) if page => may_write(provider.as_ref()).await,
             Ok(()) => Ok("reached, the key is accepted".to_owned()),
-            Err(error @ ProviderError::Unauthorized { .. }) => Err((crate::domain::causes(&error), Exit::KeyRefused)),
-            Err(error) => Err((crate::domain::causes(&error), Exit::Failed)),
+            Err(error) => Err(refused(&error, KeyUse::Read)),
         },
         Err(error) => Err((crate::domain::causes(&error), Exit::BadConfiguration)),
     };
@@ -118,11 +118,18 @@ async fn provider(app: &App) -> Finding {
 async fn may_write(provider: &dyn Provider) -> Result<String, (String, Exit)> {
     match provider.check_link().await {
         Ok(()) => Ok("reached, the key is accepted and may make connect pages".to_owned()),
-        Err(error @ ProviderError::Unauthorized { .. }) => {
-            let remedy = "with [reconnect] mode = \"page\" the key needs the permission 'Connected accounts: Write'";
-            Err((format!("{remedy} ({error})"), Exit::KeyRefused))
+        Err(error) => Err(refused(&error, KeyUse::Link)),
+    }
+}
+
+/// What the provider answered, with what mends a key that it refused.
+fn refused(error: &ProviderError, used: KeyUse) -> (String, Exit) {
+    let causes = crate::domain::causes(error);
+    match error {
+        ProviderError::Unauthorized { status, .. } => {
+            (format!("{causes}. {}", key_remedy(*status, used)), Exit::KeyRefused)
         }
-        Err(error) => Err((crate::domain::causes(&error), Exit::Failed)),
+        _ => (causes, Exit::Failed),
     }
 }
 
@@ -196,6 +203,13 @@ fn warnings(app: &App, known: &[ChannelState]) -> Vec<Finding> {
     if !english.is_empty() && app.config.http.public_url.is_some() {
         let remedy = "add [pages] to the catalogues in the folder of [email] templates";
         warn("pages", format!("in English for readers of mails in {english}; {remedy}"));
+    }
+    let deaf = |channels: Vec<_>| carrying(&channels, EventKind::ConnectRefused).next().is_none();
+    // Channels that cannot be made were said before.
+    if app.config.reconnect.mode == ReconnectMode::Page && app.channels().is_ok_and(deaf) {
+        let words = "no channel carries connect.refused: that people cannot reconnect is in the log and in `reconnectd \
+                     status` alone; set [operator], or add it to the events of a [[webhook]]";
+        warn("reconnect", words.to_owned());
     }
     if app.config.email.is_some() && app.config.http.public_url.is_none() {
         let remedy = "set [http] public_url and run `reconnectd serve`";

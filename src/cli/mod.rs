@@ -41,6 +41,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub use run::CLOSE_LIMIT as RUN_CLOSE_LIMIT;
+pub use serve::STOP_LIMIT as SERVE_STOP_LIMIT;
+
 /// Finds Composio connected accounts that stopped working and tells each affected user, without repeating itself.
 #[derive(Debug, Parser)]
 #[command(name = "reconnectd", version, about, max_term_width = 110)]

@@ -12,13 +12,16 @@ use super::setup::Process;
 use super::{Exit, monitoring, setup};
 use crate::app::AppError;
 use crate::daemon::Background;
-use crate::http::{HttpError, Server};
+use crate::http::{self, HttpError, Server};
 use crate::store::Store;
-use crate::telemetry::events;
+use crate::telemetry::{FLUSH_LIMIT, events};
 
-/// For closing the state database, after up to 25 s for requests under way and 5 s for the last export: less than the
-/// 40 s of `TimeoutStopSec` and `terminationGracePeriodSeconds`.
+/// For closing the state database.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// From a signal to the end of `serve`: the requests under way and what they left to be counted, the last export, and the
+/// state database. `TimeoutStopSec` and `terminationGracePeriodSeconds` are longer, which tests hold them to.
+pub const STOP_LIMIT: Duration = http::STOP_LIMIT.saturating_add(FLUSH_LIMIT).saturating_add(CLOSE_LIMIT);
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]

@@ -51,6 +51,7 @@ async fn situation(app: &App, store: &Store) -> Result<Situation, StoreError> {
     let situation = Situation {
         standing: work.standing(now).await?,
         key_refused_at: work.key_refused_at().await?,
+        connect_refusals: work.connect_refusals(now).await?,
         running: work.lease_holder(LEASE_NAME).await?.map(|held| held.holder),
         silences: work.active_silences(now).await?,
         dead_lately: work.dead_since(now - TimeDelta::from_std(DEAD_LATELY).unwrap_or(TimeDelta::MAX)).await?,

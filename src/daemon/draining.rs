@@ -8,14 +8,15 @@ use tokio::time::Instant;
 use super::End;
 use super::body::{Failure, FailureKind};
 use super::control::Daemon;
+use crate::http;
 use crate::lifecycle::{Control, Told};
 use crate::telemetry::events;
 
-/// For all that comes after the jobs, but for pings under way, which have their own limit: the pages take 25 s at most
-/// to finish (`http`), because somebody may be on their way to the provider.
-const CLOSE_LIMIT: Duration = Duration::from_secs(31);
-/// Of it, for giving back what was cut off, and for closing the state database.
+/// For giving back what was cut off, and for closing the state database.
 const TIDY_LIMIT: Duration = Duration::from_secs(5);
+/// For all that comes after the jobs, but for pings under way, which have their own limit, and the last export: the pages
+/// have what they need to finish and a second to say so, because somebody may be on their way to the provider.
+pub const CLOSE_LIMIT: Duration = http::STOP_LIMIT.saturating_add(Duration::from_secs(1)).saturating_add(TIDY_LIMIT);
 
 /// How the jobs ended.
 enum Drained {

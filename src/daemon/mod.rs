@@ -31,6 +31,7 @@ use tokio::sync::mpsc;
 
 pub use assembly::{Assembly, Background, Change, Connected, Trouble};
 pub use body::{Body, Call, Failure, FailureKind, Finish};
+pub use draining::CLOSE_LIMIT;
 pub use keeping::{Report, Retention};
 pub use parts::{Live, Parts};
 pub use reload::needs_restart;

@@ -14,11 +14,11 @@ use super::content::Content;
 use super::recheck::Rechecked;
 use super::{DeliverError, Deliverer};
 use crate::domain::{
-    AddressHash, ChannelName, FailureClass, IncidentId, NotificationId, OperatorEvent, Silence, SuppressionCause,
-    Timestamp, Verdict,
+    AddressHash, ChannelName, FailureClass, IncidentId, OperatorEvent, Silence, SuppressionCause, Timestamp, Verdict,
 };
 use crate::fault;
-use crate::store::{ClaimedDelivery, NewDelivery, NewOperatorEvent, Settlement, StoreError, Work};
+use crate::ports::carrying;
+use crate::store::{ClaimedDelivery, NewOperatorEvent, Settlement, StoreError, Work};
 use crate::telemetry::events;
 
 /// How often and after which pauses a settlement is tried while the state database is away. Each try may wait
@@ -194,12 +194,10 @@ impl Deliverer {
         event: OperatorEvent,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let kind = event.kind();
-        let others = self.channels.iter().filter(|other| other.name() != channel && other.carries(kind));
-        let deliveries =
-            others.map(|other| NewDelivery::on(other.name(), |uuid| other.outside_id(uuid), &self.mint, now)).collect();
-        let id = NotificationId::new(self.mint.uuid(now));
-        work.insert_operator_event(&NewOperatorEvent { id, event, deliveries }, &self.run, now).await
+        let others = carrying(&self.channels, event.kind()).filter(|(other, _)| *other != channel);
+        let new = NewOperatorEvent::to(others, event, &self.mint, now);
+        work.insert_operator_event(&new, &self.run, now).await?;
+        Ok(())
     }
 
     async fn planned_incidents(&self, claimed: &ClaimedDelivery) -> Result<Vec<IncidentId>, StoreError> {

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::contact::EmailAddress;
-use super::ids::{ChannelName, DeliveryId, NotificationId};
+use super::ids::{AuthConfigId, ChannelName, DeliveryId, NotificationId};
+use super::redact::scrub;
+use super::refusal::{ConnectRefusal, KeyUse};
 use super::time::Timestamp;
 
 /// What an event is about; its code is the `type` of a webhook's payload.
@@ -109,8 +111,11 @@ pub enum OperatorEvent {
     },
     /// The provider refuses to make connect pages: who clicks cannot reconnect until that is mended.
     ConnectRefused {
-        /// With this auth config; none where our key may not make pages at all.
+        /// With this auth config; none where it is with every one.
         auth_config: Option<String>,
+        /// Why; none in what was stored before this was told.
+        #[serde(default)]
+        reason: Option<ConnectRefusal>,
         /// The HTTP status of its answer.
         status: u16,
         /// What else it said, scrubbed; may be empty.
@@ -218,7 +223,32 @@ pub struct ReportHeadline {
     pub active_again: u64,
 }
 
+/// What else the provider said of a refusal is a slug in brackets.
+const MAX_DETAIL_CHARS: usize = 100;
+
 impl OperatorEvent {
+    /// The provider refused our key with `status` and `detail`.
+    pub fn key_refused(status: u16, detail: &str) -> Self {
+        Self::KeyRefused { status, detail: scrub(detail, MAX_DETAIL_CHARS) }
+    }
+
+    /// The provider made no connect page with `auth_config`, and what it answered; which one is told only where that is why.
+    pub fn connect_refused(reason: ConnectRefusal, auth_config: &AuthConfigId, (status, detail): (u16, &str)) -> Self {
+        let auth_config = (reason == ConnectRefusal::AuthConfig).then(|| auth_config.as_str().to_owned());
+        Self::ConnectRefused { auth_config, reason: Some(reason), status, detail: scrub(detail, MAX_DETAIL_CHARS) }
+    }
+
+    /// Why no connect pages are made, where that is what it tells; what was stored without a reason is read by the rest.
+    pub fn connect_refusal(&self) -> Option<ConnectRefusal> {
+        let Self::ConnectRefused { auth_config, reason, status, .. } = self else { return None };
+        let read = if auth_config.is_some() {
+            ConnectRefusal::AuthConfig
+        } else {
+            ConnectRefusal::of_key(*status, KeyUse::Link)
+        };
+        Some(reason.unwrap_or(read))
+    }
+
     /// What channels filter it by.
     pub fn kind(&self) -> EventKind {
         match self {
@@ -298,6 +328,26 @@ mod tests {
         };
         assert_eq!((headline.active_again, previous, toolkits.len()), (7, None, 0));
         assert_eq!((coverage, reader), (None, None));
+    }
+
+    #[test]
+    fn word_of_a_refusal_names_the_auth_config_only_where_that_is_why_and_an_earlier_release_s_can_be_read() {
+        let config = AuthConfigId::new("ac_1");
+        let endless = "x".repeat(1_000);
+        for (reason, named) in ConnectRefusal::CODES.map(|(reason, _)| (reason, reason == ConnectRefusal::AuthConfig)) {
+            let event = OperatorEvent::connect_refused(reason, &config, (403, &endless));
+            let OperatorEvent::ConnectRefused { auth_config, reason: told, detail, .. } = &event else {
+                panic!("{event:?}")
+            };
+            assert_eq!((auth_config.is_some(), *told), (named, Some(reason)));
+            assert!(detail.chars().count() <= MAX_DETAIL_CHARS + 1, "{}", detail.len());
+            assert_eq!(serde_json::from_str::<OperatorEvent>(&serde_json::to_string(&event).unwrap()).unwrap(), event);
+        }
+        let earlier = r#"{"kind":"connect_refused","auth_config":null,"status":403,"detail":""}"#;
+        assert_eq!(
+            serde_json::from_str::<OperatorEvent>(earlier).unwrap().connect_refusal(),
+            Some(ConnectRefusal::KeyMayNotLink)
+        );
     }
 
     #[test]

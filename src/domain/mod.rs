@@ -24,6 +24,7 @@ mod observation;
 mod policy;
 mod quiet;
 mod redact;
+mod refusal;
 mod retry;
 mod run;
 mod silence_rule;
@@ -55,6 +56,7 @@ pub use observation::{Cursor, Observation, ScannedPage, UnknownReason, UserObser
 pub use policy::{IncidentFacts, NoticePolicy, NoticesGiven, StormGuard};
 pub use quiet::QuietHours;
 pub use redact::{causes, scrub};
+pub use refusal::{ConnectRefusal, KeyUse, key_remedy};
 pub use retry::{FailureClass, RetrySchedule, Verdict};
 pub use run::{RESUME_WITHIN, RunCounters};
 pub use silence_rule::{MAX_AUTHOR_CHARS, MAX_REASON_CHARS, OperatorSilence, SilenceError, SilenceScope};

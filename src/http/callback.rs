@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::Response;
 
 use super::Shared;
+use super::nowhere::Reason;
 use super::reconnect::{go, nothing, retired, token_of, unseen, within};
 use super::server::AnswerBy;
 use super::subject::Subject;
@@ -29,14 +30,16 @@ pub(super) async fn finish(
     let token = token_of(&uri, "/r/callback/");
     let language = shared.pages.language(None, accept_language(&headers));
     let Some(site) = shared.site.reconnect.as_ref() else { return retired(&shared, language) };
-    let Some(attempt) = site.reconnect.attempt_of(token) else { return nothing(&shared, language) };
+    let Some(attempt) = site.reconnect.attempt_of(token) else {
+        return nothing(&shared, language, Reason::NotOurs);
+    };
     if !shared.rate.allows_attempt(&attempt) {
         return super::rate::slower(&shared, language);
     }
     let finished = match within(by, site.reconnect.finish(token, by)).await {
         Ok(finished) => finished,
         // They may have finished at the provider: nothing may be said of what has changed.
-        Err(error) => return unseen(&shared, language, &error),
+        Err(error) => return unseen(&shared, language, &attempt, &error),
     };
     if let Finished::Look { page } = &finished {
         return go(&shared, language, page);
@@ -46,13 +49,16 @@ pub(super) async fn finish(
     | Finished::Later(incident)
     | Finished::NotDone { incident, .. }) = &finished
     else {
-        return nothing(&shared, language);
+        // Signed by us, and dropped since.
+        return nothing(&shared, language, Reason::NotOnRecord);
     };
     let language = shared.pages.language(incident.language.as_deref(), accept_language(&headers));
     let product = shared.pages.product();
     let speaker = Speaker::new(language, product, &incident.toolkit, &shared.site.settings_url, &site.return_url);
     let page = match &finished {
-        Finished::Nothing | Finished::Look { .. } => return nothing(&shared, language),
+        Finished::Nothing | Finished::Look { .. } => {
+            return nothing(&shared, language, Reason::NotOnRecord);
+        }
         Finished::Works { others, .. } => speaker.works(*others),
         Finished::Waiting(_) => speaker.waiting(token),
         Finished::Later(_) => speaker.unseen(token),

@@ -12,6 +12,7 @@
 mod brand;
 mod callback;
 pub mod monitor;
+mod nowhere;
 mod one_click;
 mod page;
 mod preferences;
@@ -36,7 +37,7 @@ use url::Url;
 
 pub use brand::Brand;
 pub use report::{Access, ReportSite};
-pub use server::Server;
+pub use server::{STOP_LIMIT, Server};
 
 use crate::domain::{AddressKey, ReconnectUrl, Timestamp};
 use crate::languages::Languages;
@@ -113,6 +114,7 @@ struct Shared {
     rate: rate::Rate,
     reports: Option<report::Reports>,
     tally: tally::Tally,
+    nowhere: nowhere::Nowhere,
 }
 
 /// The pages, and who writes down that they were opened.
@@ -128,7 +130,7 @@ fn router(mut site: Site) -> Result<(Router, tally::TallyWriter), HttpError> {
     let reports = reports.map_err(HttpError::Pages)?;
     let (has_logo, reported) = (logo.is_some(), reports.is_some());
     let rate = rate::Rate::believing(site.trusted_proxies.clone());
-    let shared = Arc::new(Shared { site, pages, logo, rate, reports, tally });
+    let shared = Arc::new(Shared { site, pages, logo, rate, reports, tally, nowhere: nowhere::Nowhere::default() });
     let unsubscribe = get(unsubscribe::ask).post(unsubscribe::suppress).fallback(unsubscribe::wrong_method);
     // Links in old mails are opened whatever the mode is by now.
     let reconnect = get(reconnect::show).post(reconnect::start).fallback(unsubscribe::wrong_method);

@@ -22,6 +22,7 @@ use governor::{Quota, RateLimiter};
 use ipnet::IpNet;
 
 use super::Shared;
+use super::nowhere::Reason;
 use super::subject::Subject;
 use crate::domain::{AddressHash, AttemptId, LinkId};
 use crate::languages::PageLanguage;
@@ -82,6 +83,11 @@ impl Rate {
         allows(&self.clients, &client, &IpAddr::V6(Ipv6Addr::UNSPECIFIED))
     }
 
+    /// Who asks, as far as the proxies that are trusted say so; an IPv6 network of one customer counts as one.
+    pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        client(&self.trusted, peer, headers)
+    }
+
     /// Whether this client may try a token of the report once more just now.
     pub(super) fn allows_try(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         allows(&self.tries, &client(&self.trusted, peer, headers), &IpAddr::V6(Ipv6Addr::UNSPECIFIED))
@@ -130,6 +136,7 @@ pub(super) async fn guard(
 
 /// 429.
 pub(super) fn slower(shared: &Shared, language: &PageLanguage) -> Response {
+    shared.nowhere.note(Reason::TooOften);
     let mut answer = shared.pages.answer(StatusCode::TOO_MANY_REQUESTS, language, Subject::Slower);
     answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
     answer

@@ -13,6 +13,7 @@ use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, timeout, timeout_at};
 use url::form_urlencoded;
 
+use super::nowhere::Reason;
 use super::same_site::is_ours;
 use super::server::AnswerBy;
 use super::subject::Subject;
@@ -20,7 +21,7 @@ use super::tally::is_a_persons;
 use super::unsubscribe::accept_language;
 use super::words::Speaker;
 use super::{MAX_BODY_BYTES, ReconnectSite, Shared};
-use crate::domain::causes;
+use crate::domain::{AttemptId, LinkId, causes};
 use crate::languages::PageLanguage;
 use crate::reconnect::{PageView, Seen, Standing, Started};
 use crate::store::StoreError;
@@ -60,9 +61,9 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, method: Method, uri:
             page_of(&shared, site, shared.pages.language(view.incident.language.as_deref(), browser), &view)
         }
         Ok(Seen::Page(_)) => super::rate::slower(&shared, language),
-        Ok(Seen::Nothing) => nothing(&shared, language),
+        Ok(Seen::Nothing) => nothing(&shared, language, Reason::NotOurs),
         Ok(Seen::Forgotten) => forgotten(&shared, language),
-        Err(error) => failed(&shared, language, &error),
+        Err(error) => failed(&shared, language, ("look", site.reconnect.link_of(token)), &error),
     }
 }
 
@@ -82,9 +83,9 @@ pub(super) async fn start(
     let Some(site) = shared.site.reconnect.as_ref() else { return retired(&shared, language) };
     let view = match within(by.min(Instant::now() + MAX_LOOK_TIME), site.reconnect.look(token)).await {
         Ok(Seen::Page(view)) => view,
-        Ok(Seen::Nothing) => return nothing(&shared, language),
+        Ok(Seen::Nothing) => return nothing(&shared, language, Reason::NotOurs),
         Ok(Seen::Forgotten) => return forgotten(&shared, language),
-        Err(error) => return failed(&shared, language, &error),
+        Err(error) => return failed(&shared, language, ("look", site.reconnect.link_of(token)), &error),
     };
     let language = shared.pages.language(view.incident.language.as_deref(), accept_language(&head.headers));
     if !shared.rate.allows_link(&view.link) {
@@ -107,8 +108,8 @@ pub(super) async fn start(
         Ok(Started::Team) => shared.pages.show(StatusCode::OK, language, &speaker.team()),
         Ok(Started::Busy) => shared.pages.show(busy, language, &speaker.busy(token)),
         Ok(Started::Later) => retry_after(shared.pages.show(later, language, &speaker.later(token))),
-        Ok(Started::Nothing) => nothing(&shared, language),
-        Err(error) => failed(&shared, language, &error),
+        Ok(Started::Nothing) => nothing(&shared, language, Reason::NotOnRecord),
+        Err(error) => failed(&shared, language, ("start", Some(view.link)), &error),
     }
 }
 
@@ -122,34 +123,46 @@ pub(super) async fn within<T>(by: Instant, work: impl Future<Output = Result<T, 
     timeout_at(by, Box::pin(work)).await.map_err(|_| PageError::Slow)?.map_err(PageError::from)
 }
 
-/// The page for a token that is not ours: the same as for any address that does not exist.
-pub(super) fn nothing(shared: &Shared, language: &PageLanguage) -> Response {
+/// The page for a token that leads nowhere: the same as for any address that does not exist.
+pub(super) fn nothing(shared: &Shared, language: &PageLanguage, reason: Reason) -> Response {
+    shared.nowhere.note(reason);
     shared.pages.answer(StatusCode::NOT_FOUND, language, Subject::NothingHere)
 }
 
 /// The page where links are not used any more: whose they were cannot be told without a key.
 pub(super) fn retired(shared: &Shared, language: &PageLanguage) -> Response {
+    shared.nowhere.note(Reason::Retired);
     shared.pages.answer(StatusCode::GONE, language, Subject::Retired)
 }
 
 /// The page for a link of ours that is too old to be on record.
 fn forgotten(shared: &Shared, language: &PageLanguage) -> Response {
+    shared.nowhere.note(Reason::NotOnRecord);
     shared.pages.answer(StatusCode::OK, language, Subject::Expired)
 }
 
-/// The page for trouble of our own.
-fn failed(shared: &Shared, language: &PageLanguage, error: &PageError) -> Response {
-    away(shared, language, error, Subject::Later)
+/// The page for trouble of our own, met in this step, behind this link where the token is one.
+fn failed(shared: &Shared, language: &PageLanguage, at: (&'static str, Option<LinkId>), error: &PageError) -> Response {
+    let ((step, link), causes) = (at, causes(error));
+    tracing::error!(
+        event = events::HTTP_FAILED,
+        step, link_id = link.as_ref().map(tracing::field::display), error = %causes,
+        "A reconnect page could not be made; nothing has changed, and whoever asked for it may try again."
+    );
+    away(shared, language, Subject::Later)
 }
 
 /// The same for somebody who comes back from the provider: what became of that is not known.
-pub(super) fn unseen(shared: &Shared, language: &PageLanguage, error: &PageError) -> Response {
-    away(shared, language, error, Subject::Unseen)
+pub(super) fn unseen(shared: &Shared, language: &PageLanguage, attempt: &AttemptId, error: &PageError) -> Response {
+    tracing::error!(
+        event = events::HTTP_FAILED,
+        step = "back", attempt_id = %attempt, error = %causes(error),
+        "What came of an attempt could not be shown; whoever came back may have finished, and the next look will tell."
+    );
+    away(shared, language, Subject::Unseen)
 }
 
-fn away(shared: &Shared, language: &PageLanguage, error: &PageError, subject: Subject) -> Response {
-    let causes = causes(error);
-    tracing::error!(event = events::HTTP_FAILED, error = %causes, "A reconnect page could not be made.");
+fn away(shared: &Shared, language: &PageLanguage, subject: Subject) -> Response {
     retry_after(shared.pages.answer(StatusCode::SERVICE_UNAVAILABLE, language, subject))
 }
 
@@ -175,7 +188,9 @@ fn speaker<'a>(
 
 /// 303: the browser goes there with a GET (RFC 9110, section 15.4.4), and a reload repeats nothing.
 pub(super) fn go(shared: &Shared, language: &PageLanguage, address: &str) -> Response {
-    let Ok(mut location) = HeaderValue::from_str(address) else { return nothing(shared, language) };
+    let Ok(mut location) = HeaderValue::from_str(address) else {
+        return nothing(shared, language, Reason::NotOnRecord);
+    };
     location.set_sensitive(true);
     let headers = [
         (LOCATION, location),

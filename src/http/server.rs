@@ -4,7 +4,8 @@
 //! further ones wait with the operating system; none lives longer than [`MAX_CONNECTION_TIME`], however slowly it
 //! speaks, and answers that need others are there within [`MAX_ANSWER_TIME`]; a request that arrived whole is carried out
 //! though its client hangs up; when told to stop, nobody new is accepted and requests under way are finished, within
-//! [`MAX_DRAIN_TIME`], and what they left to be counted is written down. A crash cuts connections and nothing else.
+//! [`MAX_DRAIN_TIME`], and what they left to be counted is written down, all of it within [`STOP_LIMIT`]. A crash cuts
+//! connections and nothing else.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -23,8 +24,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::rate::Peer;
-use super::tally::TallyWriter;
+use super::tally::{TallyWriter, WRITE_LIMIT};
 use super::{HttpError, Site, router};
+use crate::domain::causes;
 use crate::telemetry::events;
 
 /// Each needs a file descriptor and some 20 kB; systemd's usual limit is 1024 descriptors.
@@ -40,9 +42,12 @@ const MAX_CONNECTION_TIME: Duration = Duration::from_secs(30);
 /// provider's page up to 12 s (`reconnect`). What is left of a connection's life is for sending it.
 const MAX_ANSWER_TIME: Duration = Duration::from_secs(24);
 
-/// Longer than the answer to a request under way takes, shorter than the 40 s before SIGKILL of our systemd unit and of
-/// our Kubernetes manifest, which also cover the last export and closing the state database.
+/// Longer than the answer to a request under way takes.
 const MAX_DRAIN_TIME: Duration = Duration::from_secs(25);
+
+/// From being told to stop to the end of [`Server::run`]: the requests under way, and one write of what is to be counted.
+/// What kills the process after a while counts from here; see `cli` for the sum.
+pub const STOP_LIMIT: Duration = MAX_DRAIN_TIME.saturating_add(WRITE_LIMIT);
 
 /// A request's head: hyper's least, 40 times what our links need.
 const MAX_HEAD_BYTES: usize = 8 * 1024;
@@ -93,9 +98,13 @@ impl Server {
         self.address
     }
 
-    /// Answers until `stop` is done, then finishes what is under way.
+    /// Answers until `stop` is done, then finishes what is under way, within [`STOP_LIMIT`].
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
-        let (tally, ended) = (self.tally.take(), CancellationToken::new());
+        let (tally, ended, stopped) = (self.tally.take(), CancellationToken::new(), CancellationToken::new());
+        let stop = async {
+            stop.await;
+            stopped.cancel();
+        };
         let writing = async {
             if let Some(tally) = tally {
                 tally.run(&ended).await;
@@ -105,13 +114,25 @@ impl Server {
             self.answer(stop).await;
             ended.cancel();
         };
-        tokio::join!(answering, writing);
+        let too_late = async {
+            stopped.cancelled().await;
+            tokio::time::sleep(STOP_LIMIT).await;
+        };
+        tokio::select! {
+            biased;
+            _ = async { tokio::join!(answering, writing) } => {}
+            () = too_late => tracing::warn!(
+                event = events::RECONNECT_UNCOUNTED,
+                "That links were opened in the last seconds could not be written down before the stop: the report counts \
+                 too few of them."
+            ),
+        }
     }
 
     async fn answer(self, stop: impl Future<Output = ()>) {
         let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let (connections, stopping) = (TaskTracker::new(), CancellationToken::new());
-        let mut stop = pin!(stop);
+        let (mut stop, mut deaf) = (pin!(stop), false);
         loop {
             let accepted = async {
                 // Room first, so that nobody is accepted and then left waiting. The semaphore is never closed.
@@ -123,10 +144,15 @@ impl Server {
                 () = &mut stop => break,
                 accepted = accepted => accepted,
             };
-            let Ok((stream, peer)) = accepted else {
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    say_deaf(&error, &mut deaf);
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
             };
+            deaf = false;
             let app = self.router.clone().layer(Extension(Peer(peer))).layer(Extension(Stopping(stopping.clone())));
             let app = app.layer(Extension(AnswerBy(Instant::now() + MAX_ANSWER_TIME)));
             let stopping = stopping.clone();
@@ -146,9 +172,23 @@ impl Server {
         if tokio::time::timeout(MAX_DRAIN_TIME, finished).await.is_err() {
             tracing::warn!(
                 event = events::HTTP_FAILED,
-                "Connections were cut at the stop; their requests may be lost."
+                connections = connections.len(),
+                unfinished = self.finishing.len(),
+                "What was under way took too long at the stop and was cut: whoever asked has to ask again. If it comes at \
+                 every stop, look at why the provider or the state database takes so long."
             );
         }
+    }
+}
+
+/// Says that nobody is let in, once until somebody is.
+fn say_deaf(error: &std::io::Error, deaf: &mut bool) {
+    if !std::mem::replace(deaf, true) {
+        tracing::error!(
+            event = events::HTTP_FAILED, error = %causes(error),
+            "Nobody can be let in: connections cannot be accepted. It is tried ten times a second; out of file \
+             descriptors is the usual reason."
+        );
     }
 }
 
@@ -184,3 +224,7 @@ async fn serve(stream: TcpStream, app: Router, stopping: CancellationToken) {
     // The rest of a connection that took too long is dropped, which closes it.
     tokio::time::timeout(MAX_CONNECTION_TIME, answered).await.ok();
 }
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

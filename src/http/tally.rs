@@ -27,8 +27,8 @@ const ROOM: usize = 1_024;
 /// Between two writes: one transaction a second at most, however many people click.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long one write may take; the last one with the drain of requests is below the 30 s before SIGKILL.
-const WRITE_LIMIT: Duration = Duration::from_secs(3);
+/// How long one write may take.
+pub(super) const WRITE_LIMIT: Duration = Duration::from_secs(3);
 
 /// Where looks are noted.
 pub(super) struct Tally(mpsc::Sender<(LinkId, Timestamp)>);

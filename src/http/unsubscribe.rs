@@ -84,7 +84,11 @@ pub(super) async fn suppress(State(shared): State<Arc<Shared>>, request: Request
         Ok(_) => shared.pages.answer(StatusCode::OK, language, Subject::Done),
         Err(error) => {
             let causes = causes(&error);
-            tracing::error!(event = events::HTTP_FAILED, error = %causes, "Somebody could not be unsubscribed.");
+            tracing::error!(
+                event = events::HTTP_FAILED,
+                hash = %hash, error = %causes,
+                "Somebody could not be unsubscribed, and was told so; they, or their mail service, have to ask again."
+            );
             let mut answer = shared.pages.answer(StatusCode::SERVICE_UNAVAILABLE, language, Subject::Later);
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("120"));
             answer

@@ -5,13 +5,10 @@
 //! written leaves nothing, one after it a pending delivery; either way the next run that is refused sends it.
 
 use super::{Pipeline, RunError};
-use crate::domain::{NotificationId, OperatorEvent, RunCounters, Timestamp, causes, scrub};
-use crate::ports::{ProviderError, ProviderUsage};
-use crate::store::{NewDelivery, NewOperatorEvent};
+use crate::domain::{KeyUse, OperatorEvent, RunCounters, Timestamp, causes, key_remedy};
+use crate::ports::{ProviderError, ProviderUsage, carrying};
+use crate::store::NewOperatorEvent;
 use crate::telemetry::events;
-
-/// What else the provider said is a slug in brackets.
-const MAX_DETAIL_CHARS: usize = 100;
 
 impl Pipeline {
     /// Notes what the run that began at `since`, after `before` had been asked, showed of the key, and tells the operator
@@ -57,16 +54,12 @@ impl Pipeline {
 
     async fn key_is_refused(&self, status: u16, detail: &str, counters: &mut RunCounters) -> Result<(), RunError> {
         let now = self.ports.clock.now();
-        let event = OperatorEvent::KeyRefused { status, detail: scrub(detail, MAX_DETAIL_CHARS) };
-        let carrying = self.ports.channels.iter().filter(|channel| channel.carries(event.kind()));
-        let deliveries = carrying
-            .map(|channel| NewDelivery::on(channel.name(), |uuid| channel.outside_id(uuid), &self.mint, now))
-            .collect();
-        let new = NewOperatorEvent { id: NotificationId::new(self.mint.uuid(now)), event, deliveries };
+        let event = OperatorEvent::key_refused(status, detail);
+        let new = NewOperatorEvent::to(carrying(&self.ports.channels, event.kind()), event, &self.mint, now);
         let mut work = self.store.begin().await?;
-        let first = work.key_refused(now).await?;
+        let mut first = work.key_refused(now).await?;
         if first {
-            work.insert_operator_event(&new, &self.run_id, now).await?;
+            first = work.insert_operator_event(&new, &self.run_id, now).await?;
             work.commit().await?;
         } else {
             work.roll_back();
@@ -75,8 +68,8 @@ impl Pipeline {
             event = events::KEY_REFUSED,
             http_status = status,
             first,
-            "The provider refuses the key: nobody is audited and nobody is told. Put a key it takes into [composio] \
-             api_key; `reconnectd check` tries it."
+            "The provider refuses the key: nobody is audited and nobody is told. {} `reconnectd check` tries it.",
+            key_remedy(status, KeyUse::Read)
         );
         self.deliverer().deliver_events(counters).await?;
         Ok(())

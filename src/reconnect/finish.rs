@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Reconnect;
 use super::look::newer;
+use super::observe::AskError;
 use crate::domain::{Account, AccountId, AttemptId, Status, Timestamp, TokenFor, causes};
 use crate::store::{AttemptRow, AttemptState, LinkedIncident, StoreError, Work};
 use crate::telemetry::events;
@@ -81,7 +82,8 @@ impl Reconnect {
             Err(_) => "it took too long".to_owned(),
         };
         tracing::warn!(
-            event = events::RECONNECT_FAILED, attempt_id = %attempt.id, error = %unseen,
+            event = events::RECONNECT_FAILED,
+            user = %attempt.user, incident_id = %attempt.incident, attempt_id = %attempt.id, error = %unseen,
             "What came of an attempt could not be seen or written down; the next look will tell."
         );
         Ok(Finished::Later(incident))
@@ -100,11 +102,7 @@ impl Reconnect {
             let accounts = match self.accounts_now(&attempt.user, &[made.clone(), anchor]).await {
                 Ok(accounts) => accounts,
                 Err(error) => {
-                    let causes = causes(&error);
-                    tracing::warn!(
-                        event = events::RECONNECT_FAILED, attempt_id = %attempt.id, error = %causes,
-                        "Whether somebody has reconnected could not be seen; the next look will tell."
-                    );
+                    self.note_unseen(attempt, &incident, &error).await?;
                     return Ok(Finished::Later(incident));
                 }
             };
@@ -115,6 +113,23 @@ impl Reconnect {
             sleep(PAUSE).await;
         }
         Ok(Finished::Waiting(incident))
+    }
+
+    /// Says why the provider did not say how an attempt ended.
+    async fn note_unseen(
+        &self,
+        attempt: &AttemptRow,
+        incident: &LinkedIncident,
+        error: &AskError,
+    ) -> Result<(), StoreError> {
+        if !self.refused_to_say(incident, error).await? {
+            tracing::warn!(
+                event = events::RECONNECT_FAILED,
+                user = %attempt.user, incident_id = %attempt.incident, attempt_id = %attempt.id, error = %causes(error),
+                "Whether somebody has reconnected could not be seen; the next look will tell."
+            );
+        }
+        Ok(())
     }
 
     /// Records what was seen and ends the attempt, in one transaction.

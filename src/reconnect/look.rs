@@ -27,7 +27,7 @@ pub enum Standing {
     Reconnected,
     /// It was removed, so nothing needs to be done.
     Removed,
-    /// The product's own side must be mended first, and its team knows.
+    /// The product's own side must be mended first; audits say so, as `operator.attention`.
     Team,
     /// It was switched off on purpose; the product's settings are the place.
     SwitchedOff,
@@ -70,11 +70,16 @@ pub struct PageView {
 }
 
 impl Reconnect {
+    /// The link a token names, if it is one of ours.
+    pub fn link_of(&self, token: &str) -> Option<LinkId> {
+        self.links.keys.open(TokenFor::Link, token).ok().map(LinkId::from_bytes)
+    }
+
     /// The page behind `token`.
     pub async fn look(&self, token: &str) -> Result<Seen, StoreError> {
-        let Ok(id) = self.links.keys.open(TokenFor::Link, token) else { return Ok(Seen::Nothing) };
+        let Some(id) = self.link_of(token) else { return Ok(Seen::Nothing) };
         let mut work = self.store.begin_read().await?;
-        Ok(match work.link(&LinkId::from_bytes(id)).await? {
+        Ok(match work.link(&id).await? {
             Some(link) => self.view(&mut work, link).await?.map_or(Seen::Forgotten, |view| Seen::Page(Box::new(view))),
             None => Seen::Forgotten,
         })

@@ -8,9 +8,9 @@ use tracing::Instrument as _;
 
 use super::look::of_anchor;
 use super::observe::AskError;
-use super::refused::Refusal;
+use super::refused::{Refusal, Refused};
 use super::{LINK_LIMIT, Reconnect, Seen, Standing};
-use crate::domain::{Account, AttemptId, Status, Timestamp, causes};
+use crate::domain::{Account, AttemptId, KeyUse, Status, Timestamp, causes};
 use crate::ports::{HostedLink, LinkWanted, ProviderError};
 use crate::store::{AttemptClaim, AttemptPage, AttemptRow, AttemptState, LinkedIncident, NewAttempt, StoreError};
 use crate::telemetry::events;
@@ -40,7 +40,7 @@ pub enum Started {
     Look,
     /// Here is the provider's page.
     Go(SecretString),
-    /// The product's own side must be mended first, and its team has been told.
+    /// The product's own side must be mended first.
     Team,
     /// Another tab is getting the page at this moment.
     Busy,
@@ -158,27 +158,30 @@ impl Reconnect {
         let state = if refused { AttemptState::Failed } else { AttemptState::Lost };
         let mut work = self.store.begin().await?;
         work.end_attempt(&new.id, state, now).await?;
-        let first = self.tell_of_refusal(&mut work, &new.auth_config, error, now).await?;
-        work.commit().await?;
-        Ok(log_not_made(new, error, first))
-    }
-
-    /// The provider was not to be asked whether it is still broken.
-    async fn not_asked(&self, incident: &LinkedIncident, error: &AskError) -> Result<Started, StoreError> {
-        if let AskError::Provider(error @ ProviderError::Unauthorized { .. }) = error {
-            let mut work = self.store.begin().await?;
-            let auth_config = &incident.anchor.account.auth_config;
-            let first = self.tell_of_refusal(&mut work, auth_config, error, self.clock.now()).await?;
-            work.commit().await?;
-            tracing::error!(
-                event = events::RECONNECT_REFUSED,
-                user = %incident.user, incident_id = %incident.id, first, error = %error,
-                "The API key may not read accounts while somebody wants to reconnect one."
-            );
+        if let Some(refusal) = Refusal::of(error, KeyUse::Link) {
+            let refused = Refused { user: &new.user, incident: &new.incident, auth_config: &new.auth_config };
+            self.refuse(work, refused, &refusal, now).await?;
             return Ok(Started::Team);
         }
-        let causes = causes(error);
-        tracing::warn!(event = events::RECONNECT_FAILED, error = %causes, "Somebody who wants to reconnect has to wait.");
+        work.commit().await?;
+        tracing::warn!(
+            event = events::RECONNECT_FAILED,
+            user = %new.user, incident_id = %new.incident, attempt_id = %new.id, error = %causes(error),
+            "No connect page was made; whoever asked for it may try again."
+        );
+        Ok(Started::Later)
+    }
+
+    /// The provider did not say whether it is still broken.
+    async fn not_asked(&self, incident: &LinkedIncident, error: &AskError) -> Result<Started, StoreError> {
+        if self.refused_to_say(incident, error).await? {
+            return Ok(Started::Team);
+        }
+        tracing::warn!(
+            event = events::RECONNECT_FAILED,
+            user = %incident.user, incident_id = %incident.id, error = %causes(error),
+            "Somebody who wants to reconnect has to wait."
+        );
         Ok(Started::Later)
     }
 
@@ -228,35 +231,4 @@ impl Reconnect {
 fn until(link: &HostedLink, now: Timestamp) -> Timestamp {
     let said = link.expires_at.unwrap_or(now + PAGE_LIFE);
     said.clamp(now + PAGE_LIFE, now + MOST_PAGE_LIFE)
-}
-
-/// Says what on-call must know, and what the person is shown.
-fn log_not_made(new: &NewAttempt, error: &ProviderError, first: bool) -> Started {
-    let (user, incident, auth_config) = (&new.user, &new.incident, &new.auth_config);
-    match Refusal::of(error) {
-        Some(Refusal::AuthConfig) => {
-            tracing::error!(
-                event = events::RECONNECT_REFUSED,
-                user = %user, incident_id = %incident, auth_config = %auth_config, first, error = %error,
-                "The provider makes no connect page with this auth config: is it disabled or deleted?"
-            );
-            Started::Team
-        }
-        Some(Refusal::Key) => {
-            tracing::error!(
-                event = events::RECONNECT_REFUSED,
-                user = %user, incident_id = %incident, auth_config = %auth_config, first, error = %error,
-                "The API key may not make connect pages: it needs the permission 'Connected accounts: Write'."
-            );
-            Started::Team
-        }
-        None => {
-            tracing::warn!(
-                event = events::RECONNECT_FAILED,
-                user = %user, incident_id = %incident, error = %error,
-                "No connect page was made; whoever asked for it may try again."
-            );
-            Started::Later
-        }
-    }
 }

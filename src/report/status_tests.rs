@@ -4,9 +4,10 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::domain::{
-    AuthConfigId, ReasonHint, RunCounters, RunId, SilenceId, SilenceScope, SuppressionCause, from_millis,
+    AuthConfigId, ConnectRefusal, ReasonHint, RunCounters, RunId, SilenceId, SilenceScope, SuppressionCause,
+    from_millis,
 };
-use crate::store::{OpenIncidents, OutboxStanding, RunRow, Storm};
+use crate::store::{KnownRefusal, OpenIncidents, OutboxStanding, RunRow, Storm};
 
 fn now() -> Timestamp {
     from_millis(1_793_610_000_000)
@@ -71,6 +72,7 @@ fn well() -> Situation {
             key_refused_at: None,
         },
         key_refused_at: None,
+        connect_refusals: Vec::new(),
         running: None,
         silences: Vec::new(),
         dead_lately: BTreeMap::new(),
@@ -110,6 +112,11 @@ fn storm() -> Storm {
         broken: 412,
         active: 498,
     }
+}
+
+fn refusal(reason: ConnectRefusal) -> KnownRefusal {
+    let auth_config = (reason == ConnectRefusal::AuthConfig).then(|| AuthConfigId::new("ac_3kXfL2"));
+    KnownRefusal { reason, auth_config, noted_at: before(TimeDelta::hours(26)) }
 }
 
 fn hands(situation: &Situation) -> Vec<&'static str> {
@@ -165,6 +172,11 @@ fn everything_at_once_is_a_page_that_can_be_read() {
     standing.suppressions = BTreeMap::from([(SuppressionCause::Unsubscribed, 7), (SuppressionCause::Refused, 1)]);
     standing.accounts_unknown_status = 2;
     situation.key_refused_at = Some(before(TimeDelta::minutes(90)));
+    situation.connect_refusals = vec![
+        refusal(ConnectRefusal::AuthConfig),
+        refusal(ConnectRefusal::KeyMayNotLink),
+        refusal(ConnectRefusal::Release),
+    ];
     situation.running = Some("host:1".into());
     situation.dead_lately = BTreeMap::from([(ChannelName::new("email"), 1)]);
     situation.configured.extend(["webhook:crm", "slack"].map(ChannelName::new));
@@ -187,6 +199,7 @@ fn each_thing_needs_a_hand_by_itself() {
     let rows: &[(&[&str], Change)] = &[
         (&[], |_| {}),
         (&["key_refused"], |s| s.key_refused_at = Some(now())),
+        (&["connect_refused"], |s| s.connect_refusals = vec![refusal(ConnectRefusal::KeyUnknown)]),
         (&["storm"], |s| s.standing.storms_held = vec![storm()]),
         (&[], |s| s.standing.jobs[1].failures = 2),
         (&["job_failing"], |s| s.standing.jobs[1].failures = 3),
@@ -285,6 +298,7 @@ fn every_hand_has_its_command() {
     let mut situation = well();
     situation.key_refused_at = Some(now());
     situation.standing.storms_held = vec![storm()];
+    situation.connect_refusals = vec![refusal(ConnectRefusal::AuthConfig)];
     for hand in Status::of(&situation).hands {
         assert!(hand.command.starts_with("reconnectd "), "{hand:?}");
     }

@@ -54,6 +54,7 @@ pub use accounts::{KnownAccount, KnownUser, MovedOn, SeenUser, Transition};
 pub use attempts::{ClaimedDelivery, Due, Settlement, ToldEnd};
 pub use baseline::{BaselineRelease, META_BASELINE, META_BASELINE_END};
 pub use channels::{ChannelState, Waiting};
+pub use connect_refused::KnownRefusal;
 pub use errors::StoreError;
 pub use incidents::{
     Cause, IncidentClose, IncidentMove, IncidentRenewal, NewIncident, OpenIncidentRow, StoredIncident, StormMembership,

@@ -4,7 +4,7 @@
 //! processes there are and wherever one of them dies.
 
 use super::{NewDelivery, StoreError, Work, sql};
-use crate::domain::{NotificationId, OperatorEvent, RunId, Timestamp};
+use crate::domain::{ChannelName, IdMint, NotificationId, OperatorEvent, RunId, Timestamp};
 
 /// An event to write, with its deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,19 @@ pub struct NewOperatorEvent {
     pub deliveries: Vec<NewDelivery>,
 }
 
+impl NewOperatorEvent {
+    /// `event`, on each of `channels`: its name, and what makes of a new UUID the id the outside will see.
+    pub fn to<'a>(
+        channels: impl Iterator<Item = (&'a ChannelName, impl FnOnce(&str) -> String)>,
+        event: OperatorEvent,
+        mint: &IdMint,
+        now: Timestamp,
+    ) -> Self {
+        let deliveries = channels.map(|(name, outside_id)| NewDelivery::on(name, outside_id, mint, now)).collect();
+        Self { id: NotificationId::new(mint.uuid(now)), event, deliveries }
+    }
+}
+
 impl Work {
     /// Whether this notification was written before.
     pub async fn has_notification(&mut self, id: &NotificationId) -> Result<bool, StoreError> {
@@ -24,15 +37,15 @@ impl Work {
         Ok(!self.session.fetch(select).await?.is_empty())
     }
 
-    /// Puts an event for the operator into the outbox.
+    /// Puts an event for the operator into the outbox. Says whether it did: not where no channel is to carry it.
     pub async fn insert_operator_event(
         &mut self,
         new: &NewOperatorEvent,
         run: &RunId,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         if new.deliveries.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let about = serde_json::to_string(&new.event)
             .map_err(|error| StoreError::Unreadable(format!("an event cannot be written as JSON ({error})")))?;
@@ -43,6 +56,7 @@ impl Work {
         let insert =
             insert.bind(new.id.as_str()).bind(now).bind(run.as_str()).bind(kind.code()).bind(kind.stored()).bind(about);
         self.session.execute(insert).await?;
-        self.insert_deliveries(&new.id, &new.deliveries, now).await
+        self.insert_deliveries(&new.id, &new.deliveries, now).await?;
+        Ok(true)
     }
 }

@@ -78,6 +78,8 @@ pub const ADDRESS_REFUSED: &str = "address.refused";
 pub const REPORT_READY: &str = "report.ready";
 /// A reconnect report could not be made or written.
 pub const REPORT_FAILED: &str = "report.failed";
+/// Making a report takes longer than whoever asks for it over HTTP waits.
+pub const REPORT_SLOW: &str = "report.slow";
 /// Somebody read the report over HTTP.
 pub const REPORT_VIEWED: &str = "report.viewed";
 /// Somebody asked for the report over HTTP and may not read it.
@@ -96,9 +98,9 @@ pub const SUPPRESSION_ADDED: &str = "suppression.added";
 pub const SUPPRESSION_ENDED: &str = "suppression.ended";
 /// Somebody chose which toolkits they are written to about.
 pub const SUPPRESSION_CHOSEN: &str = "suppression.chosen";
-/// `serve` is listening.
+/// The pages are served.
 pub const HTTP_LISTENING: &str = "http.listening";
-/// A request to `serve` could not be answered, or its connection was cut at the stop.
+/// A page could not be made, nobody could be let in, or connections were cut at the stop.
 pub const HTTP_FAILED: &str = "http.failed";
 /// `serve` stopped.
 pub const HTTP_STOPPED: &str = "http.stopped";
@@ -112,8 +114,10 @@ pub const RECONNECT_STARTED: &str = "reconnect.started";
 pub const RECONNECT_ENDED: &str = "reconnect.ended";
 /// Somebody who wants to reconnect had to be asked to wait: the provider could not be asked.
 pub const RECONNECT_FAILED: &str = "reconnect.failed";
-/// The provider makes no connect page: the auth config or the key's permission must be mended.
+/// The provider makes no connect page, or says nothing of accounts: a person must mend why.
 pub const RECONNECT_REFUSED: &str = "reconnect.refused";
+/// A link of a mail led nowhere: not ours, not on record, retired, or asked for too often.
+pub const RECONNECT_UNKNOWN: &str = "reconnect.unknown";
 /// A form was sent from a page that is not ours, or is too old; nothing was done.
 pub const RECONNECT_FOREIGN: &str = "reconnect.foreign";
 /// Links were revoked by an operator.

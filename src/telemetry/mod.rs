@@ -30,6 +30,7 @@ use tracing_subscriber::{EnvFilter, Registry, reload};
 pub use line::LineFormat;
 use metrics::CountingLayer;
 pub use metrics::Metrics;
+pub use otlp::FLUSH_LIMIT;
 pub use pulse::Pulse;
 
 use crate::domain::RunId;

@@ -15,7 +15,7 @@ mod monitor;
 mod once;
 mod operator;
 mod outbox;
-mod page;
+pub mod page;
 mod page_refusals;
 mod preview;
 pub mod process;

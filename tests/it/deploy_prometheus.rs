@@ -27,7 +27,7 @@ pub fn alerts() -> BTreeMap<&'static str, BTreeMap<&'static str, &'static str>> 
             (name.trim(), rest.lines().filter_map(|line| line.trim().split_once(": ")).collect())
         })
         .collect();
-    assert!(alerts.len() >= 17, "the alerts were not found");
+    assert!(alerts.len() >= 19, "the alerts were not found");
     alerts
 }
 

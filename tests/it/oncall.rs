@@ -8,6 +8,7 @@
 
 mod daemon_scenes;
 mod delivery_scenes;
+mod page_scenes;
 mod prometheus;
 mod provider_scenes;
 
@@ -78,6 +79,7 @@ fn every_alert_has_its_scene() {
     let scenes = [
         include_str!("oncall/daemon_scenes.rs"),
         include_str!("oncall/delivery_scenes.rs"),
+        include_str!("oncall/page_scenes.rs"),
         include_str!("oncall/provider_scenes.rs"),
     ];
     let named = |scene: &str| -> BTreeSet<String> {

@@ -44,12 +44,13 @@ pub fn assert_promised(document: &Value) {
     }
 }
 
-async fn status(rig: &Rig) -> Status {
+pub async fn status(rig: &Rig) -> Status {
     let now = rig.now();
     let mut work = rig.store.begin_read().await.unwrap();
     let status = Status::of(&Situation {
         standing: work.standing(now).await.unwrap(),
         key_refused_at: work.key_refused_at().await.unwrap(),
+        connect_refusals: work.connect_refusals(now).await.unwrap(),
         running: work.lease_holder("run").await.unwrap().map(|held| held.holder),
         silences: work.active_silences(now).await.unwrap(),
         dead_lately: work.dead_since(now - chrono::TimeDelta::days(7)).await.unwrap(),

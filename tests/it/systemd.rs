@@ -5,6 +5,19 @@
 mod booted;
 mod units;
 
+use std::time::Duration;
+
+use reconnectd::cli::RUN_CLOSE_LIMIT;
+use reconnectd::config::Config;
+
+/// `[ping] timeout` where nobody says anything else.
+const USUAL_PING: Duration = Duration::from_secs(10);
+
+/// The longest that the daemon may take from a signal to its end, with pings.
+pub fn longest_stop(config: &Config) -> Duration {
+    config.daemon.drain_timeout + RUN_CLOSE_LIMIT + USUAL_PING
+}
+
 /// Every file of `systemd/` with its text.
 const UNITS: [(&str, &str); 8] = [
     ("reconnectd.service", include_str!("../../systemd/reconnectd.service")),

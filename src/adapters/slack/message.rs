@@ -121,8 +121,8 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        ChannelName, DeliveryId, NotificationId, OperatorEvent, ReportCoverage, ReportHeadline, ReportToolkit,
-        from_millis,
+        AuthConfigId, ChannelName, ConnectRefusal, DeliveryId, NotificationId, OperatorEvent, ReportCoverage,
+        ReportHeadline, ReportToolkit, from_millis,
     };
 
     fn message(event: OperatorEvent, product: &str) -> Value {
@@ -192,14 +192,19 @@ mod tests {
             OperatorEvent::KeyRefused { status: 401, detail: " [invalid_api_key]".into() },
             report(&["slack", "google_drive", "gmail"], 99),
             report(&[], 61),
-            OperatorEvent::ConnectRefused {
-                auth_config: Some("ac_3kXfL2".into()),
-                status: 400,
-                detail: " [AuthConfig_Disabled]".into(),
-            },
-            OperatorEvent::ConnectRefused { auth_config: None, status: 403, detail: String::new() },
         ];
-        let messages: Vec<Value> = events.into_iter().map(|event| message(event, "Acme")).collect();
+        let config = AuthConfigId::new("ac_3kXfL2");
+        let refusals = [
+            (ConnectRefusal::AuthConfig, (400, " [AuthConfig_Disabled]")),
+            (ConnectRefusal::KeyUnknown, (401, " [invalid_api_key]")),
+            (ConnectRefusal::KeyMayNotRead, (403, "")),
+            (ConnectRefusal::KeyMayNotLink, (403, "")),
+            (ConnectRefusal::Release, (410, "")),
+            (ConnectRefusal::Isolation, (200, "")),
+        ];
+        let refusals = refusals.map(|(reason, answer)| OperatorEvent::connect_refused(reason, &config, answer));
+        let events = events.into_iter().chain(refusals);
+        let messages: Vec<Value> = events.map(|event| message(event, "Acme")).collect();
         insta::assert_json_snapshot!("messages", messages);
     }
 
@@ -210,7 +215,12 @@ mod tests {
             OperatorEvent::ChannelStopped { channel: ChannelName::new(hostile), detail: hostile.into() },
             OperatorEvent::EndpointDisabled { channel: ChannelName::new(hostile), detail: hostile.into() },
             OperatorEvent::KeyRefused { status: 403, detail: hostile.into() },
-            OperatorEvent::ConnectRefused { auth_config: Some(hostile.into()), status: 400, detail: hostile.into() },
+            OperatorEvent::ConnectRefused {
+                auth_config: Some(hostile.into()),
+                reason: None,
+                status: 400,
+                detail: hostile.into(),
+            },
             OperatorEvent::StormHeld {
                 storm_id: hostile.into(),
                 scope: hostile.into(),

@@ -3,7 +3,7 @@
 //! Plain text; what came from outside is scrubbed and bounded here and escaped where it is written.
 
 use super::report::Told;
-use crate::domain::{OperatorEvent, Timestamp, scrub};
+use crate::domain::{ConnectRefusal, KeyUse, OperatorEvent, Timestamp, key_remedy, scrub};
 
 /// A name from outside: an auth config, a toolkit, a channel.
 const MAX_NAME_CHARS: usize = 100;
@@ -70,13 +70,13 @@ pub(super) fn of_event(event: &OperatorEvent) -> Words {
             headline: "Composio refuses the API key; nobody is audited and nobody is told".to_owned(),
             facts: format!("It answered: {}", said(&format!("HTTP {status} {detail}"))),
             steps: vec![
-                "Put a project key with the permission \"Connected accounts: Read\" into [composio] api_key."
-                    .to_owned(),
+                key_remedy(*status, KeyUse::Read).to_owned(),
                 "`reconnectd check` tries it; the next run goes on where this one stopped.".to_owned(),
             ],
         },
-        OperatorEvent::ConnectRefused { auth_config, status, detail } => {
-            connect_refused(auth_config.as_deref(), &said(&format!("HTTP {status} {detail}")))
+        OperatorEvent::ConnectRefused { auth_config, status, detail, .. } => {
+            let reason = event.connect_refusal().unwrap_or(ConnectRefusal::AuthConfig);
+            connect_refused(reason, auth_config.as_deref(), &said(&format!("HTTP {status} {detail}")))
         }
         OperatorEvent::ReportReady { from, to, .. } => Words {
             headline: format!("The reconnect report from {} to {} is there", from.date_naive(), to.date_naive()),
@@ -106,26 +106,30 @@ fn instant(at: Timestamp) -> String {
     at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-fn connect_refused(auth_config: Option<&str>, answer: &str) -> Words {
-    let works_again = "The links in mails work again by themselves as soon as it is mended.".to_owned();
-    match auth_config {
-        Some(id) => Words {
-            headline: format!("Composio makes no connect pages with {}; who clicks cannot reconnect", name(id)),
-            facts: format!("It answered: {answer}. People who click read that your team is on it."),
-            steps: vec![
-                format!("Look at the auth config {} at Composio: is it enabled, and is it still there?", name(id)),
-                works_again,
-            ],
-        },
-        None => Words {
-            headline: "Composio refuses the API key connect pages; who clicks cannot reconnect".to_owned(),
-            facts: format!("It answered: {answer}. People who click read that your team is on it."),
-            steps: vec![
-                "Give the key in [composio] api_key the permission \"Connected accounts: Write\".".to_owned(),
-                "`reconnectd check` tries it.".to_owned(),
-                works_again,
-            ],
-        },
+fn connect_refused(reason: ConnectRefusal, auth_config: Option<&str>, answer: &str) -> Words {
+    let id = name(auth_config.unwrap_or_default());
+    let what = match reason {
+        ConnectRefusal::AuthConfig => format!("Composio makes no connect pages with {id}"),
+        ConnectRefusal::KeyUnknown => "Composio does not know the API key".to_owned(),
+        ConnectRefusal::KeyMayNotRead => "Composio lets the API key read no accounts".to_owned(),
+        ConnectRefusal::KeyMayNotLink => "Composio lets the API key make no connect pages".to_owned(),
+        ConnectRefusal::Release => "Composio no longer serves this version of reconnectd".to_owned(),
+        ConnectRefusal::Isolation => "Composio answered with somebody else's account".to_owned(),
+    };
+    let mut steps = vec![match reason {
+        ConnectRefusal::AuthConfig => {
+            format!("Look at the auth config {id} at Composio: is it enabled, and is it still there?")
+        }
+        other => other.remedy().to_owned(),
+    }];
+    if matches!(reason, ConnectRefusal::KeyUnknown | ConnectRefusal::KeyMayNotRead | ConnectRefusal::KeyMayNotLink) {
+        steps.push("`reconnectd check` tries it.".to_owned());
+    }
+    steps.push("The links in mails work again by themselves as soon as it is mended.".to_owned());
+    Words {
+        headline: format!("{what}; who clicks cannot reconnect"),
+        facts: format!("It answered: {answer}. People who click read that something must be put right first."),
+        steps,
     }
 }
 

@@ -4,6 +4,7 @@ mod assembly;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
@@ -13,7 +14,7 @@ use crate::config::ReportAuth;
 use crate::daemon::{self, Audit, Background, Body, Deliver, End, Failure, FailureKind, Report, Retention};
 use crate::http::HttpError;
 use crate::lifecycle::{self, ServiceManager};
-use crate::telemetry::{Pulse, events};
+use crate::telemetry::{FLUSH_LIMIT, Pulse, events};
 
 use assembly::Real;
 
@@ -69,6 +70,11 @@ pub(super) async fn run(config: Option<&Path>) -> Exit {
         },
     }
 }
+
+/// From the end of the jobs, which have `[daemon] drain_timeout`, to the end of `run`, besides a ping that is under way,
+/// which has `[ping] timeout`: the pages and the state database, and the last export. `TimeoutStopSec` and
+/// `terminationGracePeriodSeconds` are longer than the sum, which tests hold them to.
+pub const CLOSE_LIMIT: Duration = daemon::CLOSE_LIMIT.saturating_add(FLUSH_LIMIT);
 
 /// What it does for those who watch it.
 async fn servers(process: &setup::Process, pulse: &Arc<Pulse>) -> Result<Vec<Background>, HttpError> {

@@ -64,12 +64,6 @@ impl Refused {
             Self::NoName => "no_name",
         }
     }
-
-    /// Whether it happens to people and scanners every day: asking without a token, and being slowed down after what
-    /// was logged before.
-    pub(super) fn is_expected(self) -> bool {
-        matches!(self, Self::NoToken | Self::TooOften)
-    }
 }
 
 impl Access {

@@ -143,6 +143,17 @@ impl Question {
         }
     }
 
+    /// Which time it is about, for the log: `7d`, or instants.
+    pub(super) fn words(&self) -> String {
+        let (Self::Report { span, .. } | Self::Trend { span, .. }) = self;
+        match span {
+            Span::Last(length) => humantime::format_duration(*length).to_string(),
+            Span::From(from, to) => {
+                format!("{} to {}", from.to_rfc3339(), to.map_or_else(|| "now".to_owned(), |to| to.to_rfc3339()))
+            }
+        }
+    }
+
     pub(super) fn toolkit(&self) -> Option<&str> {
         match self {
             Self::Report { toolkit, .. } | Self::Trend { toolkit, .. } => toolkit.as_deref(),

@@ -11,6 +11,7 @@
 //! with it on SQLite the statement under way; on PostgreSQL that ends in its own time. A restart forgets the answers.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -61,7 +62,7 @@ pub(super) enum NotMade {
     /// The server is being stopped.
     #[error("the server stops")]
     Stopping,
-    /// A defect.
+    /// The task that made it panicked.
     #[error("making the report ended unexpectedly")]
     Ended,
     /// Time moved on while it waited; cannot be with a clock that does not go backwards.
@@ -83,10 +84,18 @@ impl NotMade {
     }
 
     /// Tells the operator, unless the question or the moment is at fault.
-    fn log(&self) {
-        if matches!(self, Self::Slow | Self::Ended | Self::Report(ReportError::Store(_))) {
+    fn log(&self, question: &Question) {
+        if matches!(self, Self::Ended | Self::Report(ReportError::Store(_))) {
             let error = causes(self);
-            tracing::warn!(event = events::REPORT_FAILED, error, "A report could not be shown.");
+            let (view, toolkit) = (question.view().code(), question.toolkit().unwrap_or_default());
+            tracing::warn!(
+                event = events::REPORT_FAILED,
+                view,
+                toolkit,
+                period = question.words(),
+                error,
+                "A report could not be shown; who asks again has it made again."
+            );
         }
     }
 }
@@ -152,10 +161,7 @@ impl Making {
             let Ok(Ok(turn)) = turn else { return Err(Arc::new(NotMade::Busy)) };
             self.begin(question, turn, stopping.clone(), compute)
         };
-        timeout(MOST_WORK, answer).await.unwrap_or_else(|_| {
-            NotMade::Slow.log();
-            Err(Arc::new(NotMade::Slow))
-        })
+        timeout(MOST_WORK, answer).await.unwrap_or_else(|_| Err(Arc::new(NotMade::Slow)))
     }
 
     /// Computes it in a task that holds `turn`, unless whoever had the turn before asked the same.
@@ -174,20 +180,21 @@ impl Making {
         let (begun, asked, to_keep) = (Instant::now(), question.clone(), Arc::clone(&self.known));
         let task = tokio::spawn(async move {
             let made = tokio::select! {
-                made = compute => made,
+                made = said_if_slow(&asked, compute) => made,
                 () = stopping.cancelled() => Err(NotMade::Stopping),
             };
             let answer = made.map(Arc::new).map_err(|error| {
-                error.log(); // Here, because all who asked may have left.
+                error.log(&asked); // Here, because all who asked may have left.
                 Arc::new(error)
             });
             to_keep.lock().unwrap_or_else(PoisonError::into_inner).end(asked, begun, &answer);
             drop(turn);
             answer
         });
-        let answer = task.map(|ended| {
+        let ended_of = question.clone();
+        let answer = task.map(move |ended| {
             ended.unwrap_or_else(|_| {
-                NotMade::Ended.log();
+                NotMade::Ended.log(&ended_of);
                 Err(Arc::new(NotMade::Ended))
             })
         });
@@ -222,6 +229,23 @@ impl Known {
             self.kept.push_front(Kept { question, until: Instant::now() + fresh, made: Arc::clone(made) });
         }
     }
+}
+
+/// `compute`, and a line of the log where it takes longer than who asked for it waits: one, however many those are.
+async fn said_if_slow<T>(question: &Question, compute: impl Future<Output = T>) -> T {
+    let mut compute = pin!(compute);
+    if let Ok(made) = timeout(MOST_WORK, compute.as_mut()).await {
+        return made;
+    }
+    let (view, toolkit) = (question.view().code(), question.toolkit().unwrap_or_default());
+    tracing::warn!(
+        event = events::REPORT_SLOW,
+        view,
+        toolkit,
+        period = question.words(),
+        "Making a report takes longer than whoever asked for it waits; it goes on, and is kept for them for ten minutes."
+    );
+    compute.await
 }
 
 async fn make(store: &Store, question: &Question, now: Timestamp) -> Result<Made, NotMade> {

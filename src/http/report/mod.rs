@@ -16,6 +16,7 @@ mod asked;
 mod making;
 mod shown;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,7 +84,7 @@ async fn answer(
     let form = form.unwrap_or_else(|| Form::accepted(&headers));
     let reader = match reports.site.access.reader(peer.ip(), &headers, &shared.rate) {
         Ok(reader) => reader,
-        Err(refused) => return refuse(refused),
+        Err(refused) => return refuse(refused, &shared, peer.ip(), &headers),
     };
     let now = (shared.site.now)();
     let asked = match Asked::read(view, uri.query().unwrap_or_default(), reports.site.period, now) {
@@ -112,13 +113,33 @@ fn viewed(reader: &str, question: &Question, form: Form, took: chrono::TimeDelta
     );
 }
 
-/// Says little: whoever asks is nobody yet.
-fn refuse(refused: Refused) -> Response {
+/// Tells the client little: whoever asks is nobody yet. On-call is told who that is where it is a proxy to be put into the
+/// configuration, or somebody who guesses.
+fn refuse(refused: Refused, shared: &Shared, peer: IpAddr, headers: &HeaderMap) -> Response {
     let reason = refused.code();
-    if refused.is_expected() {
-        tracing::debug!(event = events::REPORT_REFUSED, reason, "The report was asked for without a token.");
-    } else {
-        tracing::warn!(event = events::REPORT_REFUSED, reason, "Somebody was not let see the report.");
+    match refused {
+        Refused::NoToken => {
+            tracing::debug!(event = events::REPORT_REFUSED, reason, "The report was asked for without a token.");
+        }
+        Refused::TooOften => {
+            tracing::debug!(event = events::REPORT_REFUSED, reason, "The report's token was tried too often.");
+        }
+        Refused::WrongToken => {
+            let client = shared.rate.client(peer, headers);
+            tracing::warn!(
+                event = events::REPORT_REFUSED, reason, client = %client,
+                "Somebody asked for the report with a token that is not the one."
+            );
+        }
+        Refused::NotTheProxy => tracing::warn!(
+            event = events::REPORT_REFUSED, reason, client = %peer.to_canonical(),
+            "The report was asked for from an address that is not in [http] report_proxy_from."
+        ),
+        Refused::NoName => tracing::warn!(
+            event = events::REPORT_REFUSED,
+            reason,
+            "The proxy names nobody who asks for the report, or more than one: look at [http] report_proxy_header."
+        ),
     }
     shown::refused(refused)
 }

@@ -93,7 +93,9 @@ impl ReportJob<'_> {
     pub async fn run(&self, at: Timestamp, stop: &CancellationToken) -> Result<ReportDone, ReportJobError> {
         let started_at = self.clock.now();
         self.note_start(started_at).await?;
-        let done = self.make(at, stop).await;
+        let length = TimeDelta::from_std(self.settings.period).unwrap_or(TimeDelta::days(7));
+        let period = Period { from: at - length, to: at };
+        let done = self.make(period, stop).await;
         let now = self.clock.now();
         let duration = (now - started_at).to_std().unwrap_or_default();
         let detail = done.as_ref().err().map(|error| scrub(&causes(error), 500));
@@ -103,15 +105,19 @@ impl ReportJob<'_> {
             _ => JobEnd::Succeeded,
         };
         if let Some(error) = &detail {
-            tracing::error!(event = events::REPORT_FAILED, error, "The reconnect report could not be made.");
+            let (from, to) = (period.from.to_rfc3339(), period.to.to_rfc3339());
+            tracing::error!(
+                event = events::REPORT_FAILED,
+                from_at = %from, to_at = %to, error,
+                "The scheduled reconnect report could not be made and nobody was told of it; `reconnectd report --from \
+                 {from} --to {to}` makes it by hand."
+            );
         }
         let noted = self.note_end(end, duration, now).await;
         done.and_then(|done| noted.map(|()| done).map_err(ReportJobError::from))
     }
 
-    async fn make(&self, at: Timestamp, stop: &CancellationToken) -> Result<ReportDone, ReportJobError> {
-        let length = TimeDelta::from_std(self.settings.period).unwrap_or(TimeDelta::days(7));
-        let period = Period { from: at - length, to: at };
+    async fn make(&self, period: Period, stop: &CancellationToken) -> Result<ReportDone, ReportJobError> {
         let computed = tokio::select! {
             report = reconnect_report(self.store, period, self.clock.now()) => report?,
             () = stop.cancelled() => return Ok(ReportDone::Stopped),

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::text::{ago, counted};
 use super::{ChannelStatus, JobStatus, Situation, Status, since};
 use crate::domain::{JobName, Timestamp};
+use crate::store::KnownRefusal;
 
 /// What was given up longer ago is on the page, but needs nobody any more: who was to be told heard otherwise or will
 /// be reminded.
@@ -46,6 +47,7 @@ pub(super) fn needed(status: &Status, situation: &Situation) -> Vec<Hand> {
     let now = status.read_at;
     let mut hands = Vec::new();
     hands.extend(status.key_refused_at.map(|at| key(at, now)));
+    hands.extend(situation.connect_refusals.iter().map(|known| connect(known, now)));
     hands.extend(status.storms_held.iter().map(|storm| Hand {
         what: "storm",
         words: format!(
@@ -90,6 +92,20 @@ fn key(at: Timestamp, now: Timestamp) -> Hand {
         what: "key_refused",
         words: format!("Composio refuses the API key since {}; nobody is audited and nobody is told.", ago(at, now)),
         command: "reconnectd check   (after putting another key into [composio] api_key)".to_owned(),
+    }
+}
+
+/// Told here whether a channel carries `connect.refused` or not: who clicked reads that something must be put right.
+fn connect(known: &KnownRefusal, now: Timestamp) -> Hand {
+    let config = known.auth_config.as_ref().map_or_else(String::new, |id| format!(" {id}:"));
+    Hand {
+        what: "connect_refused",
+        words: format!(
+            "Who clicks a link to the reconnect page cannot reconnect, noted {}.{config} {}",
+            ago(known.noted_at, now),
+            known.reason.remedy()
+        ),
+        command: "reconnectd check   (it is over when a page is made again, at the next click)".to_owned(),
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::domain::{ChannelName, JobName, OperatorSilence, Timestamp, millis};
-use crate::store::{ChannelState, JobRow, Standing};
+use crate::store::{ChannelState, JobRow, KnownRefusal, Standing};
 
 pub use hands::{DEAD_LATELY, Hand};
 
@@ -27,6 +27,8 @@ pub struct Situation {
     pub standing: Standing,
     /// Since when the provider refuses the key.
     pub key_refused_at: Option<Timestamp>,
+    /// For what causes no connect pages are made, the longest known first.
+    pub connect_refusals: Vec<KnownRefusal>,
     /// Who holds the right to run.
     pub running: Option<String>,
     /// Silences in force.
@@ -83,6 +85,19 @@ pub struct Status {
     pub suppressions: BTreeMap<&'static str, u64>,
     /// Since when the provider refuses the key.
     pub key_refused_at: Option<Timestamp>,
+    /// For what causes no connect pages are made, the longest known first.
+    pub connect_refused: Vec<ConnectRefusedStatus>,
+}
+
+/// A cause for which nobody can reconnect on our page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConnectRefusedStatus {
+    /// Why: a code of [`ConnectRefusal`](crate::domain::ConnectRefusal).
+    pub reason: &'static str,
+    /// With which auth config, where that is why.
+    pub auth_config: Option<String>,
+    /// When somebody who clicked met it; that is noted once in seven days.
+    pub noted_at: Timestamp,
 }
 
 /// How a job last went and when it comes next.
@@ -232,6 +247,7 @@ impl Status {
             silences: situation.silences.iter().map(silence).collect(),
             suppressions: standing.suppressions.iter().map(|(cause, n)| (cause.code(), *n)).collect(),
             key_refused_at: situation.key_refused_at,
+            connect_refused: situation.connect_refusals.iter().map(connect_refused).collect(),
         };
         status.hands = hands::needed(&status, situation);
         status.well = status.hands.is_empty();
@@ -352,6 +368,14 @@ fn storms(standing: &Standing) -> Vec<StormStatus> {
         active: storm.active,
     };
     standing.storms_held.iter().map(storm).collect()
+}
+
+fn connect_refused(known: &KnownRefusal) -> ConnectRefusedStatus {
+    ConnectRefusedStatus {
+        reason: known.reason.code(),
+        auth_config: known.auth_config.as_ref().map(ToString::to_string),
+        noted_at: known.noted_at,
+    }
 }
 
 fn silence(silence: &OperatorSilence) -> SilenceStatus {

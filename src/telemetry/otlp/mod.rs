@@ -29,7 +29,7 @@ use crate::domain::Timestamp;
 use crate::ports::Clock;
 
 /// The longest the end of a process waits for the last export.
-const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+pub const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 
 /// The name of a service nobody named.
 const SERVICE: &str = "reconnectd";

@@ -128,15 +128,21 @@ async fn the_pages_of_the_daemon_share_its_door_to_the_provider() {
 
 #[tokio::test]
 async fn check_says_whether_the_key_may_make_pages_and_makes_none() {
-    let setup = paged().await;
+    let mut setup = paged().await;
     setup.broken_user("u1").await;
     let output = setup.run(&["check"]).await.expect(0);
+    assert!(!output.stdout.contains("carries connect.refused"), "{}", output.stdout);
     assert!(output.stdout.contains("the key is accepted and may make connect pages"), "{}", output.stdout);
     assert_eq!(setup.simulator.world().accounts_of(&reconnectd::domain::UserId::new("u1")).len(), 1);
     setup.simulator.change(|settings| settings.scope = KeyScope::ReadOnly);
     let output = setup.run(&["check"]).await.expect(3);
     let failing: Vec<_> = findings(&output).into_iter().filter(|(ok, ..)| !ok).collect();
     assert!(failing.len() == 1 && failing[0].2.contains("'Connected accounts: Write'"), "{failing:?}");
+    // Who clicks would read that something is put right, and nobody would be told.
+    setup.simulator.change(|settings| settings.scope = KeyScope::Full);
+    setup.set("webhook.events", "[\"reconnect.requested\"]");
+    let output = setup.run(&["check"]).await.expect(0);
+    assert!(output.stdout.contains("WARN   reconnect        no channel carries connect.refused"), "{}", output.stdout);
 }
 
 #[tokio::test]

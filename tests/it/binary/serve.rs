@@ -183,5 +183,6 @@ async fn the_report_is_read_with_the_token_and_its_reading_is_logged_without_it(
     }
     assert_eq!(of("report.refused").len(), 1, "asking without a token is nothing: {}", output.stderr);
     assert_eq!(of("report.refused")[0]["reason"], "wrong_token");
+    assert_eq!(of("report.refused")[0]["client"], "127.0.0.1", "who guesses can be shut out");
     assert!(!output.stderr.contains("of-32"), "{}", output.stderr);
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use jsonschema::Validator;
 use reconnectd::domain::{
-    ChannelName, CloseEvidence, OperatorEvent, OperatorNotice, Recovery, ReportCoverage, ReportHeadline, ReportToolkit,
-    RetrySchedule, Timestamp,
+    ChannelName, CloseEvidence, ConnectRefusal, OperatorEvent, OperatorNotice, Recovery, ReportCoverage,
+    ReportHeadline, ReportToolkit, RetrySchedule, Timestamp,
 };
 use serde_json::Value;
 
@@ -90,6 +90,7 @@ fn example_event(kind: EventKind) -> OperatorNotice {
         EventKind::KeyRefused => OperatorEvent::KeyRefused { status: 401, detail: "[invalid_api_key]".to_owned() },
         EventKind::ConnectRefused => OperatorEvent::ConnectRefused {
             auth_config: Some("ac_3kXfL2".to_owned()),
+            reason: Some(ConnectRefusal::AuthConfig),
             status: 400,
             detail: "[AuthConfig_Disabled]".to_owned(),
         },

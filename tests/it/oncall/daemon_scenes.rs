@@ -24,7 +24,7 @@ async fn daemon() -> Setup {
     setup
 }
 
-fn log(running: &Running) -> Vec<Value> {
+pub fn log(running: &Running) -> Vec<Value> {
     running.stderr().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
@@ -33,7 +33,7 @@ async fn seen(running: &Running, event: &str) {
 }
 
 /// What a scrape gets.
-async fn scrape(running: &Running) -> String {
+pub async fn scrape(running: &Running) -> String {
     get(running, "/metrics").await.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 

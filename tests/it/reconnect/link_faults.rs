@@ -1,25 +1,25 @@
 //! The one request that makes the provider's page goes wrong: nobody is sent anywhere, it is never repeated by itself,
-//! and the next click works; what a person cannot mend, the operator is told.
+//! and the next click works.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use reconnectd::domain::{AuthConfigId, EventKind, OperatorEvent, ToolkitSlug, UserId};
-use reconnectd::simulator::{Fault, KeyScope};
+use reconnectd::domain::UserId;
+use reconnectd::simulator::Fault;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use super::bent::{Bent, client};
 use super::{DAY, Place, hosted};
 
 /// How the attempts there were stand.
-async fn attempts(place: &Place) -> Vec<String> {
+pub async fn attempts(place: &Place) -> Vec<String> {
     let mut database = SqliteConnection::connect(&place.rig.url).await.unwrap();
     let rows = sqlx::query("SELECT state FROM reconnect_attempts ORDER BY state");
     rows.fetch_all(&mut database).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
 /// The next click leads to the provider's page, and from there to an account that works.
-async fn mends(place: &Place, link: &str) {
+pub async fn mends(place: &Place, link: &str) {
     let served = place.serve().await;
     let page = hosted(&served.press(link).await);
     let back = served.decide(&page, "approve").await;
@@ -100,66 +100,4 @@ async fn what_is_asked_for_is_that_user_s_account_with_that_auth_config_and_a_wa
     // What arrived at the provider says the same.
     let account = place.simulator.world().account(&made).unwrap();
     assert_eq!((account.user_id.as_str(), account.auth_config_id.as_str()), ("mary", "ac_slack"));
-}
-
-/// What the operator was told since this was last asked.
-async fn told(place: &Place) -> Vec<OperatorEvent> {
-    place.rig.deliver().await;
-    place.rig.world.take_events().into_iter().map(|(_, notice)| notice.event).collect()
-}
-
-async fn with_operator() -> Place {
-    let mut place = Place::new().await;
-    place.rig.carries.insert("webhook:product", vec![EventKind::ConnectRefused]);
-    place
-}
-
-#[tokio::test]
-async fn the_team_that_a_person_reads_about_has_been_told_once() {
-    let place = with_operator().await;
-    let link = place.notice().await;
-    let served = place.serve().await;
-    let disable = |disabled| {
-        let (id, toolkit) = (AuthConfigId::new("ac_slack"), ToolkitSlug::new("slack"));
-        place.simulator.world().put_auth_config(&id, &toolkit, "OAUTH2", disabled);
-    };
-    disable(true);
-    for _click in 0..3 {
-        let page = served.press(&link).await;
-        assert_eq!((page.status, page.heading()), (200, "We have to put something right"), "{}", page.body);
-    }
-    let events = told(&place).await;
-    let [OperatorEvent::ConnectRefused { auth_config: Some(id), status: 400..500, .. }] = &events[..] else {
-        panic!("{events:?}")
-    };
-    assert_eq!((id.as_str(), attempts(&place).await), ("ac_slack", vec!["failed".to_owned(); 3]));
-    // Again after a week; and anew once a page was made in between.
-    place.rig.later(8 * DAY);
-    served.press(&link).await;
-    assert_eq!(told(&place).await.len(), 1);
-    disable(false);
-    hosted(&served.press(&link).await);
-    place.rig.later(Duration::from_mins(11));
-    disable(true);
-    served.press(&link).await;
-    assert_eq!(told(&place).await.len(), 1);
-}
-
-#[tokio::test]
-async fn a_key_that_makes_no_pages_is_the_team_s_to_mend_whether_it_may_read_or_not() {
-    for scope in [KeyScope::ReadOnly, KeyScope::Nothing] {
-        let place = with_operator().await;
-        let link = place.notice().await;
-        let served = place.serve().await;
-        place.simulator.change(|settings| settings.scope = scope);
-        for _click in 0..2 {
-            assert_eq!(served.press(&link).await.heading(), "We have to put something right", "{scope:?}");
-        }
-        place.simulator.change(|settings| settings.scope = KeyScope::Full);
-        let events = told(&place).await;
-        let [OperatorEvent::ConnectRefused { auth_config: None, status: 401 | 403, .. }] = &events[..] else {
-            panic!("{scope:?} {events:?}")
-        };
-        mends(&place, &link).await;
-    }
 }

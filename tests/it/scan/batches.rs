@@ -1,11 +1,9 @@
 //! How many requests a scan costs: growing, shrinking, bisection, the length of a request, the fallback.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use reconnectd::domain::{Observation, UnknownReason, UserId};
 
 use super::fakes::{Fault, Users, World, auto, fixed, flat, scan_all};
+use crate::support::log::Log;
 
 async fn sizes(users: usize, provider: &World, options: reconnectd::scan::ScanOptions) -> Vec<usize> {
     let (pages, ended) = scan_all(&Users::numbered(users, 1_000), provider, options, None).await;
@@ -100,7 +98,7 @@ async fn without_owners_every_user_is_asked_about_alone_from_then_on() {
     let people = (0..100).map(|n| (UserId::new(format!("u{n}")), usize::from(n >= 20)));
     let provider = World { accounts: people.collect(), owner_missing: true, ..World::default() };
     let log = Log::default();
-    let guard = tracing::subscriber::set_default(log.subscriber());
+    let guard = log.collect();
     let (pages, ended) = scan_all(&Users::numbered(100, 50), &provider, fixed(3, 10), None).await;
     drop(guard);
     ended.unwrap();
@@ -120,7 +118,7 @@ async fn without_owners_every_user_is_asked_about_alone_from_then_on() {
 async fn a_user_nothing_is_known_of_is_logged_once_with_the_reason_and_without_an_address() {
     let provider = World::with_faults([("mary@example.com", Fault::Rejected)]);
     let log = Log::default();
-    let guard = tracing::subscriber::set_default(log.subscriber());
+    let guard = log.collect();
     let (_, ended) = scan_all(&Users::new(["a", "mary@example.com", "b,c"], 9), &provider, auto(1), None).await;
     drop(guard);
     ended.unwrap();
@@ -129,30 +127,4 @@ async fn a_user_nothing_is_known_of_is_logged_once_with_the_reason_and_without_a
         assert!(line.contains(part), "{part} is missing in {line}");
     }
     assert_eq!(log.lines("scan.user_unqueryable").len(), 1);
-}
-
-/// What was logged on this thread.
-#[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn subscriber(&self) -> impl tracing::Subscriber + use<> {
-        let log = self.clone();
-        tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone()).finish()
-    }
-
-    fn lines(&self, event: &str) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        text.lines().filter(|line| line.contains(&format!("event=\"{event}\""))).map(str::to_owned).collect()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

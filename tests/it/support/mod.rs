@@ -1,6 +1,7 @@
-//! Fixtures: throw-away databases, a mail server, a webhook sink.
+//! Fixtures: throw-away databases, a mail server, a webhook sink, what was logged.
 
 pub mod databases;
+pub mod log;
 pub mod machine;
 pub mod proxy;
 pub mod rig;

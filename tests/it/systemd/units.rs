@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::process::{Command, Output};
 
+use reconnectd::cli::SERVE_STOP_LIMIT;
 use reconnectd::config;
 use secrecy::ExposeSecret as _;
 
-use super::{UNITS, services, values};
+use super::{UNITS, longest_stop, services, values};
 
 /// systemd looks for the programs that units start: here, for ours.
 fn analyzed(arguments: &[&str]) -> Output {
@@ -56,7 +57,7 @@ fn all_services_share_their_secrets_their_user_and_their_walls() {
     assert!(all.first().unwrap().contains("LimitCORE=0"), "{all:?}");
 }
 
-/// 1 may pass by itself; a person must act on the others. The pages never speak to the provider.
+/// 1 may pass by itself; a person must act on the others. The pages start whether the provider takes the key or not.
 #[test]
 fn what_a_person_must_mend_is_not_tried_again() {
     let expected = [
@@ -134,5 +135,26 @@ fn the_units_set_variables_that_exist() {
         let config = config::load(Some(&file), variables.into_iter()).unwrap();
         assert_eq!(config.composio.api_key.expose_secret(), "ak_credential", "{name}");
         assert!(config.log.format.is_json(true), "{name}");
+    }
+}
+
+/// What kills a process that takes too long at its stop comes after the longest that it may take.
+#[test]
+fn every_process_that_stays_has_the_time_it_needs_to_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("reconnectd.toml");
+    let least = "[composio]\napi_key = \"ak_1\"\n[directory]\nurl = \"sqlite://p.db\"\n[reconnect]\n\
+                 url = \"https://a.example/\"\nproduct = \"Acme\"\n";
+    std::fs::write(&file, least).unwrap();
+    let config = config::load(Some(&file), std::iter::empty()).unwrap();
+    for (name, unit) in services() {
+        let needed = match name {
+            "reconnectd.service" => longest_stop(&config),
+            "reconnectd-serve.service" => SERVE_STOP_LIMIT,
+            _ => continue,
+        };
+        let [given] = values(unit, "TimeoutStopSec")[..] else { panic!("{name}") };
+        let given = humantime::parse_duration(given).unwrap();
+        assert!(given > needed, "{name}: {given:?}, and it may take {needed:?}");
     }
 }

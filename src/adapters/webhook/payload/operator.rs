@@ -4,7 +4,9 @@
 use serde::Serialize;
 
 use super::{MAX_BODY_BYTES, rfc3339, too_large, write};
-use crate::domain::{OperatorEvent, OperatorNotice, ReportCoverage, ReportHeadline, ReportToolkit, scrub};
+use crate::domain::{
+    ConnectRefusal, OperatorEvent, OperatorNotice, ReportCoverage, ReportHeadline, ReportToolkit, scrub,
+};
 use crate::ports::SendError;
 
 /// The longest `detail` in characters: an answer in a few words, for a person.
@@ -35,6 +37,7 @@ enum Data<'a> {
     Connect {
         notification_id: &'a str,
         auth_config: Option<&'a str>,
+        reason: &'static str,
         status: u16,
         detail: String,
     },
@@ -88,9 +91,10 @@ pub(in super::super) fn of_event(notice: &OperatorNotice) -> Result<String, Send
         OperatorEvent::KeyRefused { status, detail } => {
             Data::Key { notification_id, status: *status, detail: scrub(detail, MAX_DETAIL_CHARS) }
         }
-        OperatorEvent::ConnectRefused { auth_config, status, detail } => Data::Connect {
+        OperatorEvent::ConnectRefused { auth_config, status, detail, .. } => Data::Connect {
             notification_id,
             auth_config: auth_config.as_deref(),
+            reason: notice.event.connect_refusal().map_or("", ConnectRefusal::code),
             status: *status,
             detail: scrub(detail, MAX_DETAIL_CHARS),
         },
