@@ -89,7 +89,7 @@ impl Reconnect {
         work.commit().await?;
         match claim {
             AttemptClaim::Ours => self.make_to_the_end(new).await,
-            AttemptClaim::Live(live) => self.again(&live).await,
+            AttemptClaim::Live(live) => Ok(self.again(&live)),
             AttemptClaim::Busy => self.others(&new).await,
         }
     }
@@ -183,7 +183,7 @@ impl Reconnect {
     }
 
     /// Where an earlier click was sent, once more.
-    async fn again(&self, live: &AttemptRow) -> Result<Started, StoreError> {
+    fn again(&self, live: &AttemptRow) -> Started {
         let address = live.address.as_ref().and_then(|sealed| self.links.keys.unseal(&live.id, sealed));
         if let Some(address) = address {
             tracing::debug!(
@@ -191,7 +191,7 @@ impl Reconnect {
                 user = %live.user, incident_id = %live.incident, attempt_id = %live.id,
                 "Somebody goes on with an attempt that can still be finished."
             );
-            return Ok(Started::Go(address));
+            return Started::Go(address);
         }
         // Another process may still send people there, and somebody may be on it: it ends by itself.
         tracing::warn!(
@@ -200,7 +200,7 @@ impl Reconnect {
             error = "this process does not have the link key that the page's address was sealed with",
             "A page that can still be used cannot be led to from here; it is over within minutes."
         );
-        Ok(Started::Later)
+        Started::Later
     }
 
     /// Waits for what another tab, or another process, is getting.
@@ -218,7 +218,7 @@ impl Reconnect {
         };
         let found: Result<Option<AttemptRow>, StoreError> = timeout(OTHER_LIMIT, waiting).await.unwrap_or(Ok(None));
         match found? {
-            Some(live) => self.again(&live).await,
+            Some(live) => Ok(self.again(&live)),
             None => Ok(Started::Busy),
         }
     }

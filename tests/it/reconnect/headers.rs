@@ -19,6 +19,9 @@ use super::{Answer, DAY, Place, Served, hosted};
 /// An answer, and what it was an answer to.
 type Seen = Vec<(&'static str, Answer)>;
 
+/// What becomes of the account, and how.
+type Change<'a> = (&'static str, &'a dyn Fn(&Place));
+
 /// The pages of one process, with a logo of the product's or as they are after links are used no more.
 async fn served(place: &Place, branded: bool, links: bool) -> Served {
     let store = Store::open(&place.rig.url).await.unwrap();
@@ -39,7 +42,7 @@ impl Served {
 
 /// However things stand behind a link, from both sides of its button.
 async fn standings(seen: &mut Seen, branded: bool) {
-    let change: [(&str, &dyn Fn(&Place)); 4] = [
+    let changes: [Change; 4] = [
         ("reconnected", &|place| {
             place.simulator.world().set_status(&AccountId::new("ca_1"), "ACTIVE", None);
         }),
@@ -53,7 +56,7 @@ async fn standings(seen: &mut Seen, branded: bool) {
             place.simulator.world().change(&AccountId::new("ca_1"), |account| account.is_disabled = true);
         }),
     ];
-    for (what, change) in change {
+    for (what, change) in changes {
         let place = Place::new().await;
         let link = place.notice().await;
         let served = served(&place, branded, true).await;
@@ -156,7 +159,7 @@ async fn slow(served: &Served, link: &str) -> Answer {
     stream.write_all(format!("{head}Content-Length: 50\r\n\r\nform=").as_bytes()).await.unwrap();
     tokio::time::pause();
     let mut text = String::new();
-    tokio::time::timeout(Duration::from_secs(60), stream.read_to_string(&mut text)).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_mins(1), stream.read_to_string(&mut text)).await.unwrap().unwrap();
     tokio::time::resume();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let header = |name: &str| {

@@ -1,5 +1,7 @@
 //! A link that got into the wrong hands and is revoked while somebody is on the provider's page.
 
+use std::time::Duration;
+
 use reconnectd::domain::UserId;
 use reconnectd::store::RevokeScope;
 
@@ -20,12 +22,12 @@ async fn open_incident(place: &Place) -> reconnectd::domain::IncidentId {
 async fn a_stranger_under_way_reads_of_no_success_and_the_next_link_leads_elsewhere() {
     for scope in ["user", "incident", "all"] {
         let mut place = Place::new().await;
-        place.rig.settings.notices.ladder = vec![std::time::Duration::ZERO, DAY];
-        place.rig.settings.delivery.notices.ladder = vec![std::time::Duration::ZERO, DAY];
+        place.rig.settings.notices.ladder = vec![Duration::ZERO, DAY];
+        place.rig.settings.delivery.notices.ladder = vec![Duration::ZERO, DAY];
         let link = place.notice().await;
         let served = place.serve().await;
         // The reminder is near, so that the next link comes while the stranger's page lives.
-        place.rig.later(DAY - std::time::Duration::from_mins(5));
+        place.rig.later(Duration::from_mins(24 * 60 - 5));
         let stranger_s = hosted(&served.press(&link).await);
         let callback = place.callback_of(&place.attempt_account()).await;
         let scope = match scope {
@@ -34,7 +36,7 @@ async fn a_stranger_under_way_reads_of_no_success_and_the_next_link_leads_elsewh
             _ => RevokeScope::All,
         };
         revoke(&place, &scope).await;
-        place.rig.later(std::time::Duration::from_mins(5));
+        place.rig.later(Duration::from_mins(5));
         let next = place.next_link().await;
         let mary_s = hosted(&served.press(&next).await);
         assert_ne!(mary_s, stranger_s, "Mary is not sent where the stranger is: {scope:?}");

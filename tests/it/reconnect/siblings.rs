@@ -32,10 +32,14 @@ async fn the_page_says_why_it_stopped_as_far_as_it_is_known_and_has_one_button()
 async fn stopped(count: usize) -> (Place, String) {
     let place = Place::new().await;
     let ids: Vec<String> = (1..=count).map(|number| format!("ca_{number}")).collect();
-    ids.iter().for_each(|id| place.connect(id, "slack"));
+    for id in &ids {
+        place.connect(id, "slack");
+    }
     place.rig.run().await;
     place.rig.later(DAY);
-    ids.iter().for_each(|id| place.break_account(id));
+    for id in &ids {
+        place.break_account(id);
+    }
     let link = place.next_link().await;
     (place, link)
 }

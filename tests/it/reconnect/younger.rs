@@ -116,17 +116,17 @@ async fn of_two_lists_the_one_asked_for_later_is_believed_whichever_is_recorded_
                 done.notified().await;
             }
         };
-        let older = async {
+        let asked_first = async {
             first.ask(place, words).await;
             older_done.notify_one();
         };
-        let younger = async {
+        let asked_later = async {
             begin.notified().await;
             let shown = second.ask(place, words).await;
             younger_done.notify_one();
             shown
         };
-        let ((), shown, ()) = tokio::join!(older, younger, order);
+        let ((), shown, ()) = tokio::join!(asked_first, asked_later, order);
         if let Some(back_again) = shown.filter(|_| !in_place) {
             assert_eq!(back_again.heading(), "Slack is connected again", "{row}");
         }
@@ -174,7 +174,7 @@ async fn of_two_processes_that_record_at_once_the_second_sees_what_the_first_wro
     }
     younger.commit().await.unwrap();
     older.await.unwrap();
-    let story = rig.story("mary").await;
-    assert_eq!(story.accounts[0].known.account.status, Status::Active);
-    assert_eq!((story.observed_at, story.incidents), (Some(at(2)), Vec::new()));
+    let mary = rig.story("mary").await;
+    assert_eq!(mary.accounts[0].known.account.status, Status::Active);
+    assert_eq!((mary.observed_at, mary.incidents), (Some(at(2)), Vec::new()));
 }
