@@ -1,5 +1,7 @@
 //! What this thread logs, as lines; what a task of a test's own runtime logs is among it, because that has one thread.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
