@@ -56,11 +56,11 @@ impl Nowhere {
     pub(super) fn note(&self, reason: Reason) {
         let reason_code = reason.code();
         tracing::debug!(event = events::RECONNECT_UNKNOWN, reason = reason_code, "A request led nowhere.");
-        if let Some(count) = self.due(reason, Instant::now()) {
+        if let Some(requests) = self.due(reason, Instant::now()) {
             tracing::warn!(
                 event = events::RECONNECT_UNKNOWN,
                 reason = reason_code,
-                count,
+                requests,
                 "Requests led nowhere since this was last said; if people complain of their links, see \
                  docs/operations.md, \"Every link says it does not work\"."
             );

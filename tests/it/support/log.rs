@@ -1,9 +1,17 @@
 //! What this thread logs, as lines; what a task of a test's own runtime logs is among it, because that has one thread.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
 
+use std::io::{self, Write};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
+
+/// Where there is one subscriber alone, `tracing` asks the thread that reaches a line first, and keeps its answer for all: a
+/// test without one would hide the line from the test that looks for it. So there are always two.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 /// Everything that was logged.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +30,7 @@ impl Log {
 
     /// Collects what this thread logs, every level and crate, until the guard is dropped.
     pub fn collect(&self) -> tracing::subscriber::DefaultGuard {
+        LazyLock::force(&SECOND);
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
             .with_ansi(false)
