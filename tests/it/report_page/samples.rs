@@ -15,8 +15,8 @@ use reconnectd::report::reconnect::{
 
 pub use parts::rate;
 use parts::{breakage, cohort, curve, health};
-use trends::with_history;
 pub use trends::{trend, trend_of, trends};
+use trends::{week, with_history};
 
 const DAY: u64 = 86_400;
 
