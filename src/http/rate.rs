@@ -92,11 +92,16 @@ impl Rate {
         allows(&self.tokens, link.as_bytes(), &[0; 16])
     }
 
-    /// Whether the link of this address's owner may be used once more just now.
-    pub(super) fn allows_owner(&self, owner: &AddressHash) -> bool {
+    /// Whether the link of this address's owner may be looked at once more just now.
+    pub(super) fn allows_owner_to_look(&self, owner: &AddressHash) -> bool {
         // Half of a hash is as good as the whole to tell owners apart.
-        let key = owner.as_bytes().first_chunk().unwrap_or(&[0; 16]);
-        allows(&self.tokens, key, &[0; 16])
+        allows(&self.tokens, owner.as_bytes().first_chunk().unwrap_or(&[0; 16]), &[0; 16])
+    }
+
+    /// Whether this address's owner may say once more what they want just now, however often their link was looked at: no
+    /// scanner keeps anybody from unsubscribing.
+    pub(super) fn allows_owner_to_choose(&self, owner: &AddressHash) -> bool {
+        allows(&self.tokens, owner.as_bytes().last_chunk().unwrap_or(&[0; 16]), &[0; 16])
     }
 
     /// Whether this attempt may be asked about once more just now.

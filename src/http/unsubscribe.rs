@@ -43,7 +43,7 @@ pub(super) async fn ask(State(shared): State<Arc<Shared>>, uri: Uri, headers: He
     let Some(hash) = owner(&shared, &uri) else {
         return shared.pages.answer(StatusCode::NOT_FOUND, language, Subject::NothingHere);
     };
-    if !shared.rate.allows_owner(&hash) {
+    if !shared.rate.allows_owner_to_look(&hash) {
         return slower(&shared, language);
     }
     match tokio::time::timeout(MAX_READ_TIME, read(&shared, &hash)).await {
@@ -65,7 +65,7 @@ pub(super) async fn suppress(State(shared): State<Arc<Shared>>, request: Request
     let Some(hash) = owner else {
         return shared.pages.answer(StatusCode::NOT_FOUND, language, Subject::NothingHere);
     };
-    if !shared.rate.allows_owner(&hash) {
+    if !shared.rate.allows_owner_to_choose(&hash) {
         return slower(&shared, language);
     }
     let wish = match &posted {

@@ -139,7 +139,9 @@ async fn looking_changes_nothing_however_often_and_by_whom() {
     let served = Served::over(store).await;
     let mut observer = SqliteConnection::connect(&url).await.unwrap();
     let before = version(&mut observer).await;
-    for _again in 0..20 {
+    for again in 0..20 {
+        // One link is answered 30 times at once.
+        let answered = |status: u16| status == 200 || (again > 2 && status == 429);
         for headers in [
             "",
             "Sec-Purpose: prefetch\r\n",
@@ -147,13 +149,13 @@ async fn looking_changes_nothing_however_often_and_by_whom() {
             "User-Agent: Mozilla/5.0 (compatible; LinkScanner/1.0)\r\nReferer: https://mail.example/\r\n",
             "Cookie: a=b\r\nList-Unsubscribe: One-Click\r\n",
         ] {
-            assert_eq!(served.get(&path(), headers).await.status, 200);
+            assert!(answered(served.get(&path(), headers).await.status), "{headers}");
         }
         let with_query = served.get(&format!("{}?List-Unsubscribe=One-Click", path()), "").await;
         let head = served.exchange(&format!("HEAD {} HTTP/1.1\r\nHost: x\r\n\r\n", path())).await;
-        assert_eq!((with_query.status, head.status, head.body.as_str()), (200, 200, ""));
+        assert!(answered(with_query.status) && answered(head.status) && head.body.is_empty(), "{}", head.head);
         let body = format!("GET {} HTTP/1.1\r\nHost: x\r\n{FORM}Content-Length: 26\r\n\r\n{ONE_CLICK}", path());
-        assert_eq!(served.exchange(&body).await.status, 200, "a GET with the body of the POST is a GET");
+        assert!(answered(served.exchange(&body).await.status), "a GET with the body of the POST is a GET");
     }
     assert_eq!((version(&mut observer).await, served.is_suppressed().await), (before, false));
     assert_eq!(served.post(&path(), FORM, ONE_CLICK).await.status, 200);
