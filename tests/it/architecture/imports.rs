@@ -20,7 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("deliver", &["domain", "fault", "ports", "store", "telemetry"]),
     ("schedule", &["domain", "store", "ports", "telemetry"]),
     // Of the ports the scheduled report needs what time it is, and which channels carry word of it.
-    ("report", &["domain", "ports", "store", "telemetry"]),
+    ("report", &["domain", "fault", "ports", "store", "telemetry"]),
     ("retention", &["domain", "ports", "store", "telemetry"]),
     ("adapters", &["domain", "ports", "telemetry"]),
     ("simulator", &["domain", "ports", "telemetry"]),
