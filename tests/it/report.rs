@@ -60,7 +60,7 @@ impl Raw {
 
 /// Some history in the database at `url`; the end of it.
 pub async fn some_history(url: &str) -> Timestamp {
-    execute(url, &script(&random(1))).await;
+    execute(url, &script(&random(5))).await;
     now()
 }
 

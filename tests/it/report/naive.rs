@@ -104,16 +104,10 @@ impl View<'_> {
         self.history.incidents.iter().filter(touches).collect()
     }
 
-    /// As it was when it was opened.
-    fn reason(&self, incident: &Incident) -> String {
-        incident.cause.as_ref().map_or_else(|| "other".to_owned(), |(reason, _)| reason.clone())
-    }
-
-    /// When the user of an incident was last asked about, where they had left by the end; `None` for ever where nothing
-    /// is known of them.
-    fn left(&self, incident: &Incident) -> Option<Option<i64>> {
-        let Some(user) = self.history.users.iter().find(|u| u.id == incident.user) else { return Some(None) };
-        (user.outcome_at < self.there_since(self.to)).then_some(Some(user.outcome_at))
+    /// Until when it was seen how it is, where its user had left by the end; the end where nothing is known of them.
+    fn left(&self, incident: &Incident) -> Option<i64> {
+        let Some(user) = self.history.users.iter().find(|u| u.id == incident.user) else { return Some(self.to) };
+        (user.outcome_at < self.there_since(self.to)).then_some(user.outcome_at)
     }
 
     fn open_left(&self) -> u64 {
@@ -124,7 +118,7 @@ impl View<'_> {
     fn breakages(&self) -> Vec<Breakage> {
         let mut found: BTreeMap<(String, String), Breakage> = BTreeMap::new();
         for incident in self.touched() {
-            let key = (incident.toolkit.clone(), self.reason(incident));
+            let key = (incident.toolkit.clone(), reason(incident));
             let row = found.entry(key.clone()).or_insert_with(|| Breakage {
                 toolkit: key.0,
                 reason: key.1,
@@ -182,4 +176,9 @@ impl View<'_> {
         let seen: Vec<(i64, bool)> = news.iter().map(|i| (steps(i.opened_at - i.broke_at), true)).collect();
         Times { count: seen.len() as u64, median_seconds: after(&seen, 0.5), p90_seconds: after(&seen, 0.9) }
     }
+}
+
+/// As it was when it was opened.
+fn reason(incident: &Incident) -> String {
+    incident.cause.as_ref().map_or_else(|| "other".to_owned(), |(reason, _)| reason.clone())
 }

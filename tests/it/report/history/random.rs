@@ -123,7 +123,7 @@ impl Maker {
             reason: reason.to_owned(),
             condition,
             first_seen_at: self.instant(self.begin, MONDAY_MS),
-            gone_at: (self.rng.u8(0..6) == 0).then(|| MONDAY_MS - DAY_MS),
+            gone_at: (self.rng.u8(0..6) == 0).then_some(MONDAY_MS - DAY_MS),
         }
     }
 

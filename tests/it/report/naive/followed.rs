@@ -50,7 +50,7 @@ impl View<'_> {
 
     /// How long each incident of the cohorts was followed, and whether it ended then.
     pub(super) fn followed(&self) -> Vec<(i64, bool)> {
-        let seen_until = |i: &Incident| self.closed(i).unwrap_or_else(|| self.left(i).flatten().unwrap_or(self.to));
+        let seen_until = |i: &Incident| self.closed(i).unwrap_or_else(|| self.left(i).unwrap_or(self.to));
         let lasted = |i: &&Incident| (steps((seen_until(i) - i.opened_at).max(0)), self.recovered(i).is_some());
         self.news_since(self.followed_since()).iter().map(lasted).collect()
     }
