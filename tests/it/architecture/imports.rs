@@ -22,7 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("deliver", &["domain", "fault", "ports", "store", "telemetry"]),
     ("schedule", &["domain", "store", "ports", "telemetry"]),
     // Of the ports the scheduled report needs what time it is, and which channels carry word of it.
-    ("report", &["domain", "ports", "store", "telemetry"]),
+    ("report", &["domain", "fault", "ports", "store", "telemetry"]),
     ("retention", &["domain", "ports", "store", "telemetry"]),
     // What mails and pages say, in which language; the one thing that both are made of.
     ("languages", &["domain"]),

@@ -4,6 +4,8 @@
 //! The job is done by the daemon, which finds an occurrence that a dead process left; the mails leave with `once`. What a
 //! killed process held is made to lapse by SQL, as in `kill_ledger.rs`.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
