@@ -1,8 +1,6 @@
 //! The daemon in one process with the tests, on a clock that the tests move: jobs at their times, what is left out, what
 //! is tried again, what ends it, and what the service manager hears.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails ends its test")]
-
 mod alone;
 mod settling;
 mod stage;

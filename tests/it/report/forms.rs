@@ -226,10 +226,8 @@ fn percent(share: Option<f64>) -> String {
 /// What a line says after its first words, one space between two.
 fn after(page: &str, label: &str) -> String {
     let line = page.lines().find(|line| line.starts_with(label));
-    line.unwrap_or_else(|| panic!("no line {label:?} in {page}"))[label.len()..]
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
+    assert!(line.is_some(), "no line {label:?} in {page}");
+    line.unwrap()[label.len()..].split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[tokio::test]
@@ -281,8 +279,10 @@ async fn the_text_has_every_figure_of_headline_funnel_coverage_and_cohorts() {
     assert!(known.iter().all(|reports| *reports > 3), "{known:?}");
 }
 
+type Spelled = fn(&Headline) -> String;
+
 /// How each figure of the headline is called in the text; the two times are in whole units there.
-const HEADLINE: [(&str, fn(&Headline) -> String); 10] = [
+const HEADLINE: [(&str, Spelled); 10] = [
     ("worked at the start", |of| of.active_at_start.to_string()),
     ("newly broken", |of| of.newly_broken.to_string()),
     ("  break rate", |of| percent(of.break_rate)),

@@ -7,6 +7,7 @@
 //! with a million (or `RECONNECTD_TEST_ACCOUNTS`), prints what it took, and fails above its bounds. Ignored because seeding
 //! takes minutes, and what is measured depends on the machine and is nobody else's only where nothing runs beside it.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use reconnectd::report::reconnect::ReconnectReport;
@@ -145,7 +146,7 @@ fn seed(url: &str, accounts: u32) -> String {
     let mut script = "BEGIN;\n".to_owned();
     let mut insert = |n: u32, statement: &str| {
         let all = if statement.contains("FROM numbers") { "" } else { " FROM numbers" };
-        script += &format!("{} {statement}{all};\n", numbers(url, n));
+        let _infallible = writeln!(script, "{} {statement}{all};", numbers(url, n));
     };
     insert(
         accounts,
