@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::runs::counted;
 use super::{Lease, LeaseHeld, Row, StoreError, Work, sql};
 use crate::domain::{JobName, OccurrenceState, RunId, Timestamp, millis};
 
@@ -109,11 +110,16 @@ impl Work {
         Ok(())
     }
 
-    /// Whether a run of a job came to a good end, as far as that is still known.
+    /// Whether a run of a job came to a good end, as far as that is still known. An audit that ended having learned of nobody
+    /// did not: it is tried again.
     pub async fn came_to_a_good_end(&mut self, job: JobName, run: &RunId) -> Result<bool, StoreError> {
-        let select = sql("SELECT (SELECT count(*) FROM runs WHERE run_id = $1 AND state = 'finished') + \
-             (SELECT count(*) FROM jobs WHERE job = $2 AND run_id = $1 AND error IS NULL AND failures = 0 \
-             AND succeeded_at >= started_at) AS ended");
+        let select = sql("SELECT counters FROM runs WHERE run_id = $1 AND state = 'finished'");
+        let runs = self.session.fetch(select.bind(run.as_str())).await?;
+        if let Some(finished) = runs.first() {
+            return Ok(!counted(finished)?.saw_nobody());
+        }
+        let select = sql("SELECT count(*) AS ended FROM jobs WHERE job = $2 AND run_id = $1 AND error IS NULL \
+             AND failures = 0 AND succeeded_at >= started_at");
         let rows = self.session.fetch(select.bind(run.as_str()).bind(job.code())).await?;
         Ok(rows.first().map(|row| row.int("ended")).transpose()?.unwrap_or(0) > 0)
     }

@@ -4,7 +4,8 @@
 //! failed: it makes nothing fresh, and there is nothing to compare with in its figures.
 
 use super::report_breakages::Stretch;
-use super::{Row, StoreError, Work, sql};
+use super::runs::counted;
+use super::{StoreError, Work, sql};
 use crate::domain::{RunCounters, Timestamp, millis};
 
 /// The audits that ended in a stretch.
@@ -38,15 +39,15 @@ impl Work {
             let rows = self.session.fetch(select).await?;
             for row in &rows {
                 after = row.text("run_id")?;
-                let (ended_at, counted) = (row.instant("finished_at")?, counters(row)?);
-                if row.text("state")? != "finished" || counted.saw_nobody() {
+                let (ended_at, seen) = (row.instant("finished_at")?, counted(row)?);
+                if row.text("state")? != "finished" || seen.saw_nobody() {
                     figures.failed += 1;
                     continue;
                 }
                 ends.push(ended_at);
                 // Of two that ended at once, the later by its id: rows come in that order.
                 if last.as_ref().is_none_or(|(latest, _)| *latest <= ended_at) {
-                    last = Some((ended_at, counted));
+                    last = Some((ended_at, seen));
                 }
             }
             if rows.len() < PAGE as usize {
@@ -61,9 +62,4 @@ impl Work {
         figures.longest_gap_ms = gaps.max();
         Ok(AuditFigures { finished: ends.len() as u64, first_at: ends.first().copied(), last, ..figures })
     }
-}
-
-fn counters(row: &Row) -> Result<RunCounters, StoreError> {
-    serde_json::from_str(&row.text("counters")?)
-        .map_err(|error| StoreError::Unreadable(format!("runs.counters: {error}")))
 }

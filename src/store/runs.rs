@@ -157,8 +157,13 @@ pub(super) fn run_row(row: &Row) -> Result<RunRow, StoreError> {
         cursor: row.opt_text("cursor")?.map(Cursor),
         resumed_from: row.opt_text("resumed_from")?.map(RunId::new),
         holder: row.text("holder")?,
-        counters: serde_json::from_str(&row.text("counters")?)
-            .map_err(|error| StoreError::Unreadable(format!("runs.counters: {error}")))?,
+        counters: counted(row)?,
         detail: row.opt_text("detail")?,
     })
+}
+
+/// What a run had counted.
+pub(super) fn counted(row: &Row) -> Result<RunCounters, StoreError> {
+    serde_json::from_str(&row.text("counters")?)
+        .map_err(|error| StoreError::Unreadable(format!("runs.counters: {error}")))
 }

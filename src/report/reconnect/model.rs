@@ -208,8 +208,8 @@ pub struct Funnel {
     /// was shown nor that anybody read it.
     pub delivered: u64,
     /// Of them, their link was opened: by a browser that said a person sent it there, or a reconnect was begun. Not every
-    /// browser says so, and what only fetches links is not counted, so it is the least. None where none of
-    /// those first told had a link to our page by the end: on the product's own page nobody tells us.
+    /// browser says so, and what only fetches links is not counted, and a scanner that drives a browser is: an estimate. None
+    /// where none of those first told had a link to our page by the end: on the product's own page nobody tells us.
     pub link_opened: Option<u64>,
     /// Of those delivered: a reconnect was begun on our page. None where `link_opened` is.
     pub attempt_started: Option<u64>,

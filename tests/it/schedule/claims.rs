@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reconnectd::adapters::clock::ManualClock;
-use reconnectd::domain::{JobName, OccurrenceState, RunId, Timestamp};
+use reconnectd::domain::{JobName, OccurrenceState, RunCounters, RunId, Timestamp};
 use reconnectd::schedule::{Claims, Timetable, Turn};
-use reconnectd::store::{OccurrenceClaim, Store, StoreError};
+use reconnectd::store::{OccurrenceClaim, RunEnd, RunRow, Store, StoreError};
 
 use super::replicas::{World, at, schedule};
 use crate::support::databases::on_both;
@@ -16,6 +16,28 @@ use crate::support::databases::on_both;
 fn claims(store: &Store, holder: &str, ttl: Duration) -> Claims {
     let clock = Arc::new(ManualClock::new(at("2026-11-21T09:00:00Z")));
     Claims { store: store.clone(), clock, holder: holder.to_owned(), ttl }
+}
+
+/// Writes down that a run came to its end with these counters.
+async fn ended(store: &Store, id: &str, counters: &RunCounters, now: Timestamp) {
+    let mut work = store.begin().await.unwrap();
+    let run = RunRow {
+        id: RunId::new(id),
+        state: "running".into(),
+        started_at: now,
+        updated_at: now,
+        finished_at: None,
+        baseline: false,
+        scan_done: true,
+        cursor: None,
+        resumed_from: None,
+        holder: "first".into(),
+        counters: RunCounters::default(),
+        detail: None,
+    };
+    work.insert_run(&run).await.unwrap();
+    work.end_run(&run.id, RunEnd::Finished, counters, None, now).await.unwrap();
+    work.commit().await.unwrap();
 }
 
 /// What is said of the audit that was due then.
@@ -111,6 +133,14 @@ async fn a_claim_is_kept_while_it_is_renewed_and_lost_to_whoever_takes_it_after_
         first.begun(&claimed, &RunId::new("run-3")).await.unwrap();
         assert_eq!(detail(&store, now).await, None, "it is somebody's again");
         assert_eq!(first.done_before(&claimed).await.unwrap(), None, "it began and did not end");
+
+        // An audit that ended having learned of nobody is tried again, also by whoever comes after its process died.
+        for (run, users_unknown, done) in [("run-4", 3, None), ("run-5", 2, Some(RunId::new("run-5")))] {
+            first.begun(&claimed, &RunId::new(run)).await.unwrap();
+            let counters = RunCounters { users_scanned: 3, users_unknown, ..RunCounters::default() };
+            ended(&store, run, &counters, now).await;
+            assert_eq!(first.done_before(&claimed).await.unwrap(), done, "{users_unknown} of 3 unknown");
+        }
     })
     .await;
 }

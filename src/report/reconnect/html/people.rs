@@ -33,7 +33,7 @@ pub(super) fn funnel(report: &ReconnectReport, charts: &[Chart]) -> Section {
         "Counted: accounts whose users were first told in the period, and what became of them until its end. \
          Accepted: by the mail server or the webhook's receiver; whether somebody read it, nobody knows.",
     ];
-    if of.link_opened.is_none() || of.attempt_started.is_none() {
+    if of.notified > 0 && (of.link_opened.is_none() || of.attempt_started.is_none()) {
         notes.push("Not known: links lead to the product's own page, which does not tell us what happens there.");
     }
     let of_it = report.toolkit.as_deref().map_or_else(String::new, |toolkit| format!(" of {}", name(toolkit)));
