@@ -83,8 +83,13 @@ impl Backend for PostgresBackend {
     }
 
     async fn migrate(&self) -> Result<(), StoreError> {
-        // The migrator takes an advisory lock of its own.
-        Ok(migrations::postgres().run(&self.pool).await?)
+        let mut connection = self.pool.acquire().await?;
+        // A million incidents are written anew in minutes, and whoever starts beside it waits for that.
+        sqlx::raw_sql("SET statement_timeout = 0").execute(&mut *connection).await?;
+        // The migrator takes an advisory lock of its own. `run_direct`: as for SQLite.
+        let done = migrations::postgres().run_direct(None, &mut *connection, false).await;
+        sqlx::raw_sql("RESET statement_timeout").execute(&mut *connection).await?;
+        Ok(done?)
     }
 
     fn place(&self) -> String {

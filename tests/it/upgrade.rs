@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use reconnectd::domain::IncidentId;
-use reconnectd::store::Store;
+use reconnectd::domain::{AccountId, IncidentId};
+use reconnectd::store::{IncidentMove, Store};
 use sqlx::Connection as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
@@ -127,4 +127,29 @@ async fn an_upgrade_reminds_nobody_of_what_was_told_before_on_postgresql() {
     sqlx::raw_sql(ACCOUNTS).execute(&mut session).await.unwrap();
     session.close().await.unwrap();
     keeps_what_was_told_and_known_before(&url).await;
+}
+
+/// Refuses to change an incident under a limit of time.
+const NO_LIMIT: &str = "\
+CREATE FUNCTION refuse_a_limit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+ IF current_setting('statement_timeout') <> '0' THEN RAISE EXCEPTION 'a limit of %', current_setting('statement_timeout'); END IF; \
+ RETURN NEW; END $$; \
+CREATE TRIGGER no_limit BEFORE UPDATE ON incidents FOR EACH ROW EXECUTE FUNCTION refuse_a_limit()";
+
+#[tokio::test]
+async fn a_migration_may_take_as_long_as_it_takes_and_no_other_statement_may() {
+    let url = postgres_database().await;
+    let mut session = sqlx::PgConnection::connect(&url).await.unwrap();
+    earlier_release!("postgres").run_direct(None, &mut session, false).await.unwrap();
+    for script in [EARLIER, NO_LIMIT] {
+        sqlx::raw_sql(script).execute(&mut session).await.unwrap();
+    }
+    session.close().await.unwrap();
+    let store = Store::open(&url).await.unwrap();
+    store.migrate().await.unwrap();
+    assert_eq!(cause(&url, "new").await.0, "other", "it was written");
+    let mut work = store.begin().await.unwrap();
+    let change = IncidentMove { id: IncidentId::new("new"), to: AccountId::new("ca_9") };
+    let refused = work.move_incident(&change).await.unwrap_err();
+    assert!(format!("{refused:?}").contains("a limit of 1min"), "{refused:?}");
 }
