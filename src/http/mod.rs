@@ -5,8 +5,9 @@
 //! Turns a request into a page; a form of our own page into a way to the provider's page and back; a one-click POST
 //! (RFC 8058) into a suppressed address. Guarantees: a GET or HEAD behind a link of a mail asks nobody and changes nothing
 //! but that a browser which says that a person sent it to a reconnect page is counted, beside the request (`tally`): whoever
-//! only fetches leaves no trace, prefetching neither; a POST changes something only under a token signed for its link; a token that is not ours looks like a page that does not exist; everything a client sends or makes us
-//! keep is bounded; neither tokens nor addresses are logged. What a crash leaves: see `reconnect` for connect attempts;
+//! only fetches leaves no trace, prefetching neither; a POST changes something only under a token signed for
+//! its link; a token that is not ours looks like a page that does not exist; everything a client sends or makes us keep is bounded;
+//! neither tokens nor addresses are logged. What a crash leaves: see `reconnect` for connect attempts;
 //! for the rest the commit is the deed, and an answer that got lost is asked for again.
 
 mod brand;

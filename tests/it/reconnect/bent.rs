@@ -18,6 +18,8 @@ pub struct Bent {
     pub inner: Arc<dyn Provider>,
     /// Who makes the pages.
     pub links: Arc<dyn Provider>,
+    /// Given instead of every list.
+    pub read: Option<fn() -> ProviderError>,
     /// How much later than said a page ends.
     pub later: TimeDelta,
     /// What was asked of it.
@@ -53,7 +55,7 @@ impl Gate {
 impl Bent {
     pub fn of(inner: Arc<dyn Provider>) -> Self {
         let (links, later, wanted) = (Arc::clone(&inner), TimeDelta::zero(), Mutex::default());
-        Self { inner, links, later, wanted, lists: None, pages: None }
+        Self { inner, links, read: None, later, wanted, lists: None, pages: None }
     }
 }
 
@@ -74,6 +76,9 @@ pub fn client(place: &Place, base_url: &str, timeout_total: Duration) -> Arc<dyn
 #[async_trait]
 impl Provider for Bent {
     async fn accounts_of(&self, users: &[UserId]) -> Result<AccountList, ProviderError> {
+        if let Some(error) = self.read {
+            return Err(error());
+        }
         let list = self.inner.accounts_of(users).await;
         if let Some(gate) = &self.lists {
             gate.pass().await;

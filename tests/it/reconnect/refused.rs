@@ -4,13 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use reconnectd::domain::{
-    Account, AccountId, AuthConfigId, ConnectRefusal, EventKind, OperatorEvent, ToolkitSlug, UserId,
-};
-use reconnectd::ports::{AccountList, HostedLink, LinkWanted, Provider, ProviderError, ProviderUsage};
+use reconnectd::domain::{AccountId, AuthConfigId, ConnectRefusal, EventKind, OperatorEvent, ToolkitSlug, UserId};
+use reconnectd::ports::ProviderError;
 use reconnectd::simulator::{Fault, KeyScope};
 
+use super::bent::Bent;
 use super::link_faults::{attempts, mends};
 use super::{DAY, Place, hosted};
 use crate::status::status;
@@ -116,42 +114,6 @@ async fn where_no_channel_carries_it_status_knows_until_a_page_is_made_or_nobody
     assert_eq!(known(&place).await, (vec![], vec![]));
 }
 
-/// The provider with one answer that is wrong, of reading or of making a page.
-struct Wrong {
-    inner: Arc<dyn Provider>,
-    read: Option<fn() -> ProviderError>,
-}
-
-#[async_trait]
-impl Provider for Wrong {
-    async fn accounts_of(&self, users: &[UserId]) -> Result<AccountList, ProviderError> {
-        match self.read {
-            Some(error) => Err(error()),
-            None => self.inner.accounts_of(users).await,
-        }
-    }
-
-    async fn accounts_by_id(&self, user: &UserId, ids: &[AccountId]) -> Result<Vec<Account>, ProviderError> {
-        self.inner.accounts_by_id(user, ids).await
-    }
-
-    async fn link(&self, wanted: &LinkWanted) -> Result<HostedLink, ProviderError> {
-        self.inner.link(wanted).await
-    }
-
-    async fn check(&self) -> Result<(), ProviderError> {
-        self.inner.check().await
-    }
-
-    async fn check_link(&self) -> Result<(), ProviderError> {
-        self.inner.check_link().await
-    }
-
-    fn usage(&self) -> ProviderUsage {
-        self.inner.usage()
-    }
-}
-
 fn foreign() -> ProviderError {
     ProviderError::ForeignAccount { account: AccountId::new("ca_eve"), owner: UserId::new("eve") }
 }
@@ -180,7 +142,7 @@ async fn each_cause_is_told_and_logged_with_what_mends_it_and_not_with_what_does
     for (read, status, reason, mends, misleads) in rows {
         let place = with_operator().await;
         let link = place.notice().await;
-        let served = place.serve_with(Arc::new(Wrong { inner: place.provider(), read }), place.links.clone()).await;
+        let served = place.serve_with(Arc::new(Bent { read, ..Bent::of(place.provider()) }), place.links.clone()).await;
         let log = Log::default();
         let guard = log.collect();
         for _click in 0..2 {

@@ -3,12 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use reconnectd::domain::{Account, AccountId, UserId};
-use reconnectd::ports::{AccountList, HostedLink, LinkWanted, Provider, ProviderError, ProviderUsage};
-use tokio::sync::Notify;
-
-use super::{DAY, Place, hosted};
+use super::bent::{Bent, Gate};
+use super::{DAY, Place, Served, hosted};
 use crate::support::databases::postgres_database;
 
 #[tokio::test]
@@ -43,52 +39,23 @@ async fn many_clicks_over_two_processes_and_postgresql_make_one_page() {
     assert_eq!(place.mailed(), Vec::<String>::new());
 }
 
-/// A provider that makes the page and never answers: the process dies with the answer on its way.
-struct Dying {
-    inner: Arc<dyn Provider>,
-    made: Notify,
-}
-
-#[async_trait]
-impl Provider for Dying {
-    async fn accounts_of(&self, users: &[UserId]) -> Result<AccountList, ProviderError> {
-        self.inner.accounts_of(users).await
+/// Serves over a provider that makes the page and never answers, and waits until somebody's has been made.
+async fn cut_off(place: &Place, link: &str) -> (Served, String) {
+    let bent = Arc::new(Bent { pages: Some(Gate::shut()), ..Bent::of(place.provider()) });
+    let served = place.serve_with(bent.clone(), place.links.clone()).await;
+    let form = served.get(link).await.form();
+    tokio::select! {
+        _ = served.post(link, &form) => panic!("nobody is let through"),
+        () = bent.pages.as_ref().unwrap().somebody() => {}
     }
-
-    async fn accounts_by_id(&self, user: &UserId, ids: &[AccountId]) -> Result<Vec<Account>, ProviderError> {
-        self.inner.accounts_by_id(user, ids).await
-    }
-
-    async fn link(&self, wanted: &LinkWanted) -> Result<HostedLink, ProviderError> {
-        self.inner.link(wanted).await?;
-        self.made.notify_one();
-        std::future::pending().await
-    }
-
-    async fn check(&self) -> Result<(), ProviderError> {
-        self.inner.check().await
-    }
-
-    async fn check_link(&self) -> Result<(), ProviderError> {
-        self.inner.check_link().await
-    }
-
-    fn usage(&self) -> ProviderUsage {
-        self.inner.usage()
-    }
+    (served, form)
 }
 
 #[tokio::test]
 async fn a_process_that_dies_between_the_provider_s_answer_and_its_own_leaves_silence() {
     let place = Place::new().await;
     let link = place.notice().await;
-    let dying = Arc::new(Dying { inner: place.provider(), made: Notify::new() });
-    let served = place.serve_with(dying.clone(), place.links.clone()).await;
-    let form = served.get(&link).await.form();
-    tokio::select! {
-        _ = served.post(&link, &form) => panic!("it was to die"),
-        () = dying.made.notified() => {}
-    }
+    let (served, _) = cut_off(&place, &link).await;
     drop(served);
     assert_eq!(place.accounts().len(), 2, "an account nobody here knows");
     // The claim of the dead is not taken over before it lapses; here it is made to, as 45 s would.
@@ -109,13 +76,7 @@ async fn a_process_that_dies_between_the_provider_s_answer_and_its_own_leaves_si
 async fn an_account_nobody_knows_causes_no_notice_where_nobody_comes_back() {
     let place = Place::new().await;
     let link = place.notice().await;
-    let dying = Arc::new(Dying { inner: place.provider(), made: Notify::new() });
-    let served = place.serve_with(dying.clone(), place.links.clone()).await;
-    let form = served.get(&link).await.form();
-    tokio::select! {
-        _ = served.post(&link, &form) => panic!("it was to die"),
-        () = dying.made.notified() => {}
-    }
+    let (_served, _) = cut_off(&place, &link).await;
     place.rig.later(Duration::from_mins(11));
     for _audit in 0..4 {
         place.rig.run().await;
@@ -128,14 +89,8 @@ async fn an_account_nobody_knows_causes_no_notice_where_nobody_comes_back() {
 async fn a_second_tab_is_told_to_wait_while_the_first_is_slow() {
     let place = Place::new().await;
     let link = place.notice().await;
-    let dying = Arc::new(Dying { inner: place.provider(), made: Notify::new() });
-    let first = place.serve_with(dying.clone(), place.links.clone()).await;
+    let (_first, form) = cut_off(&place, &link).await;
     let second = place.serve().await;
-    let form = first.get(&link).await.form();
-    tokio::select! {
-        _ = first.post(&link, &form) => panic!("it was to be slow"),
-        () = dying.made.notified() => {}
-    }
     let busy = second.post(&link, &form).await;
     assert_eq!((busy.status, busy.heading()), (409, "One moment"), "{}", busy.body);
     assert_eq!(place.writes(), 1);
